@@ -1,0 +1,1 @@
+"""The real callers behind the ports, one file each."""

@@ -1,0 +1,30 @@
+"""The methods, in the order people see them. A method is one module and one line here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+from idp.authenticators import mobile, password_otp
+from idp.authenticators.contract import Method
+from idp.ports import Hasher, SubscriberRegistry
+
+ENTRY_POINTS = "idp.authenticators"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything a method may need from outside."""
+
+    hasher: Hasher
+    subscribers: SubscriberRegistry
+
+
+def build_all(ports: Ports) -> tuple[Method, ...]:
+    """Every method: ours first, then installed packages (entry points) in name order."""
+    installed = sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)
+    return (
+        password_otp.build(ports.hasher),
+        mobile.build(ports.subscribers),
+        *(point.load()(ports) for point in installed),
+    )

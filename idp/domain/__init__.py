@@ -1,0 +1,1 @@
+"""What is true without a network, a database or a browser."""

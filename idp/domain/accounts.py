@@ -1,0 +1,100 @@
+"""An account: one subject's record, its identifiers, and the means that open it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from idp.domain.assurance import IAL
+from idp.domain.subjects import (
+    BirthDate,
+    EmailAddress,
+    IdNumber,
+    PersonName,
+    PhoneNumber,
+    Sex,
+    SubjectKind,
+)
+
+
+class AccountStatus(enum.StrEnum):
+    """Only an active account gets a session, a code or a token."""
+
+    ACTIVE = "active"
+    FROZEN = "frozen"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """A verified number that receives sign-in codes; numbers are not unique (R46)."""
+
+    id: UUID
+    number: PhoneNumber
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a method may see of an account."""
+
+    id: UUID
+    kind: SubjectKind
+    status: AccountStatus
+    ial: IAL
+    password_hash: str | None
+    phones: tuple[Phone, ...]
+
+    @property
+    def default_phone(self) -> Phone | None:
+        """The number that receives a code unless the person picks another (R68)."""
+        return next((phone for phone in self.phones if phone.is_default), None)
+
+
+class Attribute(enum.StrEnum):
+    """A verified or self-declared fact about the subject; each is kept with its source."""
+
+    FULL_NAME = "full_name"
+    BIRTH_DATE = "birth_date"
+    SEX = "sex"
+    CONTACT_PHONE = "contact_phone"
+    EMAIL = "email"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a registration method found the person to be.
+
+    ``id_numbers`` are all numbers the source vouches for, the one typed first: each becomes an
+    alias of the same account (S5). ``source`` is who vouched (carrier, BHXH, CA), ``reference``
+    the source's own record of it.
+    """
+
+    kind: SubjectKind
+    id_numbers: tuple[IdNumber, ...]
+    name: PersonName
+    birth_date: BirthDate | None
+    sex: Sex | None
+    phone: PhoneNumber | None
+    email: EmailAddress | None
+    source: str
+    reference: str
+    verified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedValue:
+    """One fact with where it comes from; ``source`` 'self' means the owner typed it."""
+
+    attribute: Attribute
+    value: str
+    source: str
+    method: str
+    at: datetime
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether somebody other than the owner vouches for it."""
+        return self.source != "self"

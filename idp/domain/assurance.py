@@ -1,0 +1,102 @@
+"""Identity assurance levels: the only place where evidence becomes ``acr`` and ``amr``.
+
+A sign-in proves min(level proven for the account, level of the method used now). It is never
+copied from the account. Level 3 additionally fades: it needs a signature that is fresh.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+class IAL(enum.IntEnum):
+    """Identity assurance level, ordered (guide: 'mức xác minh')."""
+
+    NONE = 1
+    MEDIUM = 2
+    HIGH = 3
+
+    @property
+    def acr(self) -> str:
+        """The canonical ``acr`` value."""
+        return f"ial{int(self)}"
+
+
+ACR_LEVELS: dict[str, IAL] = {
+    **{level.acr: level for level in IAL},
+    **{f"LoA{int(level)}": level for level in IAL},
+}
+"""Every ``acr`` value that can be asked for; ``LoA1..3`` are the national SSO's names."""
+
+
+class Amr(enum.StrEnum):
+    """Authentication method references (RFC 8176)."""
+
+    PWD = "pwd"
+    SMS = "sms"
+    OTP = "otp"
+    MFA = "mfa"
+    SC = "sc"
+    HWK = "hwk"
+    PIN = "pin"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One finished proof: which method, when, what it can prove, and by what means."""
+
+    method: str
+    ial: IAL
+    amr: tuple[Amr, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Achieved:
+    """What a session may claim at one moment."""
+
+    ial: IAL
+    amr: tuple[str, ...]
+    auth_time: datetime
+
+    @property
+    def acr(self) -> str:
+        """The ``acr`` that goes into a token."""
+        return self.ial.acr
+
+
+def achieved(
+    evidence: Sequence[Evidence], *, account_ial: IAL, now: datetime, level3_max_age: timedelta
+) -> Achieved:
+    """Turn the proofs of one session into what it may claim now.
+
+    ``account_ial`` is the level proven for the account; a proof older than ``level3_max_age``
+    counts for level 2 at most. ``auth_time`` is the newest proof (OpenID Connect Core, 2).
+    Raises ``ValueError`` without any evidence.
+    """
+    if not evidence:
+        msg = "a session without evidence proves nothing"
+        raise ValueError(msg)
+    level = max(_worth(proof, now=now, level3_max_age=level3_max_age) for proof in evidence)
+    amr = tuple(dict.fromkeys(str(reference) for proof in evidence for reference in proof.amr))
+    return Achieved(min(level, account_ial), amr, max(proof.at for proof in evidence))
+
+
+def _worth(proof: Evidence, *, now: datetime, level3_max_age: timedelta) -> IAL:
+    if proof.ial is IAL.HIGH and now - proof.at > level3_max_age:
+        return IAL.MEDIUM
+    return proof.ial
+
+
+def wanted_level(acr_values: Iterable[str]) -> IAL | None:
+    """The least level asked for; unknown values are voluntary and so ignored (Core, 3.1.2.1)."""
+    known = [ACR_LEVELS[value] for value in acr_values if value in ACR_LEVELS]
+    return min(known) if known else None
+
+
+def satisfies(proven: Achieved, wanted: IAL | None) -> bool:
+    """Whether what was proven is at least what is wanted."""
+    return wanted is None or proven.ial >= wanted

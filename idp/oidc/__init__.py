@@ -1,0 +1,1 @@
+"""The protocol in the words of its specifications."""

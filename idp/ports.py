@@ -1,0 +1,69 @@
+"""What we need from outside, as protocols. ``idp.adapters`` keeps them; tests have fakes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from idp.domain.passwords import PasswordCheck
+from idp.domain.subjects import BirthDate, IdNumber, NameForm, PersonName, PhoneNumber, Sex
+
+
+class Clock(Protocol):
+    """The time, as an aware UTC datetime. Tests pass their own."""
+
+    def __call__(self) -> datetime:
+        """Now."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberRecord:
+    """What a carrier has on file about the owner of a number."""
+
+    id_numbers: tuple[IdNumber, ...]
+    name: PersonName
+    name_form: NameForm
+    birth_date: BirthDate | None
+    sex: Sex | None
+    carrier: str
+
+
+class SubscriberRegistry(Protocol):
+    """The carriers' subscriber registry (adapter: ``carrier``)."""
+
+    def find_subscriber(
+        self,
+        *,
+        phone: PhoneNumber,
+        id_number: IdNumber,
+        name: PersonName,
+        birth_date: BirthDate,
+        request_id: UUID,
+    ) -> SubscriberRecord | None:
+        """The record of that number if it belongs to that id number, else None.
+
+        Raises ``PortUnavailable`` or ``PortAnswerInvalid``.
+        """
+
+
+class SmsGateway(Protocol):
+    """Sends text messages (adapter: ``sms``)."""
+
+    def send(self, *, to: PhoneNumber, text: str, idempotency_key: str) -> str:
+        """Hand one message over; answers the gateway's message id.
+
+        The same ``idempotency_key`` is never delivered twice.
+        Raises ``PortUnavailable`` or ``PortAnswerInvalid``.
+        """
+
+
+class Hasher(Protocol):
+    """Verifies passwords; bounded in parallel work (``Busy`` when the queue is full)."""
+
+    def hash(self, password: str) -> str:
+        """A new hash."""
+
+    def verify(self, hashed: str | None, password: str) -> PasswordCheck:
+        """Compare; None takes the same time and is always wrong."""

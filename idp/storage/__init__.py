@@ -1,0 +1,1 @@
+"""Tables and the only queries. Answers domain objects, never rows."""

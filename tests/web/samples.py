@@ -1,0 +1,263 @@
+"""One sample of every page in every state that looks different; shared by tests and harness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from flask import Flask
+
+from idp.authenticators import mobile, password_otp
+from idp.authenticators.contract import AskCode, Invalid, Refusal
+from idp.domain.accounts import Phone
+from idp.domain.assurance import IAL
+from idp.domain.subjects import PhoneNumber, SubjectKind
+from idp.web import errors, i18n, screens, security
+from idp.web.screens import (
+    Cancel,
+    Captcha,
+    ClientView,
+    CodeTiming,
+    Frame,
+    IdentityRow,
+    Link,
+    Message,
+    Notice,
+    Offer,
+    Page,
+    Portal,
+    RowStatus,
+    SessionRow,
+    Step,
+    Tab,
+    TabState,
+    Tone,
+)
+
+NOW: Final = datetime(2026, 11, 24, 7, 5, 9, tzinfo=UTC)
+ISSUER: Final = "http://localhost:8000"
+PORTAL: Final = Portal("Cổng dịch vụ công Hà Nội", IAL.MEDIUM)
+CAPTCHA: Final = Captcha("/captcha/t.png", "/captcha/t.wav", test_answer="12345")
+FRAME: Final = Frame("/form", portal=PORTAL, cancel=Cancel.OFFERED)
+DEFAULT_PHONE: Final = Phone(UUID(int=1), PhoneNumber.parse("0821234088"), is_default=True)
+OTHER_PHONE: Final = Phone(UUID(int=2), PhoneNumber.parse("0912345678"), is_default=False)
+TIMING: Final = CodeTiming(NOW, NOW + timedelta(minutes=5), NOW + timedelta(seconds=60))
+LONG_NAME: Final = "Nguyễn Phúc Hoàng Thị Thuỳ Dương Ngọc Bảo Châu Anh Thư"
+
+
+def build_app(issuer: str = ISSUER) -> Flask:
+    """The web layer alone, with strict texts."""
+    app = Flask("idp.web")
+    texts = i18n.load(i18n.Missing.RAISE)
+    i18n.init_app(app, texts, browsers=i18n.BrowserLanguage.FOLLOW)
+    security.init_app(
+        app,
+        security.Policy(issuer, b"k" * 32, security.networks(["10.0.0.0/8", "127.0.0.1"])),
+    )
+    screens.init_app(app)
+    errors.init_app(app, lambda: NOW)
+    return app
+
+
+def login_tabs() -> tuple[Tab, ...]:
+    """The three tabs of R42, two of them not open yet."""
+    return (
+        Tab("login.tab.password_otp", "/login/1", TabState.CURRENT),
+        Tab("login.tab.usb", "", TabState.CLOSED),
+        Tab("login.tab.sim", "/login/1?method=sim", TabState.OPEN),
+    )
+
+
+def login() -> Page:
+    """The first screen of a sign-in."""
+    frame = Frame(
+        "/form",
+        portal=PORTAL,
+        cancel=Cancel.OFFERED,
+        links=(Link("link.forgot", "/forgot"), Link("link.register", "/register")),
+    )
+    return screens.ask_fields(password_otp.FORM, frame, tabs=login_tabs(), captcha=CAPTCHA)
+
+
+def login_refused() -> Page:
+    """The same after a wrong password."""
+    return screens.ask_fields(
+        password_otp.FORM,
+        FRAME,
+        values={"username": "001072000136", "password": "never shown"},
+        faults={"": screens.refusal(Refusal.WRONG_CREDENTIALS)},
+        tabs=login_tabs(),
+    )
+
+
+def register() -> Page:
+    """The registration form of R11."""
+    frame = Frame("/form", step=Step(2, 4), links=(Link("link.login", "/login"),))
+    return screens.ask_fields(mobile.FORM, frame, captcha=CAPTCHA)
+
+
+def register_faults() -> Page:
+    """Every field wrong."""
+    invalid = Invalid(
+        {
+            "username": "id_number.empty",
+            "full_name": "name.form",
+            "birth_date": "birth_date.form",
+            "phone": "phone.form",
+            "email": "email.form",
+            "captcha": "captcha.wrong",
+        }
+    )
+    values = {"full_name": "Ng<script>", "birth_date": "31/02/1990", "phone": "091", "email": "a@"}
+    return screens.ask_fields(
+        mobile.FORM, FRAME, values=values, faults=screens.faults(invalid), captcha=CAPTCHA
+    )
+
+
+def code() -> Page:
+    """The code screen of a sign-in, with the toast of R18."""
+    notice = Notice(Message("notice.otp_sent"), Tone.SUCCESS)
+    frame = Frame("/form", portal=PORTAL, notice=notice, cancel=Cancel.OFFERED)
+    asked = AskCode(DEFAULT_PHONE.number, (DEFAULT_PHONE, OTHER_PHONE))
+    return screens.ask_code(asked, frame, timing=TIMING, lost_phone="/lost")
+
+
+def code_wrong() -> Page:
+    """A wrong code, and no other phone."""
+    asked = AskCode(DEFAULT_PHONE.number, (DEFAULT_PHONE,))
+    faults = {"code": Message("error.otp.wrong", {"n": 1})}
+    return screens.ask_code(asked, FRAME, timing=TIMING, faults=faults)
+
+
+def code_expired() -> Page:
+    """A dead code, at registration."""
+    timing = CodeTiming(NOW, NOW, NOW)
+    return screens.ask_code(AskCode(DEFAULT_PHONE.number), FRAME, timing=timing)
+
+
+def password_faults() -> Page:
+    """Passwords that break the rule."""
+    invalid = Invalid({"password": "password.rule", "password_again": "password.mismatch"})
+    return screens.set_password(FRAME, username="001072000136", faults=screens.faults(invalid))
+
+
+def choose() -> Page:
+    """Choose a method, only mobile open."""
+    frame = Frame("/register", links=(Link("link.login", "/login"),))
+    return screens.choose_method(frame, all_offers())
+
+
+def choose_agency() -> Page:
+    """The same when the person had chosen agency."""
+    return screens.choose_method(Frame("/register"), all_offers(), subject=SubjectKind.AGENCY)
+
+
+def all_offers() -> tuple[Offer, ...]:
+    """The five tiles; mobile is open for citizens, USB for all."""
+    return tuple(
+        Offer(offer.name, offer.ial, offer.subjects, is_open=offer.name in {"mobile", "usb"})
+        for offer in screens.offers(())
+    )
+
+
+def existing_account() -> Page:
+    """R14 with its three ways out."""
+    context = {"forgot_url": "/forgot", "complaint_url": "", "login_url": "/login"}
+    return Page("existing_account.html", context)
+
+
+def consent() -> Page:
+    """What a portal gets."""
+    client = ClientView(
+        PORTAL.name, policy="https://portal.example/policy", terms="https://portal.example/terms"
+    )
+    context = {
+        "frame": FRAME,
+        "client": client,
+        "data": ("name", "birthdate", "id_number", "offline_access"),
+        "level": IAL.MEDIUM,
+    }
+    return Page("consent.html", context)
+
+
+def account() -> Page:
+    """The account page."""
+    rows = (
+        IdentityRow("full_name", LONG_NAME, RowStatus.VERIFIED, "nhà mạng Viettel", NOW),
+        IdentityRow("cccd", "001072000136", RowStatus.VERIFIED, "nhà mạng Viettel", NOW),
+        IdentityRow("email", "a.very.long.address.of.somebody@example.vn", RowStatus.DECLARED),
+        IdentityRow("address", "", RowStatus.UNVERIFIED),
+    )
+    sessions = (
+        SessionRow("Chrome, Android", "203.0.113.7", NOW, NOW, is_current=True),
+        SessionRow("", "2001:db8::1", NOW - timedelta(days=1), NOW, is_current=False),
+    )
+    context = {
+        "name": LONG_NAME,
+        "level": IAL.MEDIUM,
+        "rows": rows,
+        "sessions": sessions,
+        "logout_action": "/logout/confirm",
+    }
+    return Page("account.html", context)
+
+
+def home(account_name: str) -> Page:
+    """The home page; signed out when ``account_name`` is empty."""
+    context = {
+        "account_name": account_name,
+        "register_url": "/register",
+        "login_url": "/login",
+        "account_url": "/account",
+        "logout_url": "/logout",
+    }
+    return Page("home.html", context)
+
+
+def problem() -> Page:
+    """An error page with its longest text."""
+    kind = errors.Problem.FORGED_POST
+    context = {
+        "title": kind.key("title"),
+        "text": Message(kind.key("text")),
+        "advice": kind.key("advice"),
+        "code": kind.value.code,
+        "reference": "8f3ac0ffee",
+        "at": NOW,
+    }
+    return Page("error.html", context)
+
+
+SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
+    "home": lambda: home(""),
+    "home_signed_in": lambda: home(LONG_NAME),
+    "choose": choose,
+    "choose_agency": choose_agency,
+    "register": register,
+    "register_faults": register_faults,
+    "login": login,
+    "login_refused": login_refused,
+    "code": code,
+    "code_wrong": code_wrong,
+    "code_expired": code_expired,
+    "password": lambda: screens.set_password(Frame("/form", step=Step(4, 4))),
+    "password_faults": password_faults,
+    "existing_account": existing_account,
+    "done": lambda: Page("done.html", {"login_url": "/login"}),
+    "consent": consent,
+    "logout": lambda: Page("logout.html", {"frame": FRAME, "portals": (PORTAL.name, "Bộ Y tế")}),
+    "logged_out": lambda: Page(
+        "logged_out.html",
+        {"portals": (PORTAL.name,), "home_url": "/", "return_url": "https://portal.example/"},
+    ),
+    "account": account,
+    "error": problem,
+    "expired": lambda: Page("expired.html", {"start_url": "/login"}),
+    "form_post": lambda: Page(
+        "form_post.html",
+        {"target": "/sink", "fields": {"code": "c", "state": "s"}, "portal": PORTAL},
+    ),
+    "continue": lambda: Page("continue.html", {"target": "/sink", "portal": PORTAL}),
+}
