@@ -149,17 +149,20 @@ class Login(Protocol):
     def identify(self, reply: Filled) -> IdNumber | Invalid:
         """Which account the person claims to own; the flow looks it up."""
 
-    def resume(
-        self, account: Account | None, reply: Reply, *, now: datetime
-    ) -> LoginOutcome:
+    def resume(self, account: Account | None, reply: Reply, *, now: datetime) -> LoginOutcome:
         """The next step. ``account`` is None when nobody has that number: behave the same."""
 
 
 class Registration(Protocol):
     """Opening an account with the method."""
 
-    subjects: frozenset[SubjectKind]
-    sets_password: bool
+    @property
+    def subjects(self) -> frozenset[SubjectKind]:
+        """Who may register this way (R10)."""
+
+    @property
+    def sets_password(self) -> bool:
+        """Whether a password is chosen at the end (R19)."""
 
     def start(self) -> AskFields:
         """The first screen."""

@@ -21,7 +21,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from idp.domain.errors import Busy, Conflict, DomainError, PortError, StorageUnavailable
 from idp.ports import Clock
 from idp.web import i18n
-from idp.web.screens import Message, Page, respond
+from idp.web.parts import Message, Page
+from idp.web.screens import respond
 from idp.web.security import ForgedPost, is_for_programs
 
 _EXTENSION = "idp.errors"
@@ -133,10 +134,8 @@ def _forged(_error: ForgedPost) -> Response:
 
 def _http(error: HTTPException) -> BaseResponse:
     if error.response is not None:
-        return BaseResponse.force_type(error.response, request.environ)
-    response = _answer(
-        _BY_STATUS.get(error.code or 400, Problem.BAD_REQUEST), _reference(), None
-    )
+        return error.get_response(request.environ)
+    response = _answer(_BY_STATUS.get(error.code or 400, Problem.BAD_REQUEST), _reference(), None)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return response
@@ -148,7 +147,7 @@ def _unexpected(_error: Exception) -> Response:
     _log.exception("web.unexpected", reference=reference, path=request.path)
     try:
         return _answer(Problem.UNEXPECTED, reference, None)
-    except Exception:
+    except Exception:  # noqa: BLE001  the last handler there is
         _log.exception("web.error_page_failed", reference=reference)
         plain = f"{Problem.UNEXPECTED.value.code} {reference}\n"
         return Response(plain, Problem.UNEXPECTED.status, content_type="text/plain; charset=utf-8")

@@ -223,8 +223,8 @@ def _has_token() -> bool:
 
 def client_ip() -> str:
     """The address of the person's side: the last one that is not a proxy of ours."""
-    chain = [request.remote_addr or ""]
-    chain += reversed([hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")])
+    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+    chain = [request.remote_addr or "", *(hop.strip() for hop in reversed(forwarded))]
     return nearest_stranger(chain, policy().trusted_proxies)
 
 
@@ -250,7 +250,7 @@ def nearest_stranger(chain: Iterable[str], trusted: Iterable[Network]) -> str:
 def safe_path(value: str | None, default: str = "/") -> str:
     """``value`` if it is a path on this site, else ``default`` (CWE-601).
 
-    ``//host``, ``/\\host`` and control characters are what browsers read as another site.
+    Two slashes, a backslash and control characters are what browsers read as another site.
     """
     if not value or not value.startswith("/") or value.startswith("//"):
         return default
@@ -316,4 +316,4 @@ def _content_policy(response: Response) -> str:
     if response.mimetype == "text/html":
         targets = " ".join(("'self'", *sorted(g.get("form_targets", ()))))
         return _PRESENTATION.format(targets=targets)
-    return _SOUND if response.mimetype.startswith("audio/") else _DATA
+    return _SOUND if (response.mimetype or "").startswith("audio/") else _DATA

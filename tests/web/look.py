@@ -1,7 +1,7 @@
 """Look at every page: serve the samples, take pictures, run axe. Not a test and not shipped.
 
     python -m tests.web.look serve [PORT]
-    python -m tests.web.look check [FOLDER]    pictures at 320 and 1280 px, light and dark, vi and en
+    python -m tests.web.look check [FOLDER]    pictures: 320 and 1280 px, light and dark, vi and en
 
 ``check`` prints every violation of axe, every page wider than the screen, every message of the
 browser's console (a refusal by the content policy stands there), and exits 1 if there was any.
@@ -14,9 +14,9 @@ import sys
 import threading
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from flask import Flask, Response, abort
 from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 from werkzeug.serving import make_server
@@ -27,7 +27,7 @@ from idp.web.i18n import current
 from .samples import SAMPLES, build_app
 
 WIDTHS = (320, 1280)
-SCHEMES = ("light", "dark")
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 STAYS = frozenset({"form_post", "continue"})
 """Pages that leave at once: an answer without content keeps the browser on them."""
 
@@ -99,7 +99,9 @@ def _look_at(page: Page, base: str, name: str) -> list[str]:
 
     page.on("console", hear)
     if name in STAYS:
-        page.route("**/js/form_post.js*", lambda route: route.fulfill(body="", content_type=_SCRIPT))
+        page.route(
+            "**/js/form_post.js*", lambda route: route.fulfill(body="", content_type=_SCRIPT)
+        )
         page.route("**/sink", lambda route: route.fulfill(status=204))
     page.goto(f"{base}/page/{name}", wait_until="domcontentloaded" if name in STAYS else "load")
     page.remove_listener("console", hear)
@@ -115,8 +117,9 @@ def _look_at(page: Page, base: str, name: str) -> list[str]:
 
 
 _SCRIPT = "text/javascript"
-_SMALL_TARGETS = """() => [...document.querySelectorAll('button, input:not([type=hidden]), summary, [role=button], nav a, .tile')]
-  .filter((e) => e.checkVisibility() && !e.closest('.enter') && !e.matches('.enter, [type=radio], [type=checkbox]'))
+_SMALL_TARGETS = """() =>
+  [...document.querySelectorAll('button, input, summary, .button, [role=button], nav a, .tile')]
+  .filter((e) => e.checkVisibility() && !e.matches('.enter, [type=radio], [type=checkbox]'))
   .filter((e) => e.getBoundingClientRect().height < 43.5)
   .map((e) => e.outerHTML.slice(0, 120))"""
 

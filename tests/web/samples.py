@@ -8,14 +8,14 @@ from typing import Final
 from uuid import UUID
 
 from flask import Flask
+from idp.domain.subjects import PhoneNumber, SubjectKind
 
 from idp.authenticators import mobile, password_otp
 from idp.authenticators.contract import AskCode, Invalid, Refusal
 from idp.domain.accounts import Phone
 from idp.domain.assurance import IAL
-from idp.domain.subjects import PhoneNumber, SubjectKind
 from idp.web import errors, i18n, screens, security
-from idp.web.screens import (
+from idp.web.parts import (
     Cancel,
     Captcha,
     ClientView,

@@ -15,9 +15,13 @@ document.addEventListener("submit", (event) => {
   event.submitter?.setAttribute("aria-busy", "true");
 });
 
+const focusSummary = () => {
+  if (document.activeElement === document.body) document.querySelector(".summary")?.focus();
+};
+
 // Coming back with the browser's back button shows the page as it was left.
 addEventListener("pageshow", (event) => {
-  if (document.activeElement === document.body) document.querySelector(".summary")?.focus();
+  setTimeout(focusSummary, 100);
   if (!event.persisted) return;
   for (const form of document.forms) sent.delete(form);
   for (const busy of document.querySelectorAll("[aria-busy]")) busy.removeAttribute("aria-busy");

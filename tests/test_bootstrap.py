@@ -1,0 +1,57 @@
+"""The environment makes itself from files of this repository alone."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+from idp import bootstrap
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "__main__.py", "bootstrap.py"])
+def test_the_start_imports_the_standard_library_only(name: str) -> None:
+    tree = ast.parse((ROOT / "idp" / name).read_text(encoding="utf-8"))
+
+    imported = {
+        (node.module or "") if isinstance(node, ast.ImportFrom) else node.names[0].name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+
+    roots = {module.split(".")[0] for module in imported} - {"idp"}
+    assert roots <= set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("lock", [bootstrap.RUNTIME, bootstrap.TESTING])
+def test_lock_files_pin_every_package_by_hash_and_name_no_address(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+
+    pinned = [line for line in text.splitlines() if "==" in line]
+
+    assert pinned
+    assert text.count("--hash=sha256:") >= len(pinned)
+    assert "://" not in text
+    assert "index-url" not in text
+
+
+def test_a_changed_lock_file_makes_the_environment_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (bootstrap.RUNTIME, "pyproject.toml"):
+        (tmp_path / name).write_text("first", encoding="utf-8")
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    before = bootstrap.stamp_of(bootstrap.RUNTIME)
+
+    (tmp_path / bootstrap.RUNTIME).write_text("second", encoding="utf-8")
+
+    assert bootstrap.stamp_of(bootstrap.RUNTIME) != before
+
+
+def test_one_worker_per_core_unless_the_caller_says_otherwise() -> None:
+    assert bootstrap.with_workers(["-k", "x"]) == ["-n", "auto", "-k", "x"]
+    assert bootstrap.with_workers(["-n0"]) == ["-n0"]
