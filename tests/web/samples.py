@@ -8,12 +8,12 @@ from typing import Final
 from uuid import UUID
 
 from flask import Flask
-from idp.domain.subjects import PhoneNumber, SubjectKind
 
 from idp.authenticators import mobile, password_otp
 from idp.authenticators.contract import AskCode, Invalid, Refusal
 from idp.domain.accounts import Phone
 from idp.domain.assurance import IAL
+from idp.domain.subjects import PhoneNumber, SubjectKind
 from idp.web import errors, i18n, screens, security
 from idp.web.parts import (
     Cancel,
@@ -242,7 +242,7 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "code": code,
     "code_wrong": code_wrong,
     "code_expired": code_expired,
-    "password": lambda: screens.set_password(Frame("/form", step=Step(4, 4))),
+    "password": lambda: screens.set_password(Frame("/form", step=Step(4, 4)), username="001"),
     "password_faults": password_faults,
     "existing_account": existing_account,
     "done": lambda: Page("done.html", {"login_url": "/login"}),

@@ -1,0 +1,300 @@
+"""The tables. Rows never leave ``idp.storage``.
+
+Ids are UUID version 7, so that every index only appends. Times are Unix milliseconds. A column
+called ``*_sealed`` is encrypted with the account's key or the vault's; a column called ``*_index``
+is a keyed blind index. The sign-in path only inserts: no column of ``accounts`` changes there.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import BigInteger, Dialect, ForeignKey, Index, LargeBinary, Text, TypeDecorator, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Plain declarative base: the dataclass mix-in does not work through Flask-SQLAlchemy."""
+
+
+db = SQLAlchemy(model_class=Base)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC time as Unix milliseconds: the same on every database, and in plain SQL."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """To the database."""
+        del dialect
+        return None if value is None else milliseconds(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401
+        """From the database."""
+        del dialect
+        return None if value is None else moment(value)
+
+
+def milliseconds(value: datetime) -> int:
+    """Unix milliseconds of an aware time."""
+    return int(value.timestamp() * 1000)
+
+
+def moment(value: int) -> datetime:
+    """The inverse."""
+    return datetime.fromtimestamp(value / 1000, UTC)
+
+
+Required = Mapped[datetime]
+
+
+def _moment(*, nullable: bool = False, index: bool = False) -> Any:  # noqa: ANN401
+    return mapped_column(Moment, nullable=nullable, index=index)
+
+
+class AccountRow(db.Model):  # type: ignore[name-defined,misc]
+    """One subject's record."""
+
+    __tablename__ = "accounts"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text)
+    ial: Mapped[int]
+    data_key: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Required = _moment()
+
+
+class IdentifierRow(db.Model):  # type: ignore[name-defined,misc]
+    """An alias of a subject: CMND, CCCD, MST; unique on (kind, value), history kept."""
+
+    __tablename__ = "identifiers"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    kind: Mapped[str] = mapped_column(Text)
+    value_index: Mapped[bytes] = mapped_column(LargeBinary)
+    value_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    added_at: Required = _moment()
+    retired_at: Mapped[datetime | None] = _moment(nullable=True)
+    __table_args__ = (Index("uq_identifiers_kind_value", "kind", "value_index", unique=True),)
+
+
+class EvidenceRow(db.Model):  # type: ignore[name-defined,misc]
+    """One proof of identity: method, source, when, and who vouched."""
+
+    __tablename__ = "evidence"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    method: Mapped[str] = mapped_column(Text)
+    ial: Mapped[int]
+    source: Mapped[str] = mapped_column(Text)
+    reference_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    vouched_by: Mapped[str | None] = mapped_column(Text)
+    at: Required = _moment()
+    ended_at: Mapped[datetime | None] = _moment(nullable=True)
+
+
+class AttributeRow(db.Model):  # type: ignore[name-defined,misc]
+    """One fact about a subject with where it comes from; a new value retires the old row."""
+
+    __tablename__ = "attributes"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    name: Mapped[str] = mapped_column(Text)
+    value_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    evidence_id: Mapped[UUID | None] = mapped_column(ForeignKey("evidence.id"))
+    source: Mapped[str] = mapped_column(Text)
+    method: Mapped[str] = mapped_column(Text)
+    at: Required = _moment()
+    replaced_at: Mapped[datetime | None] = _moment(nullable=True)
+
+
+class PasswordRow(db.Model):  # type: ignore[name-defined,misc]
+    """The password of an account that has one."""
+
+    __tablename__ = "passwords"
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    hash: Mapped[str] = mapped_column(Text)
+    at: Required = _moment()
+
+
+class PhoneRow(db.Model):  # type: ignore[name-defined,misc]
+    """A number that receives codes; not unique over accounts (R46), one default each (R68)."""
+
+    __tablename__ = "phones"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    number_index: Mapped[bytes] = mapped_column(LargeBinary)
+    number_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    is_default: Mapped[bool]
+    verified_at: Required = _moment()
+    removed_at: Mapped[datetime | None] = _moment(nullable=True)
+    __table_args__ = (
+        Index(
+            "uq_phones_default",
+            "account_id",
+            unique=True,
+            sqlite_where=text("is_default AND removed_at IS NULL"),
+            postgresql_where=text("is_default AND removed_at IS NULL"),
+        ),
+    )
+
+
+class SessionRow(db.Model):  # type: ignore[name-defined,misc]
+    """A signed-in browser. ``actor_id`` is who acts, ``account_id`` for whom."""
+
+    __tablename__ = "sessions"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    actor_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
+    evidence: Mapped[str] = mapped_column(Text)
+    created_at: Required = _moment()
+    last_seen_at: Required = _moment()
+    expires_at: Required = _moment(index=True)
+    ended_at: Mapped[datetime | None] = _moment(nullable=True)
+    end_reason: Mapped[str | None] = mapped_column(Text)
+    device_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class TransactionRow(db.Model):  # type: ignore[name-defined,misc]
+    """A sign-in or registration in progress, bound to one browser."""
+
+    __tablename__ = "transactions"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    browser_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    kind: Mapped[str] = mapped_column(Text)
+    version: Mapped[int]
+    state_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Required = _moment()
+    expires_at: Required = _moment(index=True)
+    ended_at: Mapped[datetime | None] = _moment(nullable=True)
+
+
+class SingleUseRow(db.Model):  # type: ignore[name-defined,misc]
+    """Whatever may be used once: spent by a unique insert."""
+
+    __tablename__ = "single_use"
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    expires_at: Required = _moment(index=True)
+
+
+class OtpRow(db.Model):  # type: ignore[name-defined,misc]
+    """A code sent by SMS, as keyed digest, bound to purpose, transaction and phone."""
+
+    __tablename__ = "otps"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    purpose: Mapped[str] = mapped_column(Text)
+    transaction_id: Mapped[UUID] = mapped_column(index=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    tries: Mapped[int]
+    created_at: Required = _moment()
+    expires_at: Required = _moment(index=True)
+    used_at: Mapped[datetime | None] = _moment(nullable=True)
+    voided_at: Mapped[datetime | None] = _moment(nullable=True)
+
+
+class ThrottleRow(db.Model):  # type: ignore[name-defined,misc]
+    """A counter in a window of time; UNLOGGED on PostgreSQL."""
+
+    __tablename__ = "throttle"
+    key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    count: Mapped[int]
+    expires_at: Required = _moment(index=True)
+
+
+class ClientRow(db.Model):  # type: ignore[name-defined,misc]
+    """A relying party; ``metadata_json`` has RFC 7591 names."""
+
+    __tablename__ = "clients"
+    client_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    metadata_json: Mapped[str] = mapped_column(Text)
+    secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    source: Mapped[str] = mapped_column(Text)
+    updated_at: Required = _moment()
+    disabled_at: Mapped[datetime | None] = _moment(nullable=True)
+
+
+class GrantRow(db.Model):  # type: ignore[name-defined,misc]
+    """What one redeemed code gave: its id is the code's, so a second use cannot be inserted.
+
+    Refresh tokens are a counter here: one row per family, however often it is rotated.
+    """
+
+    __tablename__ = "grants"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[str] = mapped_column(Text)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    actor_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
+    session_id: Mapped[UUID] = mapped_column(index=True)
+    request_json: Mapped[str] = mapped_column(Text)
+    is_offline: Mapped[bool]
+    counter: Mapped[int]
+    created_at: Required = _moment()
+    rotated_at: Required = _moment()
+    expires_at: Required = _moment(index=True)
+    revoked_at: Mapped[datetime | None] = _moment(nullable=True)
+    revoke_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class ConsentRow(db.Model):  # type: ignore[name-defined,misc]
+    """What a person allowed a portal to see, with the version of the text they read."""
+
+    __tablename__ = "consents"
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    client_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    claims: Mapped[str] = mapped_column(Text)
+    text_version: Mapped[str] = mapped_column(Text)
+    granted_at: Required = _moment()
+    revoked_at: Mapped[datetime | None] = _moment(nullable=True)
+
+
+class AuditRow(db.Model):  # type: ignore[name-defined,misc]
+    """Something that happened. Never changed; ``mac`` is keyed, so a row cannot be forged."""
+
+    __tablename__ = "audit"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    at: Required = _moment()
+    event: Mapped[str] = mapped_column(Text)
+    account_id: Mapped[UUID | None] = mapped_column(index=True)
+    actor_id: Mapped[UUID | None]
+    client_id: Mapped[str | None] = mapped_column(Text)
+    session_id: Mapped[UUID | None]
+    details_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    mac: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AuditSealRow(db.Model):  # type: ignore[name-defined,misc]
+    """The chain over the audit: each link holds the hash of the one before."""
+
+    __tablename__ = "audit_seals"
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    audit_id: Mapped[UUID] = mapped_column(unique=True)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class OutboxRow(db.Model):  # type: ignore[name-defined,misc]
+    """Work for the outside, written with the change that causes it."""
+
+    __tablename__ = "outbox"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    payload_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    run_at: Required = _moment()
+    attempts: Mapped[int]
+    locked_until: Mapped[datetime | None] = _moment(nullable=True)
+    done_at: Mapped[datetime | None] = _moment(nullable=True)
+    outcome: Mapped[str | None] = mapped_column(Text)
+    __table_args__ = (
+        Index(
+            "ix_outbox_waiting",
+            "run_at",
+            sqlite_where=text("done_at IS NULL"),
+            postgresql_where=text("done_at IS NULL"),
+        ),
+    )
