@@ -49,7 +49,7 @@ class PasswordOtpLogin:
         """Read the id number; an empty password is told at the same time."""
         errors = {}
         if not reply.values.get("password"):
-            errors["password"] = "password.empty"
+            errors["password"] = "password.empty"  # noqa: S105  the code of a message
         try:
             number = IdNumber.parse(reply.values.get("username", ""))
         except InvalidInput as error:

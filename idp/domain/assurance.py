@@ -35,7 +35,7 @@ ACR_LEVELS: dict[str, IAL] = {
 class Amr(enum.StrEnum):
     """Authentication method references (RFC 8176)."""
 
-    PWD = "pwd"
+    PWD = "pwd"  # noqa: S105  the name of a method
     SMS = "sms"
     OTP = "otp"
     MFA = "mfa"

@@ -109,7 +109,8 @@ def create_master(folder: Path) -> bytes:
     """Make the master secret once; of two makers at once, both get the first one's."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = folder / f".master.{secrets.token_hex(8)}"
-    with draft.open("xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
         file.write(secrets.token_bytes(32))
         file.flush()
         os.fsync(file.fileno())

@@ -180,19 +180,19 @@ def text(key: str, **values: object) -> str:
     return current().text(key, **values)
 
 
-def _markup(key: str, **values: object) -> Markup:
+def markup(key: str, **values: object) -> Markup:
     """A text for a template: the text and plain values are escaped, ``Markup`` values are kept."""
     template = escape(current().template(key, values))
     return template % values if values else template
 
 
 def _first(*keys: str) -> Markup:
-    return _markup(current().first(*keys))
+    return markup(current().first(*keys))
 
 
 def _maybe(*keys: str) -> Markup:
     """As ``_first``, but empty when none of the keys has a text."""
-    return next((_markup(key) for key in keys if current().has(key)), Markup())
+    return next((markup(key) for key in keys if current().has(key)), Markup())
 
 
 # --- dates --------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def init_app(app: Flask, catalogues: Catalogues, *, browsers: BrowserLanguage) -
     """Give every template its texts and answer ``/lang/<code>``."""
     app.extensions[_EXTENSION] = _Settings(catalogues, browsers)
     app.jinja_env.globals.update(
-        _=_markup,
+        _=markup,
         _first=_first,
         _maybe=_maybe,
         languages=tuple(Language),

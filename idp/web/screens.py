@@ -29,10 +29,11 @@ from idp.authenticators.contract import (
     Method,
     Refusal,
 )
+from idp.domain import otp
 from idp.domain.accounts import Phone
 from idp.domain.assurance import IAL
 from idp.domain.subjects import SubjectKind
-from idp.web.i18n import _markup
+from idp.web.i18n import markup
 from idp.web.parts import (
     Captcha,
     CodeTiming,
@@ -47,7 +48,6 @@ from idp.web.parts import (
 
 MAX_LENGTH: Final = 512
 MAX_PASSWORD_LENGTH: Final = 128
-CODE_DIGITS: Final = 6
 
 # --- pages --------------------------------------------------------------------------------------
 
@@ -267,13 +267,8 @@ def read_passwords(form: Mapping[str, str]) -> Passwords:
 
 
 def read_code(form: Mapping[str, str]) -> str:
-    """The digits of a typed code; a leading #, spaces, dots and dashes are how people copy it.
-
-    What is no code at all comes back as the empty string.
-    """
-    plain = unicodedata.normalize("NFKC", form.get("code", "")[:MAX_LENGTH])
-    digits = "".join(sign for sign in plain if not sign.isspace() and sign not in "#.-\u200b")
-    return digits if digits.isascii() and digits.isdigit() else ""
+    """The six digits of a typed code, or the empty string (``error.otp.form``)."""
+    return otp.clean(form.get("code", "").replace("\u200b", "").strip()) or ""
 
 
 def read_phone(form: Mapping[str, str], phones: Iterable[Phone]) -> Phone | None:
@@ -319,7 +314,7 @@ def init_app(app: Flask) -> None:
 
 
 def _say(message: Message) -> str:
-    return _markup(message.key, **message.values)
+    return markup(message.key, **message.values)
 
 
 def _here() -> str:

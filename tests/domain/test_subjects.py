@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import date
 
 import pytest
@@ -39,22 +40,15 @@ HOSTILE = [
 @pytest.mark.parametrize("parser", PARSERS)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_refused_with_a_code(parser: type[IdNumber], text: str) -> None:
-    try:
+    with pytest.raises(InvalidInput, match=r"^[a-z_]+\.[a-z_]+$"):
         parser.parse(text)
-    except InvalidInput as error:
-        assert "." in error.code
-    else:
-        assert parser is IdNumber
-        assert text == "١٢٣٤٥٦٧٨٩"
 
 
 @given(st.text(max_size=40))
 def test_no_text_at_all_breaks_a_parser(text: str) -> None:
     for parser in PARSERS:
-        try:
+        with contextlib.suppress(InvalidInput):
             parser.parse(text)  # type: ignore[attr-defined]
-        except InvalidInput as error:
-            assert error.code
 
 
 @pytest.mark.parametrize(

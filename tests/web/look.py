@@ -16,7 +16,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from axe_playwright_python.sync_playwright import Axe
 from flask import Flask, Response, abort
 from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 from werkzeug.serving import make_server

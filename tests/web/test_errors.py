@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from flask import Flask, abort
+from flask import Flask, Response, abort
 from flask.testing import FlaskClient
 from structlog.contextvars import bound_contextvars
 from structlog.testing import capture_logs
@@ -50,7 +50,7 @@ def app() -> Flask:
         abort(status)
 
     @app.get("/show")
-    def show() -> object:
+    def show() -> Response:
         return errors.show(Problem.CLIENT_UNKNOWN)
 
     return app

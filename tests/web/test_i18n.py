@@ -149,7 +149,7 @@ def test_both_languages_have_the_same_keys() -> None:
     assert VI.keys == EN.keys
 
 
-@pytest.mark.parametrize("catalogue", CATALOGUES.values(), ids=str)
+@pytest.mark.parametrize("catalogue", CATALOGUES.values(), ids=lambda found: str(found.language))
 def test_every_text_is_nfc_and_not_empty(catalogue: Catalogue) -> None:
     texts = [form for key in catalogue.keys for form in forms_of(catalogue, key)]
 
