@@ -1,1 +1,66 @@
-"""What every test shares."""
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from idp.storage import migrate
+from idp.storage.database import Database
+from tests.support import postgres
+
+_RUN_DIR = "IDP_TEST_RUN_DIR"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One folder for what all workers of this run share."""
+    if not hasattr(config, "workerinput"):
+        os.environ[_RUN_DIR] = tempfile.mkdtemp(prefix="idp-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        folder = Path(os.environ[_RUN_DIR])
+        with contextlib.suppress(Exception):
+            postgres.stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def run_dir() -> Path:
+    return Path(os.environ[_RUN_DIR])
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file to copy."""
+    path = tmp_path_factory.mktemp("template") / "idp.sqlite"
+    migrate.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(
+    request: pytest.FixtureRequest, run_dir: Path, tmp_path: Path, sqlite_template: Path
+) -> Iterator[str]:
+    """A fresh database of either kind: storage and journeys run on both."""
+    if request.param == "sqlite":
+        path = tmp_path / "idp.sqlite"
+        shutil.copy(sqlite_template, path)
+        yield f"sqlite:///{path}"
+    else:
+        with postgres.database(postgres.server(run_dir)) as url:
+            yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url, pool_size=20)
+    yield opened
+    opened.close()

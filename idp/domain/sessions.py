@@ -1,0 +1,36 @@
+"""A session: one signed-in browser and what was proven in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from idp.domain.assurance import IAL, Evidence
+from idp.domain.subjects import SubjectKind
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where a session was opened from; shown to its owner only."""
+
+    ip: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A live session of an active account.
+
+    ``account_ial`` is the level proven for the account, read together with the session, so that
+    a level that fell a moment ago is not asserted any more.
+    """
+
+    id: UUID
+    account_id: UUID
+    account_kind: SubjectKind
+    account_ial: IAL
+    evidence: tuple[Evidence, ...]
+    created_at: datetime
+    last_seen_at: datetime
+    device: Device | None = None

@@ -1,0 +1,334 @@
+"""Accounts: opened in one transaction, found by a blind index of any of their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, RowMapping, exists, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from idp.domain.accounts import (
+    Account,
+    AccountStatus,
+    Attribute,
+    Identity,
+    Phone,
+    VerifiedValue,
+)
+from idp.domain.assurance import IAL, Evidence
+from idp.domain.errors import Conflict
+from idp.domain.ids import uuid7
+from idp.domain.subjects import IdKind, IdNumber, PhoneNumber, SubjectKind
+from idp.storage.database import Database
+from idp.storage.models import (
+    AccountRow,
+    AttributeRow,
+    EvidenceRow,
+    IdentifierRow,
+    PasswordRow,
+    PhoneRow,
+)
+from idp.storage.vault import Seal, Vault
+
+SELF = "self"
+"""The source of what the owner typed and nobody vouched for."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnIdentity:
+    """What the owner of an account sees about themselves."""
+
+    id_numbers: tuple[tuple[IdNumber, datetime], ...]
+    values: tuple[VerifiedValue, ...]
+
+    def find(self, attribute: Attribute) -> VerifiedValue | None:
+        """One of the facts."""
+        return next((value for value in self.values if value.attribute is attribute), None)
+
+
+class AccountStore:
+    """The accounts."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database, self._vault = database, vault
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def find_by_id_number(self, number: IdNumber) -> Account | None:
+        """The account that has this number, whichever of its numbers it is (S5)."""
+        query = (
+            _ACCOUNTS.join(IdentifierRow, IdentifierRow.account_id == AccountRow.id)
+            .where(IdentifierRow.kind == number.kind, IdentifierRow.value_index == self._of(number))
+            .where(IdentifierRow.retired_at.is_(None))
+        )
+        with self._database.transaction() as connection:
+            return self._one(connection.execute(query).mappings().all())
+
+    def get(self, account_id: UUID) -> Account:
+        """An account that is known to exist."""
+        with self._database.transaction() as connection:
+            rows = connection.execute(_ACCOUNTS.where(AccountRow.id == account_id)).mappings().all()
+        found = self._one(rows)
+        if found is None:
+            raise Conflict("account.gone")
+        return found
+
+    def has_any(self, numbers: Sequence[IdNumber]) -> bool:
+        """Whether one of these numbers belongs to an account already (R14)."""
+        tests = [
+            exists().where(
+                IdentifierRow.kind == number.kind, IdentifierRow.value_index == self._of(number)
+            )
+            for number in numbers
+        ]
+        with self._database.transaction() as connection:
+            return any(connection.scalar(select(test)) for test in tests)
+
+    def identity(self, account_id: UUID) -> OwnIdentity:
+        """Every fact on file with its source."""
+        with self._database.transaction() as connection:
+            data_key = connection.scalar(
+                select(AccountRow.data_key).where(AccountRow.id == account_id)
+            )
+            if data_key is None:
+                raise Conflict("account.gone")
+            numbers = connection.execute(
+                select(IdentifierRow.kind, IdentifierRow.value_sealed, IdentifierRow.added_at)
+                .where(IdentifierRow.account_id == account_id, IdentifierRow.retired_at.is_(None))
+                .order_by(IdentifierRow.id)
+            ).all()
+            values = connection.execute(
+                select(AttributeRow)
+                .where(AttributeRow.account_id == account_id, AttributeRow.replaced_at.is_(None))
+                .order_by(AttributeRow.id)
+            ).all()
+        seal = self._vault.data_key(data_key, account_id)
+        return OwnIdentity(
+            tuple(
+                (IdNumber(IdKind(kind), open_identifier(seal, account_id, kind, sealed)), at)
+                for kind, sealed, at in numbers
+            ),
+            tuple(
+                VerifiedValue(
+                    Attribute(row.name),
+                    open_attribute(seal, account_id, row.name, row.value_sealed),
+                    row.source,
+                    row.method,
+                    row.at,
+                )
+                for row in values
+            ),
+        )
+
+    # --- opening --------------------------------------------------------------------------------
+
+    def open_account(
+        self,
+        connection: Connection,
+        identity: Identity,
+        evidence: Evidence,
+        *,
+        password_hash: str | None,
+        now: datetime,
+    ) -> UUID:
+        """Write a whole account, or nothing.
+
+        Raises ``Conflict('account.exists')`` when one of the numbers is taken: the unique index
+        decides, so of many at once one wins.
+        """
+        account_id = uuid7(now)
+        data_key = self._vault.new_data_key(account_id)
+        seal = self._vault.data_key(data_key, account_id)
+        account = {
+            "id": account_id,
+            "kind": identity.kind,
+            "status": AccountStatus.ACTIVE,
+            "ial": int(evidence.ial),
+            "data_key": data_key,
+            "created_at": now,
+        }
+        connection.execute(insert(AccountRow).values(account))
+        self._add_identifiers(connection, account_id, identity, seal, now)
+        evidence_id = self._add_evidence(connection, account_id, identity, evidence, seal)
+        self._add_attributes(connection, account_id, identity, evidence, (evidence_id, seal))
+        if identity.phone is not None:
+            self._add_phone(connection, account_id, identity.phone, seal, now)
+        if password_hash is not None:
+            password = {"account_id": account_id, "hash": password_hash, "at": now}
+            connection.execute(insert(PasswordRow).values(password))
+        return account_id
+
+    def replace_password_hash(
+        self, connection: Connection, account_id: UUID, new_hash: str, *, old_hash: str
+    ) -> bool:
+        """Keep the same password under stronger parameters, unless it was changed meanwhile."""
+        changed = connection.execute(
+            update(PasswordRow)
+            .where(PasswordRow.account_id == account_id, PasswordRow.hash == old_hash)
+            .values(hash=new_hash)
+        )
+        return bool(changed.rowcount)
+
+    def _add_identifiers(
+        self,
+        connection: Connection,
+        account_id: UUID,
+        identity: Identity,
+        seal: Seal,
+        now: datetime,
+    ) -> None:
+        rows = [
+            {
+                "id": uuid7(now),
+                "account_id": account_id,
+                "kind": number.kind,
+                "value_index": self._of(number),
+                "value_sealed": seal.seal_text(
+                    number.value, context=f"identifier {account_id} {number.kind}"
+                ),
+                "added_at": now,
+            }
+            for number in identity.id_numbers
+        ]
+        try:
+            connection.execute(insert(IdentifierRow), rows)
+        except IntegrityError as error:
+            raise Conflict("account.exists") from error
+
+    @staticmethod
+    def _add_evidence(
+        connection: Connection,
+        account_id: UUID,
+        identity: Identity,
+        evidence: Evidence,
+        seal: Seal,
+    ) -> UUID:
+        evidence_id = uuid7(evidence.at)
+        row = {
+            "id": evidence_id,
+            "account_id": account_id,
+            "method": evidence.method,
+            "ial": int(evidence.ial),
+            "source": identity.source,
+            "reference_sealed": seal.seal_text(
+                identity.reference, context=f"evidence {account_id}"
+            ),
+            "vouched_by": None,
+            "at": evidence.at,
+        }
+        connection.execute(insert(EvidenceRow).values(row))
+        return evidence_id
+
+    @staticmethod
+    def _add_attributes(
+        connection: Connection,
+        account_id: UUID,
+        identity: Identity,
+        evidence: Evidence,
+        proof: tuple[UUID, Seal],
+    ) -> None:
+        evidence_id, seal = proof
+        vouched = {
+            Attribute.FULL_NAME: identity.name.display,
+            Attribute.BIRTH_DATE: identity.birth_date.iso if identity.birth_date else None,
+            Attribute.SEX: identity.sex,
+            Attribute.CONTACT_PHONE: identity.phone.e164 if identity.phone else None,
+        }
+        declared = {Attribute.EMAIL: identity.email.value if identity.email else None}
+        rows = [
+            {
+                "id": uuid7(identity.verified_at),
+                "account_id": account_id,
+                "name": name,
+                "value_sealed": seal.seal_text(value, context=f"attribute {account_id} {name}"),
+                "evidence_id": evidence_id if source != SELF else None,
+                "source": source,
+                "method": evidence.method,
+                "at": identity.verified_at,
+            }
+            for facts, source in ((vouched, identity.source), (declared, SELF))
+            for name, value in facts.items()
+            if value is not None
+        ]
+        connection.execute(insert(AttributeRow), rows)
+
+    def _add_phone(
+        self,
+        connection: Connection,
+        account_id: UUID,
+        number: PhoneNumber,
+        seal: Seal,
+        now: datetime,
+    ) -> None:
+        phone_id = uuid7(now)
+        row = {
+            "id": phone_id,
+            "account_id": account_id,
+            "number_index": self._vault.index("phone", number.e164),
+            "number_sealed": seal.seal_text(number.e164, context=f"phone {phone_id}"),
+            "is_default": True,
+            "verified_at": now,
+        }
+        connection.execute(insert(PhoneRow).values(row))
+
+    # --- rows to objects ------------------------------------------------------------------------
+
+    def _of(self, number: IdNumber) -> bytes:
+        return self._vault.index(number.kind, number.value)
+
+    def _one(self, rows: Sequence[RowMapping]) -> Account | None:
+        """One account from a row per phone."""
+        if not rows:
+            return None
+        first = rows[0]
+        account_id: UUID = first["id"]
+        seal = self._vault.data_key(first["data_key"], account_id)
+        phones = [
+            Phone(
+                row["phone_id"],
+                PhoneNumber(
+                    seal.open_text(row["number_sealed"], context=f"phone {row['phone_id']}")
+                ),
+                bool(row["is_default"]),
+            )
+            for row in rows
+            if row["phone_id"] is not None
+        ]
+        return Account(
+            account_id,
+            SubjectKind(first["kind"]),
+            AccountStatus(first["status"]),
+            IAL(first["ial"]),
+            first["hash"],
+            tuple(sorted(phones, key=lambda phone: (not phone.is_default, phone.id))),
+        )
+
+
+_ACCOUNTS = (
+    select(
+        AccountRow.id,
+        AccountRow.kind,
+        AccountRow.status,
+        AccountRow.ial,
+        AccountRow.data_key,
+        PasswordRow.hash,
+        PhoneRow.id.label("phone_id"),
+        PhoneRow.number_sealed,
+        PhoneRow.is_default,
+    )
+    .join_from(AccountRow, PasswordRow, isouter=True)
+    .outerjoin(PhoneRow, (PhoneRow.account_id == AccountRow.id) & PhoneRow.removed_at.is_(None))
+)
+
+
+def open_attribute(seal: Seal, account_id: UUID, name: str, sealed: bytes) -> str:
+    """The plain value of an attribute row."""
+    return seal.open_text(bytes(sealed), context=f"attribute {account_id} {name}")
+
+
+def open_identifier(seal: Seal, account_id: UUID, kind: str, sealed: bytes) -> str:
+    """The plain value of an identifier row."""
+    return seal.open_text(bytes(sealed), context=f"identifier {account_id} {kind}")

@@ -1,0 +1,165 @@
+"""The audit: rows are only added; a chain over them shows any that was changed or removed.
+
+A row carries a keyed MAC when it is written, so it cannot be forged without the master secret.
+The worker links the rows in order: each link is the hash of the link before and the row's MAC.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from idp.domain.events import AuditEvent, Event
+from idp.domain.ids import uuid7
+from idp.storage.database import Database
+from idp.storage.models import AuditRow, AuditSealRow, milliseconds
+from idp.storage.vault import Vault
+
+_FIRST = bytes(32)
+_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The first place where the chain does not hold: number of the link, and what is wrong."""
+
+    number: int
+    fault: str
+
+
+class AuditStore:
+    """The audit of everything that matters."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database, self._vault = database, vault
+
+    def add(self, connection: Connection, event: AuditEvent) -> None:
+        """Write a row in the transaction of what it reports."""
+        row_id = uuid7(event.at)
+        details = msgspec.json.encode(dict(event.details))
+        row = {
+            "id": row_id,
+            "at": event.at,
+            "event": event.event,
+            "account_id": event.account_id,
+            "actor_id": event.actor_id or event.account_id,
+            "client_id": event.client_id,
+            "session_id": event.session_id,
+            "details_sealed": self._vault.seal(details, context=f"audit {row_id}"),
+        }
+        connection.execute(insert(AuditRow).values(row | {"mac": self._mac(**row)}))
+
+    def of_account(self, account_id: UUID, *, limit: int = 100) -> tuple[AuditEvent, ...]:
+        """What happened to an account, newest first."""
+        query = (
+            select(AuditRow)
+            .where(AuditRow.account_id == account_id)
+            .order_by(AuditRow.id.desc())
+            .limit(limit)
+        )
+        with self._database.transaction() as connection:
+            return tuple(self._to_domain(row) for row in connection.execute(query))
+
+    def seal_pending(self) -> int:
+        """Link the rows that are not linked yet; answers how many. One worker at a time wins."""
+        unsealed = (
+            select(AuditRow.id, AuditRow.mac)
+            .outerjoin(AuditSealRow, AuditSealRow.audit_id == AuditRow.id)
+            .where(AuditSealRow.number.is_(None))
+            .order_by(AuditRow.id)
+            .limit(_BATCH)
+        )
+        last = select(AuditSealRow.number, AuditSealRow.hash).order_by(AuditSealRow.number.desc())
+        try:
+            with self._database.transaction() as connection:
+                number, link = connection.execute(last.limit(1)).one_or_none() or (0, _FIRST)
+                rows = []
+                for audit_id, mac in connection.execute(unsealed):
+                    number, link = number + 1, _link(link, mac)
+                    rows.append({"number": number, "audit_id": audit_id, "hash": link})
+                if rows:
+                    connection.execute(insert(AuditSealRow), rows)
+                return len(rows)
+        except IntegrityError:
+            return 0
+
+    def verify(self, progress: Callable[[int], None] = lambda _: None) -> Break | None:
+        """The first break of the chain, or None when every linked row is as it was written."""
+        number, link = 0, _FIRST
+        while True:
+            query = (
+                select(AuditSealRow.number, AuditSealRow.hash, AuditRow)
+                .outerjoin(AuditRow, AuditRow.id == AuditSealRow.audit_id)
+                .where(AuditSealRow.number > number)
+                .order_by(AuditSealRow.number)
+                .limit(_BATCH)
+            )
+            with self._database.transaction() as connection:
+                rows = connection.execute(query).all()
+            if not rows:
+                return None
+            for row in rows:
+                number += 1
+                fault = self._fault(row, number, link)
+                if fault:
+                    return Break(number, fault)
+                link = row.hash
+            progress(number)
+
+    def _fault(self, row: Any, number: int, link: bytes) -> str | None:  # noqa: ANN401  three tables
+        if row.number != number:
+            return "link missing"
+        if row.id is None:
+            return "row missing"
+        columns = ("id", "at", "event", "account_id", "actor_id", "client_id", "session_id")
+        mac = self._mac(
+            **{name: getattr(row, name) for name in columns}, details_sealed=row.details_sealed
+        )
+        if not hmac.compare_digest(mac, row.mac):
+            return "row changed"
+        return None if _link(link, row.mac) == row.hash else "chain broken"
+
+    def _mac(self, **row: object) -> bytes:
+        parts = [_bytes(row[name]) for name in sorted(row)]
+        message = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        return hmac.new(self._vault.key("audit"), message, hashlib.sha256).digest()
+
+    def _to_domain(self, row: object) -> AuditEvent:
+        data: AuditRow = row  # type: ignore[assignment]  # a row has the model's columns
+        details = self._vault.open(data.details_sealed, context=f"audit {data.id}")
+        return AuditEvent(
+            Event(data.event),
+            data.at,
+            data.account_id,
+            data.actor_id,
+            data.client_id,
+            data.session_id,
+            msgspec.json.decode(details, type=dict[str, str]),
+        )
+
+
+def _link(before: bytes, mac: bytes) -> bytes:
+    return hashlib.sha256(before + mac).digest()
+
+
+def _bytes(value: object) -> bytes:
+    match value:
+        case None:
+            return b"-"
+        case bytes():
+            return value
+        case UUID():
+            return value.bytes
+        case datetime():
+            return str(milliseconds(value)).encode()
+        case _:
+            return str(value).encode()

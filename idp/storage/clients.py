@@ -1,0 +1,96 @@
+"""Relying parties as stored: metadata as JSON, and a short memory of them in the process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select, update
+
+from idp.domain.clients import Metadata
+from idp.storage.database import Database, Statement
+from idp.storage.models import ClientRow
+
+_FIND = Statement(
+    "SELECT metadata_json, secret_hash FROM clients WHERE client_id = :id AND disabled_at IS NULL"
+)
+T = TypeVar("T")
+_MEMORY_SECONDS = 2.0
+_MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClient:
+    """A client's row."""
+
+    client_id: str
+    metadata: Metadata
+    secret_hash: bytes | None
+    source: str
+
+
+class ClientStore(Generic[T]):
+    """The clients, read through ``build`` into what the protocol works with.
+
+    A client is remembered for two seconds, so a change is everywhere within the five that the
+    rules allow; one that is unknown is always looked up.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        build: Callable[[Metadata, bytes | None], T],
+        *,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database, self._build, self._timer = database, build, timer
+        self._memory: dict[str, tuple[float, T]] = {}
+
+    def find(self, client_id: str) -> T | None:
+        """The client of that id unless it is disabled."""
+        now = self._timer()
+        remembered = self._memory.get(client_id)
+        if remembered and now - remembered[0] < _MEMORY_SECONDS:
+            return remembered[1]
+        rows = self._database.one(_FIND, {"id": client_id}) if "\0" not in client_id else []
+        if not rows:
+            self._memory.pop(client_id, None)
+            return None
+        [(metadata, secret_hash)] = rows
+        client = self._build(msgspec.json.decode(metadata), secret_hash and bytes(secret_hash))
+        if len(self._memory) >= _MOST_REMEMBERED:
+            self._memory.clear()
+        self._memory[client_id] = (now, client)
+        return client
+
+    def all(self) -> tuple[StoredClient, ...]:
+        """Every row, in order of id."""
+        with self._database.transaction() as connection:
+            rows = connection.execute(select(ClientRow).order_by(ClientRow.client_id)).all()
+        return tuple(
+            StoredClient(
+                row.client_id, msgspec.json.decode(row.metadata_json), row.secret_hash, row.source
+            )
+            for row in rows
+        )
+
+    def save(self, connection: Connection, client: StoredClient, *, now: datetime) -> None:
+        """Add a client, or put new metadata in its place."""
+        values = {
+            "metadata_json": msgspec.json.encode(client.metadata, order="sorted").decode(),
+            "secret_hash": client.secret_hash,
+            "source": client.source,
+            "updated_at": now,
+            "disabled_at": None,
+        }
+        where = ClientRow.client_id == client.client_id
+        if not connection.execute(update(ClientRow).where(where).values(values)).rowcount:
+            connection.execute(insert(ClientRow).values({"client_id": client.client_id, **values}))
+
+    def remove(self, connection: Connection, client_id: str) -> None:
+        """Take a client out."""
+        connection.execute(delete(ClientRow).where(ClientRow.client_id == client_id))

@@ -1,0 +1,189 @@
+"""Grants: the one-statement heart of the token endpoint.
+
+A redeemed code is a row whose id is the code's, so the primary key refuses a second use. A refresh
+token is a counter in that row. Every statement also checks, at that moment, that the account is
+active and the session alive: one gate for every token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from idp.storage.accounts import open_attribute, open_identifier
+from idp.storage.database import Database, Statement, as_uuid
+from idp.storage.models import milliseconds, moment
+from idp.storage.vault import Vault
+
+_REDEEM = Statement("""
+    INSERT INTO grants (id, client_id, account_id, actor_id, session_id, request_json,
+      is_offline, counter, created_at, rotated_at, expires_at)
+    SELECT :id, :client_id, s.account_id, s.actor_id, s.id, :request_json,
+      :is_offline, 0, :now, :now, :expires_at
+    FROM sessions s JOIN accounts a ON a.id = s.account_id
+    WHERE s.id = :session_id AND s.ended_at IS NULL AND s.expires_at > :now
+      AND a.status = 'active'
+    ON CONFLICT (id) DO NOTHING RETURNING id
+""")
+_LIVE = """
+    EXISTS (SELECT 1 FROM accounts a WHERE a.id = grants.account_id AND a.status = 'active')
+    AND (grants.is_offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id
+      AND s.ended_at IS NULL AND s.expires_at > :now))
+"""
+_ROTATE = Statement(f"""
+    UPDATE grants SET
+      rotated_at = CASE WHEN counter = :counter THEN :now ELSE rotated_at END,
+      counter = :counter + 1
+    WHERE id = :id AND client_id = :client_id AND revoked_at IS NULL AND expires_at > :now
+      AND (counter = :counter OR (counter = :counter + 1 AND rotated_at > :retry_since))
+      AND {_LIVE}
+    RETURNING account_id, session_id, request_json, counter, expires_at
+""")  # noqa: S608  constants of this file only
+_REVOKE = Statement("""
+    UPDATE grants SET revoked_at = :now, revoke_reason = :reason
+    WHERE id = :id AND revoked_at IS NULL RETURNING account_id
+""")
+_REVOKE_REUSED = Statement("""
+    UPDATE grants SET revoked_at = :now, revoke_reason = 'refresh_reuse'
+    WHERE id = :id AND client_id = :client_id AND revoked_at IS NULL AND counter > :counter
+    RETURNING account_id
+""")
+_USERINFO = Statement(f"""
+    SELECT grants.client_id, grants.request_json, b.id, b.kind, b.data_key,
+      f.form, f.name, f.value_sealed, f.source, f.at
+    FROM grants JOIN accounts b ON b.id = grants.account_id
+    LEFT JOIN (
+      SELECT account_id, 'attribute' AS form, name, value_sealed, source, at
+      FROM attributes WHERE replaced_at IS NULL
+      UNION ALL
+      SELECT account_id, 'identifier' AS form, kind, value_sealed, '' AS source, added_at
+      FROM identifiers WHERE retired_at IS NULL
+    ) f ON f.account_id = grants.account_id
+    WHERE grants.id = :id AND grants.revoked_at IS NULL AND {_LIVE}
+""")  # noqa: S608  constants of this file only
+
+
+@dataclass(frozen=True, slots=True)
+class NewGrant:
+    """What a code stands for when it is redeemed."""
+
+    id: UUID
+    client_id: str
+    session_id: UUID
+    request_json: str
+    is_offline: bool
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """A grant after its refresh token was used."""
+
+    account_id: UUID
+    session_id: UUID
+    request_json: str
+    counter: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One plain value with its source; ``form`` is attribute or identifier."""
+
+    form: str
+    name: str
+    value: str
+    source: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom an access token speaks for, and what is known about them."""
+
+    client_id: str
+    request_json: str
+    account_id: UUID
+    kind: str
+    facts: tuple[Fact, ...]
+
+
+class GrantStore:
+    """The grants."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database, self._vault = database, vault
+
+    def redeem(self, grant: NewGrant, *, now: datetime) -> bool:
+        """Whether the code was good: first use, live session, active account. One statement."""
+        values = {
+            "id": grant.id,
+            "client_id": grant.client_id,
+            "session_id": grant.session_id,
+            "request_json": grant.request_json,
+            "is_offline": grant.is_offline,
+            "expires_at": milliseconds(grant.expires_at),
+            "now": milliseconds(now),
+        }
+        return bool(self._database.one(_REDEEM, values))
+
+    def rotate(
+        self, grant_id: UUID, client_id: str, counter: int, *, now: datetime, retry: timedelta
+    ) -> Rotated | None:
+        """Use the refresh token with this counter; the one before counts for ``retry`` more."""
+        values = {
+            "id": grant_id,
+            "client_id": client_id,
+            "counter": counter,
+            "now": milliseconds(now),
+            "retry_since": milliseconds(now - retry),
+        }
+        rows = self._database.one(_ROTATE, values)
+        if not rows:
+            return None
+        [(account_id, session_id, request_json, new_counter, expires_at)] = rows
+        return Rotated(
+            as_uuid(account_id),
+            as_uuid(session_id),
+            request_json,
+            new_counter,
+            moment(expires_at),
+        )
+
+    def revoke_reused(
+        self, grant_id: UUID, client_id: str, counter: int, *, now: datetime
+    ) -> UUID | None:
+        """End the family of a refresh token that was used before; answers whose it was."""
+        values = {
+            "id": grant_id,
+            "client_id": client_id,
+            "counter": counter,
+            "now": milliseconds(now),
+        }
+        return _account(self._database.one(_REVOKE_REUSED, values))
+
+    def revoke(self, grant_id: UUID, reason: str, *, now: datetime) -> UUID | None:
+        """End a grant and every token of it; answers whose it was, None if it was over."""
+        values = {"id": grant_id, "reason": reason, "now": milliseconds(now)}
+        return _account(self._database.one(_REVOKE, values))
+
+    def subject(self, grant_id: UUID, *, now: datetime) -> Subject | None:
+        """Everything userinfo needs, if the grant is still good. One statement."""
+        rows = self._database.one(_USERINFO, {"id": grant_id, "now": milliseconds(now)})
+        if not rows:
+            return None
+        client_id, request_json, account_id, kind, data_key = rows[0][:5]
+        account_id = as_uuid(account_id)
+        seal = self._vault.data_key(bytes(data_key), account_id)
+        openers = {"attribute": open_attribute, "identifier": open_identifier}
+        facts = tuple(
+            Fact(form, name, openers[form](seal, account_id, name, sealed), source, moment(at))
+            for *_, form, name, sealed, source, at in rows
+            if form is not None
+        )
+        return Subject(client_id, request_json, account_id, kind, facts)
+
+
+def _account(rows: list[tuple[object, ...]]) -> UUID | None:
+    return as_uuid(rows[0][0]) if rows else None  # type: ignore[arg-type]  # the driver's own types

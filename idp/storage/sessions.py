@@ -1,0 +1,296 @@
+"""Sessions: appended at sign-in, found with the state of their account in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Connection, insert, select, update
+
+from idp.domain.assurance import IAL, Amr, Evidence
+from idp.domain.ids import hash_secret, new_secret, uuid7
+from idp.domain.sessions import Device, Session
+from idp.domain.subjects import SubjectKind
+from idp.storage.database import Database, Statement, as_uuid
+from idp.storage.models import ConsentRow, GrantRow, SessionRow, milliseconds, moment
+from idp.storage.vault import Vault
+
+_FIND = Statement("""
+    SELECT s.account_id, a.kind, a.ial, s.evidence, s.created_at, s.last_seen_at, c.claims
+    FROM sessions s JOIN accounts a ON a.id = s.account_id
+    LEFT JOIN consents c ON c.account_id = s.account_id AND c.client_id = :client_id
+      AND c.revoked_at IS NULL
+    WHERE s.id = :id AND s.secret_hash = :secret_hash AND s.ended_at IS NULL
+      AND s.expires_at > :now AND s.last_seen_at > :idle_since AND a.status = 'active'
+""")
+_TOUCH = Statement("""
+    UPDATE sessions SET last_seen_at = :now WHERE id = :id AND last_seen_at < :before
+""")
+_TOUCH_EVERY = timedelta(minutes=1)
+_KEPT_PROOFS = 7
+
+
+class _Proof(msgspec.Struct, frozen=True, array_like=True):
+    """Evidence as it stands in the row."""
+
+    method: str
+    ial: int
+    amr: tuple[str, ...]
+    at: int
+
+
+_DECODE = msgspec.json.Decoder(tuple[_Proof, ...]).decode
+_ENCODE = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A live session, and the claims its owner lets the asking client have (None: never asked)."""
+
+    session: Session
+    consented: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long a session lives unused and at most."""
+
+    idle: timedelta
+    absolute: timedelta
+
+
+class SessionStore:
+    """The sessions. The browser holds ``<id>.<secret>``; here is only the secret's digest."""
+
+    def __init__(self, database: Database, vault: Vault, lifetimes: Lifetimes) -> None:
+        self._database, self._vault, self._lifetimes = database, vault, lifetimes
+
+    def add(
+        self,
+        connection: Connection,
+        account_id: UUID,
+        evidence: Sequence[Evidence],
+        *,
+        device: Device,
+        now: datetime,
+    ) -> tuple[UUID, str]:
+        """Open a session; answers its id and the cookie's value."""
+        session_id, secret = uuid7(now), new_secret()
+        data = msgspec.json.encode([device.ip, device.user_agent[:300]])
+        row = {
+            "id": session_id,
+            "secret_hash": hash_secret(secret),
+            "account_id": account_id,
+            "actor_id": account_id,
+            "evidence": encode_evidence(evidence),
+            "created_at": now,
+            "last_seen_at": now,
+            "expires_at": now + self._lifetimes.absolute,
+            "device_sealed": self._vault.seal(data, context=f"session {session_id}"),
+        }
+        connection.execute(insert(SessionRow).values(row))
+        return session_id, f"{session_id.hex}.{secret}"
+
+    def renew(
+        self, connection: Connection, session: Session, evidence: Evidence, *, now: datetime
+    ) -> str:
+        """Add a proof; the cookie changes with every rise of privilege (ASVS 5.0, 7.2.4)."""
+        secret = new_secret()
+        connection.execute(
+            update(SessionRow)
+            .where(SessionRow.id == session.id)
+            .values(
+                secret_hash=hash_secret(secret),
+                evidence=encode_evidence((*session.evidence[-_KEPT_PROOFS:], evidence)),
+                last_seen_at=now,
+            )
+        )
+        return f"{session.id.hex}.{secret}"
+
+    def find(self, cookie: str | None, *, client_id: str = "", now: datetime) -> Seen | None:
+        """The live session of an active account that a cookie opens, with its owner's consent."""
+        parsed = _parse(cookie)
+        if parsed is None:
+            return None
+        session_id, secret_hash = parsed
+        values = {
+            "id": session_id,
+            "secret_hash": secret_hash,
+            "client_id": client_id,
+            "now": milliseconds(now),
+            "idle_since": milliseconds(now - self._lifetimes.idle),
+        }
+        rows = self._database.one(_FIND, values)
+        if not rows:
+            return None
+        [(account_id, kind, ial, evidence, created_at, last_seen_at, claims)] = rows
+        session = Session(
+            session_id,
+            as_uuid(account_id),
+            SubjectKind(kind),
+            IAL(ial),
+            decode_evidence(evidence),
+            moment(created_at),
+            moment(last_seen_at),
+        )
+        return Seen(session, None if claims is None else frozenset(claims.split()))
+
+    def touch(self, session: Session, *, now: datetime) -> None:
+        """Note that it is in use; at most once a minute, so that reading stays reading."""
+        if now - session.last_seen_at < _TOUCH_EVERY:
+            return
+        before = milliseconds(now - _TOUCH_EVERY)
+        values = {"id": session.id, "now": milliseconds(now), "before": before}
+        self._database.one(_TOUCH, values)
+
+    def end(
+        self, connection: Connection, session_ids: Sequence[UUID], reason: str, *, now: datetime
+    ) -> None:
+        """End sessions and, with them, the grants that do not outlive them."""
+        connection.execute(
+            update(SessionRow)
+            .where(SessionRow.id.in_(session_ids), SessionRow.ended_at.is_(None))
+            .values(ended_at=now, end_reason=reason)
+        )
+        connection.execute(
+            update(GrantRow)
+            .where(
+                GrantRow.session_id.in_(session_ids),
+                GrantRow.revoked_at.is_(None),
+                GrantRow.is_offline.is_(False),
+            )
+            .values(revoked_at=now, revoke_reason=reason)
+        )
+
+    def clients(self, session_id: UUID) -> tuple[str, ...]:
+        """The portals that this session was used at and that are not signed out."""
+        query = (
+            select(GrantRow.client_id)
+            .where(GrantRow.session_id == session_id, GrantRow.revoked_at.is_(None))
+            .distinct()
+        )
+        with self._database.transaction() as connection:
+            return tuple(sorted(connection.scalars(query)))
+
+    def leave(
+        self, connection: Connection, session_id: UUID, client_id: str, *, now: datetime
+    ) -> None:
+        """Sign out at one portal only."""
+        connection.execute(
+            update(GrantRow)
+            .where(
+                GrantRow.session_id == session_id,
+                GrantRow.client_id == client_id,
+                GrantRow.revoked_at.is_(None),
+                GrantRow.is_offline.is_(False),
+            )
+            .values(revoked_at=now, revoke_reason="logout")
+        )
+
+    def of_account(self, account_id: UUID, *, now: datetime) -> tuple[Session, ...]:
+        """The live sessions of an account, newest first."""
+        query = (
+            select(SessionRow)
+            .where(
+                SessionRow.account_id == account_id,
+                SessionRow.ended_at.is_(None),
+                SessionRow.expires_at > now,
+                SessionRow.last_seen_at > now - self._lifetimes.idle,
+            )
+            .order_by(SessionRow.id.desc())
+        )
+        with self._database.transaction() as connection:
+            return tuple(self._to_domain(row) for row in connection.execute(query))
+
+    def _to_domain(self, row: object) -> Session:
+        data: SessionRow = row  # type: ignore[assignment]  # a row has the model's columns
+        sealed = self._vault.open(data.device_sealed, context=f"session {data.id}")
+        ip, user_agent = msgspec.json.decode(sealed, type=tuple[str, str])
+        return Session(
+            data.id,
+            data.account_id,
+            SubjectKind.CITIZEN,
+            IAL.NONE,
+            decode_evidence(data.evidence),
+            data.created_at,
+            data.last_seen_at,
+            Device(ip, user_agent),
+        )
+
+
+class ConsentStore:
+    """What people let portals see."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(  # noqa: PLR0913  keywords, one per column
+        self,
+        connection: Connection,
+        account_id: UUID,
+        client_id: str,
+        claims: frozenset[str],
+        *,
+        text_version: str,
+        now: datetime,
+    ) -> None:
+        """Remember an approval; a later one replaces it."""
+        where = (ConsentRow.account_id == account_id, ConsentRow.client_id == client_id)
+        values = {
+            "claims": " ".join(sorted(claims)),
+            "text_version": text_version,
+            "granted_at": now,
+            "revoked_at": None,
+        }
+        if not connection.execute(update(ConsentRow).where(*where).values(values)).rowcount:
+            keys = {"account_id": account_id, "client_id": client_id}
+            connection.execute(insert(ConsentRow).values({**keys, **values}))
+
+    def revoke(
+        self, connection: Connection, account_id: UUID, client_id: str, *, now: datetime
+    ) -> None:
+        """Withdraw it, and end every grant that rests on it."""
+        connection.execute(
+            update(ConsentRow)
+            .where(ConsentRow.account_id == account_id, ConsentRow.client_id == client_id)
+            .values(revoked_at=now)
+        )
+        connection.execute(
+            update(GrantRow)
+            .where(
+                GrantRow.account_id == account_id,
+                GrantRow.client_id == client_id,
+                GrantRow.revoked_at.is_(None),
+            )
+            .values(revoked_at=now, revoke_reason="consent")
+        )
+
+
+def encode_evidence(evidence: Sequence[Evidence]) -> str:
+    """Proofs as JSON for a row."""
+    proofs = [
+        _Proof(proof.method, int(proof.ial), tuple(proof.amr), milliseconds(proof.at))
+        for proof in evidence
+    ]
+    return _ENCODE(proofs).decode()
+
+
+def decode_evidence(text: str) -> tuple[Evidence, ...]:
+    """The inverse."""
+    return tuple(
+        Evidence(proof.method, IAL(proof.ial), tuple(map(Amr, proof.amr)), moment(proof.at))
+        for proof in _DECODE(text)
+    )
+
+
+def _parse(cookie: str | None) -> tuple[UUID, bytes] | None:
+    identifier, _, secret = (cookie or "").partition(".")
+    if len(identifier) != 32 or not secret or len(secret) > 64:  # noqa: PLR2004  sizes of the cookie
+        return None
+    try:
+        return UUID(hex=identifier), hash_secret(secret)
+    except ValueError:
+        return None

@@ -1,0 +1,20 @@
+"""Whatever may be used once: spent by a unique insert, in the transaction of its effect."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from idp.storage.models import milliseconds
+
+_SPEND = text(
+    "INSERT INTO single_use (kind, key, expires_at) VALUES (:kind, :key, :expires_at) "
+    "ON CONFLICT (kind, key) DO NOTHING RETURNING kind"
+)
+
+
+def spend(connection: Connection, kind: str, key: bytes, *, expires_at: datetime) -> bool:
+    """Whether this is the first use. The row stays until nobody could accept it any more."""
+    values = {"kind": kind, "key": key, "expires_at": milliseconds(expires_at)}
+    return connection.execute(_SPEND, values).first() is not None

@@ -1,0 +1,112 @@
+"""A private PostgreSQL cluster from Debian's binaries, in a temporary folder."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from idp.storage import migrate
+
+TEMPLATE = "idp_template"
+
+
+def require(part: str, *, found: bool, how: str) -> None:
+    """Skip with one line, or fail where ``IDP_REQUIRE`` names the part."""
+    if found:
+        return
+    if part in os.environ.get("IDP_REQUIRE", "").split(","):
+        pytest.fail(f"{part} is required and missing: {how}")
+    pytest.skip(f"{part} is missing: {how}")
+
+
+def binaries() -> Path | None:
+    """The newest installed server's programs."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: p.parts[-3])
+    return found[-1].parent if found else None
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One test process at a time."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def server(run_dir: Path) -> str:
+    """The URL of the cluster without a database name; the first caller starts it."""
+    given = os.environ.get("IDP_TEST_POSTGRES")
+    programs = binaries()
+    require("postgres", found=bool(given or programs), how="apt-get install postgresql")
+    data = run_dir / "postgres"
+    url = given or f"postgresql+psycopg://idp@/{{}}?host={data}"
+    with locked(run_dir / "postgres.lock"):
+        if not given and not (data / "started").exists():
+            _start(programs or Path(), data)
+        if not (run_dir / "template.made").exists():
+            _make_template(url)
+            (run_dir / "template.made").touch()
+    return url
+
+
+def _run(command: list[str]) -> None:
+    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    subprocess.run([*prefix, *command], check=True, capture_output=True)
+
+
+def _start(programs: Path, data: Path) -> None:
+    data.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        shutil.chown(data, "postgres", "postgres")
+        data.parent.chmod(0o755)
+    cluster = str(data / "cluster")
+    initdb = ["-A", "trust", "-U", "idp", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8"]
+    _run([str(programs / "initdb"), "-D", cluster, *initdb])
+    options = f"-k {data} -c listen_addresses='' -c fsync=off -c max_connections=300"
+    log = str(data / "log")
+    _run([str(programs / "pg_ctl"), "-D", cluster, "-w", "-l", log, "-o", options, "start"])
+    (data / "started").touch()
+    if os.geteuid() == 0:
+        data.chmod(0o755)
+
+
+def stop(run_dir: Path) -> None:
+    """Stop what ``server`` started."""
+    programs = binaries()
+    if programs and (run_dir / "postgres" / "started").exists():
+        cluster = str(run_dir / "postgres" / "cluster")
+        _run([str(programs / "pg_ctl"), "-D", cluster, "-m", "immediate", "stop"])
+
+
+def _make_template(url: str) -> None:
+    with admin(url) as connection:
+        connection.execute(f"CREATE DATABASE {TEMPLATE}".encode())
+    migrate.upgrade(url.format(TEMPLATE))
+
+
+@contextlib.contextmanager
+def admin(url: str) -> Iterator[psycopg.Connection]:
+    """A connection that may make and drop databases."""
+    plain = url.format("postgres").replace("+psycopg", "")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def database(url: str) -> Iterator[str]:
+    """A fresh database with the newest schema."""
+    name = f"t_{os.getpid()}_{time.monotonic_ns()}"
+    with admin(url) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}".encode())
+    yield url.format(name)
+    with admin(url) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
