@@ -1,0 +1,65 @@
+"""``python -m idp.sandbox``: the outside world in one process."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import click
+from flask import Flask
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from idp.sandbox import portal_settings
+from idp.sandbox.app import World, create_app
+from idp.sandbox.people import People
+from idp.sandbox.portal import create_portal
+from idp.sandbox.relying_party import RelyingParty
+
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
+_OWN_PORT = 100
+_FIRST_PORTAL = 201
+
+
+class _Silent(WSGIRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Nothing: the demo's terminal is for its own table."""
+
+
+def _server(app: Flask, port: int) -> BaseWSGIServer:
+    return make_server("127.0.0.1", port, app, threaded=True, request_handler=_Silent)
+
+
+@click.command()
+@click.option("--port-base", type=int, default=8000, show_default=True)
+@click.option("--issuer", default="http://localhost:8000", show_default=True)
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), required=True)
+@click.option("--portals", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def main(port_base: int, issuer: str, data: Path, portals: Path | None) -> None:
+    """Serve the simulated systems and the demo portals until told to stop."""
+    # Blocked here and so in every thread: they wait for the sigwait below.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    settings = (
+        portal_settings.read(portals, first_port=port_base + _FIRST_PORTAL) if portals else ()
+    )
+    world = World(people=People(data))
+    servers = [_server(create_app(world, issuer=issuer, portals=settings), port_base + _OWN_PORT)]
+    for portal in settings:
+        party = RelyingParty(portal, issuer=issuer)
+        servers.append(
+            _server(create_portal(portal, party=party, events=world.events), portal.port)
+        )
+    threads = [threading.Thread(target=server.serve_forever) for server in servers]
+    for thread in threads:
+        thread.start()
+    signal.sigwait(_STOPPING)
+    for server in servers:
+        server.shutdown()
+    for server in servers:
+        server.server_close()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The sandbox's own web application: every simulated system on one port."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+from flask import Blueprint, Flask, render_template, request
+from flask.typing import ResponseReturnValue
+
+from idp.sandbox import answers, carrier, faults, sms
+from idp.sandbox.events import Events
+from idp.sandbox.people import People
+from idp.sandbox.portal_settings import PortalSettings
+
+_HANOI = timezone(timedelta(hours=7))
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The state that the simulated systems share."""
+
+    people: People
+    inbox: sms.Inbox = field(default_factory=sms.Inbox)
+    faults: faults.Faults = field(default_factory=faults.Faults)
+    events: Events = field(default_factory=Events)
+
+
+def create_app(world: World, *, issuer: str, portals: Sequence[PortalSettings] = ()) -> Flask:
+    """The application behind the sandbox's index page."""
+    app = Flask(__name__)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.config["MAX_CONTENT_LENGTH"] = 1_000_000
+    app.add_template_filter(_hanoi, "hanoi")
+    app.register_blueprint(carrier.blueprint(world.people, world.faults))
+    app.register_blueprint(sms.gateway(world.inbox, world.faults))
+    app.register_blueprint(sms.reader(world.inbox))
+    app.register_blueprint(_people(world.people))
+    app.register_blueprint(faults.blueprint(world.faults))
+
+    @app.before_request
+    def refuse_other_sites() -> ResponseReturnValue | None:
+        """No foreign web page may move things here through the developer's browser."""
+        crossing = request.headers.get("Sec-Fetch-Site") == "cross-site"
+        if crossing and request.method not in ("GET", "HEAD"):
+            return {"error": "cross_site"}, 403
+        return None
+
+    @app.get("/")
+    def index() -> str:
+        return render_template("index.html", issuer=issuer, portals=portals)
+
+    @app.get("/health")
+    def health() -> ResponseReturnValue:
+        return {"status": "ok"}
+
+    @app.get("/portal-events")
+    def portal_events() -> ResponseReturnValue:
+        return answers.listed(world.events.all())
+
+    return app
+
+
+def _people(registry: People) -> Blueprint:
+    routes = Blueprint("people", __name__)
+
+    @routes.get("/people")
+    def people() -> ResponseReturnValue:
+        everyone = registry.all()
+        if answers.wants_html():
+            return render_template("people.html", people=everyone)
+        return answers.listed([person.as_json() for person in everyone])
+
+    @routes.post("/people")
+    def add_person() -> ResponseReturnValue:
+        fields = request.get_json(silent=True)
+        if not isinstance(fields, dict):
+            return {"error": "a JSON object is needed"}, 400
+        try:
+            person = registry.add(fields)
+        except ValueError as error:
+            return {"error": str(error)}, 400
+        return person.as_json(), 201
+
+    return routes
+
+
+def _hanoi(moment: datetime) -> str:
+    return moment.astimezone(_HANOI).strftime("%H:%M:%S %d/%m/%Y")

@@ -1,0 +1,126 @@
+"""The invented citizens that every sandbox starts with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Phones may say what is odd about the carrier's record: "birth": "year" or "none",
+# "name_form": "unaccented". The first citizen is the plain case that the demo shows first.
+CITIZENS: tuple[dict[str, Any], ...] = (
+    {
+        "id_number": "001085014236",
+        "full_name": "Nguyễn Văn An",
+        "birth_date": "15/08/1985",
+        "sex": "male",
+        "phones": [
+            {"number": "0981234501", "carrier": "viettel"},
+            {"number": "0911234501", "carrier": "vinaphone"},
+        ],
+        "bhxh_code": "0100012345",
+        "email": "an.nguyen@example.com",
+    },
+    {
+        "id_number": "079190025871",
+        "full_name": "Trần Thị Hoà",
+        "birth_date": "02/03/1990",
+        "sex": "female",
+        "phones": [{"number": "0912345602", "carrier": "vinaphone"}],
+        "bhxh_code": "7900023456",
+        "email": "hoa.tran@example.com",
+    },
+    {
+        "id_number": "066192031948",
+        "full_name": "H'Hen Niê",
+        "birth_date": "15/05/1992",
+        "sex": "female",
+        "phones": [{"number": "0903456703", "carrier": "mobifone"}],
+        "bhxh_code": "6600034567",
+        "email": "hhen.nie@example.com",
+    },
+    {
+        "id_number": "048201047215",
+        "full_name": "Lê Phạm Anh-Đức",
+        "birth_date": "28/02/2001",
+        "sex": "male",
+        "phones": [{"number": "0924567804", "carrier": "vietnamobile"}],
+        "bhxh_code": "4800045678",
+        "email": "duc.le@example.com",
+    },
+    {
+        "id_number": "036078052369",
+        "cmnd": "162345678",
+        "full_name": "Phạm Đình Thuý",
+        "birth_date": "20/11/1978",
+        "sex": "male",
+        "phones": [{"number": "0993567805", "carrier": "gmobile"}],
+        "bhxh_code": "3600056789",
+        "email": "thuy.pham@example.com",
+    },
+    {
+        "id_number": "031314068124",
+        "full_name": "Vũ Ngọc Mai",
+        "birth_date": "20/03/2014",
+        "sex": "female",
+        "phones": [{"number": "0325678906", "carrier": "viettel"}],
+        "bhxh_code": "3100067890",
+        "email": "mai.vu@example.com",
+    },
+    {
+        "id_number": "014155073586",
+        "full_name": "Lò Thị Pành",
+        "birth_date": "01/01/1955",
+        "sex": "female",
+        "phones": [{"number": "0826789007", "carrier": "vinaphone", "birth": "year"}],
+        "bhxh_code": "1400078901",
+        "email": "panh.lo@example.com",
+    },
+    {
+        "id_number": "092087089413",
+        "full_name": "Huỳnh Quốc Hưng",
+        "birth_date": "30/04/1987",
+        "sex": "male",
+        "phones": [{"number": "0707890108", "carrier": "mobifone", "name_form": "unaccented"}],
+        "bhxh_code": "9200089012",
+        "email": "hung.huynh@example.com",
+    },
+    {
+        "id_number": "046303095037",
+        "full_name": "Đặng Thuỳ Dương",
+        "birth_date": "09/09/2003",
+        "sex": "female",
+        "phones": [{"number": "0878901209", "carrier": "itel"}],
+        "bhxh_code": "4600090123",
+        "email": "duong.dang@example.com",
+    },
+    {
+        "id_number": "062095102764",
+        "full_name": "Y Bion",
+        "birth_date": "07/12/1995",
+        "sex": "male",
+        "phones": [{"number": "0559012310", "carrier": "wintel"}],
+        "bhxh_code": "6200101234",
+        "email": "bion.y@example.com",
+    },
+    {
+        "id_number": "040188118290",
+        "full_name": "Hồ Thị Mỹ Quỳnh",
+        "birth_date": "25/06/1988",
+        "sex": "female",
+        # Ported: a VinaPhone range, served by Viettel.
+        "phones": [{"number": "0940123411", "carrier": "viettel"}],
+        "bhxh_code": "4000112345",
+        "email": "quynh.ho@example.com",
+    },
+    {
+        "id_number": "089068126351",
+        "full_name": "Bùi Thế Kiệt",
+        "birth_date": "12/10/1968",
+        "sex": "male",
+        "phones": [
+            {"number": "0561234512", "carrier": "vietnamobile"},
+            {"number": "0591234512", "carrier": "gmobile", "birth": "none"},
+        ],
+        "bhxh_code": "8900123456",
+        "email": "kiet.bui@example.com",
+    },
+)

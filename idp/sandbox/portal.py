@@ -1,0 +1,140 @@
+"""A demo portal: what a ministry's web site does with the provider."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, Response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from idp.sandbox.events import Events
+from idp.sandbox.portal_sessions import Browsers
+from idp.sandbox.portal_settings import PortalSettings
+from idp.sandbox.relying_party import Attempt, RelyingParty, SignInFailed
+
+_PASSED_ON = ("acr_values", "max_age", "prompt", "login_hint", "ui_locales")
+_WORDS = {
+    "access_denied": "Bạn đã hủy, hoặc không đồng ý chia sẻ thông tin với cổng này.",
+    "login_required": "Bạn chưa đăng nhập.",
+    "consent_required": "Cổng này cần bạn đồng ý chia sẻ thông tin.",
+    "interaction_required": "Bạn cần xác nhận thêm một bước để đăng nhập.",
+    "account_selection_required": "Bạn cần chọn tài khoản để đăng nhập.",
+    "unmet_authentication_requirements": "Tài khoản của bạn chưa đạt mức xác minh cần thiết.",
+    "temporarily_unavailable": "Hệ thống đăng nhập đang bận. Hãy thử lại sau ít phút.",
+    "server_error": "Hệ thống đăng nhập gặp sự cố. Hãy thử lại sau ít phút.",
+    "provider_unreachable": "Không kết nối được với hệ thống đăng nhập.",
+    "unknown_state": "Lần đăng nhập này đã hết hạn, hoặc được bắt đầu ở trình duyệt khác.",
+}
+_OTHER_WORDS = "Cổng không nhận được kết quả đăng nhập hợp lệ."
+_POLICY = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'"
+
+
+def create_portal(settings: PortalSettings, *, party: RelyingParty, events: Events) -> Flask:
+    """One portal's application."""
+    app = Flask(__name__)
+    portal = _Portal(settings, party, events)
+    app.add_url_rule("/", view_func=portal.home)
+    app.add_url_rule("/theme.css", view_func=portal.theme)
+    app.add_url_rule("/login", view_func=portal.login)
+    app.add_url_rule("/callback", view_func=portal.callback)
+    app.add_url_rule("/logout", view_func=portal.logout)
+    app.add_url_rule("/backchannel-logout", view_func=portal.backchannel_logout, methods=["POST"])
+    app.register_error_handler(SignInFailed, portal.failed)
+    app.after_request(_protect)
+    return app
+
+
+class _Portal:
+    """The routes of one portal."""
+
+    def __init__(self, settings: PortalSettings, party: RelyingParty, events: Events) -> None:
+        self._settings = settings
+        self._party = party
+        self._events = events
+        self._browsers = Browsers()
+        # Cookies do not tell ports apart: the name must.
+        self._cookie_name = f"portal_{settings.port}"
+
+    def home(self) -> str:
+        signed_in = self._browsers.signed_in(self._cookie())
+        if signed_in is None:
+            return self._page(title=self._settings.name)
+        claims = signed_in.claims
+        return self._page(
+            title=f"Xin chào {claims.get('name') or claims['sub']}", claims=_shown(claims)
+        )
+
+    def theme(self) -> ResponseReturnValue:
+        css = f":root {{ --brand: {self._settings.colour}; }}\n"
+        return Response(css, content_type="text/css")
+
+    def login(self) -> ResponseReturnValue:
+        attempt = Attempt()
+        extra = {name: request.args[name] for name in _PASSED_ON if request.args.get(name)}
+        address = self._party.authorization_url(attempt, extra)
+        return self._go(address, cookie=self._browsers.begin(self._cookie(), attempt))
+
+    def callback(self) -> ResponseReturnValue:
+        attempt = self._browsers.take(self._cookie(), request.args.get("state"))
+        if attempt is None:
+            raise SignInFailed("unknown_state")
+        self._party.check_issuer(request.args.get("iss"))
+        if "error" in request.args:
+            detail = request.args.get("error_description", "")
+            raise SignInFailed(request.args["error"], detail)
+        signed_in = self._party.finish(request.args.get("code", ""), attempt)
+        self._record("login", signed_in.claims)
+        return self._go("/", cookie=self._browsers.succeed(self._cookie(), signed_in))
+
+    def logout(self) -> ResponseReturnValue:
+        signed_in = self._browsers.forget(self._cookie())
+        return self._go(self._party.logout_url(signed_in.id_token) if signed_in else "/")
+
+    def backchannel_logout(self) -> ResponseReturnValue:
+        try:
+            claims = self._party.logout_claims(request.form.get("logout_token", ""))
+        except SignInFailed as error:
+            return {"error": "invalid_request", "error_description": str(error)}, 400
+        self._browsers.end(sid=claims.get("sid"), sub=claims.get("sub"))
+        self._record("logout_token", claims)
+        return "", 200
+
+    def failed(self, error: SignInFailed) -> ResponseReturnValue:
+        self._record("error", {"error": error.code, "error_description": error.detail})
+        failure = {
+            "words": _WORDS.get(error.code, _OTHER_WORDS),
+            "code": error.code,
+            "detail": error.detail,
+        }
+        return self._page(title="Chưa đăng nhập được", failure=failure), 400
+
+    def _cookie(self) -> str | None:
+        return request.cookies.get(self._cookie_name)
+
+    def _go(self, address: str, *, cookie: str | None = None) -> ResponseReturnValue:
+        answer = redirect(address, 303)
+        if cookie is not None:
+            answer.set_cookie(self._cookie_name, cookie, httponly=True, samesite="Lax")
+        return answer
+
+    def _page(self, *, title: str, **content: object) -> str:
+        return render_template("portal.html", portal=self._settings, title=title, **content)
+
+    def _record(self, kind: str, claims: Mapping[str, Any]) -> None:
+        self._events.record(portal=self._settings.name, kind=kind, claims=claims)
+
+
+def _protect(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = _POLICY
+    if request.endpoint != "static":
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _shown(claims: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for name, value in sorted(claims.items())
+    ]
