@@ -167,6 +167,9 @@ class Registration(Protocol):
     def start(self) -> AskFields:
         """The first screen."""
 
+    def validate(self, reply: Filled, *, now: datetime) -> Invalid | None:
+        """Every fault of a form at once, before anything is counted or asked outside."""
+
     def resume(
         self, state: Mapping[str, str], reply: Reply, *, now: datetime
     ) -> RegistrationOutcome:

@@ -28,6 +28,7 @@ from idp.authenticators.contract import (
     RegistrationOutcome,
     Reply,
 )
+from idp.domain import identities
 from idp.domain.accounts import Identity
 from idp.domain.assurance import IAL, Amr, Evidence
 from idp.domain.errors import InvalidInput
@@ -37,7 +38,6 @@ from idp.domain.subjects import (
     IdNumber,
     PersonName,
     PhoneNumber,
-    Sex,
     SubjectKind,
 )
 from idp.ports import SubscriberRecord, SubscriberRegistry
@@ -82,6 +82,11 @@ class MobileRegistration:
         """Ask who the person is and which subscription is theirs."""
         return FORM
 
+    def validate(self, reply: Filled, *, now: datetime) -> Invalid | None:
+        """What cannot be read, and what contradicts itself."""
+        found = read_application(reply.values, today=now.astimezone(VIETNAM).date())
+        return found if isinstance(found, Invalid) else None
+
     def resume(
         self, state: Mapping[str, str], reply: Reply, *, now: datetime
     ) -> RegistrationOutcome:
@@ -90,7 +95,7 @@ class MobileRegistration:
             case Filled(values):
                 return self._match(values, now=now)
             case CodeConfirmed():
-                identity = identity_from_state(state)
+                identity = identities.from_text(state)
                 evidence = Evidence(NAME, IAL.MEDIUM, (Amr.SMS, Amr.OTP), now)
                 return Proofed(identity, evidence)
 
@@ -110,7 +115,7 @@ class MobileRegistration:
         if record is None or not agrees(application, record):
             return Refused(Refusal.CARRIER_MISMATCH)
         identity = _identity(application, record, now=now)
-        return Continue(AskCode(application.phone), identity_to_state(identity), identity)
+        return Continue(AskCode(application.phone), identities.to_text(identity), identity)
 
 
 def read_application(values: Mapping[str, str], *, today: date) -> Application | Invalid:
@@ -159,37 +164,6 @@ def _identity(application: Application, record: SubscriberRecord, *, now: dateti
         source=f"carrier:{record.carrier}",
         reference=record.carrier,
         verified_at=now,
-    )
-
-
-def identity_to_state(identity: Identity) -> dict[str, str]:
-    """The matched identity as text, so that the transaction can keep it."""
-    return {
-        "id_numbers": " ".join(number.value for number in identity.id_numbers),
-        "name": identity.name.display,
-        "birth_date": identity.birth_date.iso if identity.birth_date else "",
-        "sex": identity.sex or "",
-        "phone": identity.phone.e164 if identity.phone else "",
-        "email": identity.email.value if identity.email else "",
-        "source": identity.source,
-        "reference": identity.reference,
-        "verified_at": identity.verified_at.isoformat(),
-    }
-
-
-def identity_from_state(state: Mapping[str, str]) -> Identity:
-    """The inverse of ``identity_to_state``."""
-    return Identity(
-        kind=SubjectKind.CITIZEN,
-        id_numbers=tuple(IdNumber.parse(number) for number in state["id_numbers"].split()),
-        name=PersonName.parse(state["name"]),
-        birth_date=BirthDate.from_iso(state["birth_date"]),
-        sex=Sex(state["sex"]) if state["sex"] else None,
-        phone=PhoneNumber.parse(state["phone"]),
-        email=EmailAddress.parse(state["email"]) if state["email"] else None,
-        source=state["source"],
-        reference=state["reference"],
-        verified_at=datetime.fromisoformat(state["verified_at"]),
     )
 
 

@@ -146,6 +146,19 @@ class SessionStore:
         values = {"id": session.id, "now": milliseconds(now), "before": before}
         self._database.one(_TOUCH, values)
 
+    def supersede(
+        self, connection: Connection, old: Session, new: Session, *, now: datetime
+    ) -> None:
+        """A browser signed in again: its grants move to the new session if it is the same person.
+
+        Otherwise everything of the former person ends with their session.
+        """
+        if old.account_id == new.account_id:
+            connection.execute(
+                update(GrantRow).where(GrantRow.session_id == old.id).values(session_id=new.id)
+            )
+        self.end(connection, [old.id], "superseded", now=now)
+
     def end(
         self, connection: Connection, session_ids: Sequence[UUID], reason: str, *, now: datetime
     ) -> None:

@@ -1,0 +1,197 @@
+"""The composition root: the only place that connects things."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from flask import Flask, Response, request
+
+from idp import authenticators
+from idp.authenticators.contract import Method
+from idp.config import Config
+from idp.domain.passwords import PasswordHasher
+from idp.flows.limits import Limits
+from idp.flows.login import Captchas, LoginFlow
+from idp.flows.otp import Codes
+from idp.flows.registration import RegistrationFlow
+from idp.ports import Clock, Hasher, SubscriberRegistry
+from idp.storage.accounts import AccountStore
+from idp.storage.audit import AuditStore
+from idp.storage.database import Database
+from idp.storage.otps import OtpStore
+from idp.storage.outbox import OutboxStore
+from idp.storage.sessions import ConsentStore, Lifetimes, SessionStore
+from idp.storage.throttle import ThrottleStore
+from idp.storage.transactions import TransactionStore
+from idp.storage.vault import Vault, create_master
+from idp.web import (
+    captchas,
+    errors,
+    home,
+    i18n,
+    journey,
+    login,
+    registration,
+    screens,
+    security,
+)
+from idp.web.captcha import Challenger, is_right
+from idp.web.journey import House
+
+_REQUEST_ID = "X-Request-Id"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The outside systems and the clock, as the caller wants them."""
+
+    subscribers: SubscriberRegistry
+    clock: Clock
+    hasher: Hasher
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What every process of the provider stands on."""
+
+    config: Config
+    vault: Vault
+    database: Database
+    clock: Clock
+
+
+def system_clock() -> datetime:
+    """The time of this machine."""
+    return datetime.now(UTC)
+
+
+def found(config: Config, clock: Clock = system_clock) -> Foundation:
+    """Keys and database of an installation."""
+    vault = Vault(create_master(config.keys_folder / "secret"))
+    database = Database(config.database_url, pool_size=config.database.pool_size)
+    return Foundation(config, vault, database, clock)
+
+
+def password_hasher(config: Config, vault: Vault) -> PasswordHasher:
+    """The hasher of the settings."""
+    settings = config.password
+    return PasswordHasher(
+        vault.key("pepper"),
+        time_cost=settings.time_cost,
+        memory_kib=settings.memory_kib,
+        parallelism=settings.parallelism,
+        max_parallel=settings.max_parallel,
+        queue_seconds=settings.queue_seconds,
+    )
+
+
+def create_app(base: Foundation, ports: Ports) -> Flask:
+    """The pages and the protocol, ready to serve."""
+    config = base.config
+    app = Flask("idp.web")
+    catalogues = i18n.load(i18n.Missing.LOG)
+    i18n.init_app(app, catalogues, browsers=i18n.BrowserLanguage.IGNORE)
+    policy = security.Policy(
+        config.server.issuer,
+        base.vault.key("csrf"),
+        security.networks(config.server.trusted_proxies),
+    )
+    app.before_request(_name_request)
+    security.init_app(app, policy)
+    screens.init_app(app)
+    errors.init_app(app, base.clock)
+    app.after_request(_tell_request)
+    journey.install(app, _build_house(base, ports, _sms_text(catalogues)))
+    for pages in (home, registration, login, captchas):
+        pages.init_app(app)
+    return app
+
+
+def _build_house(
+    base: Foundation, ports: Ports, text: Callable[[str, str, int, str], str]
+) -> House:
+    config, database, vault = base.config, base.database, base.vault
+    methods = _methods(config, ports)
+    accounts = AccountStore(database, vault)
+    audit = AuditStore(database, vault)
+    transactions = TransactionStore(database, vault)
+    lifetimes = Lifetimes(
+        timedelta(seconds=config.server.session_idle),
+        timedelta(seconds=config.server.session_absolute),
+    )
+    sessions = SessionStore(database, vault, lifetimes)
+    limits = Limits(ThrottleStore(database, vault), config)
+    outbox = OutboxStore(database, vault)
+    codes = Codes(database, OtpStore(database), outbox, vault, limits, config.otp, text)
+    challenger = Challenger(length=config.captcha.length)
+    ttl = timedelta(seconds=config.server.transaction_ttl)
+    pictures = Captchas(
+        challenger.new_answer,
+        lambda expected, typed: is_right(expected, typed, test_answer=config.captcha.test_answer),
+    )
+    login_flow = LoginFlow(
+        methods, database, transactions, accounts, sessions, audit, limits, codes, pictures, ttl
+    )
+    registration_flow = RegistrationFlow(
+        methods,
+        database,
+        transactions,
+        accounts,
+        audit,
+        limits,
+        codes,
+        pictures,
+        ports.hasher,
+        ttl,
+    )
+    return House(
+        config,
+        base.clock,
+        database,
+        accounts,
+        sessions,
+        ConsentStore(database),
+        transactions,
+        audit,
+        login_flow,
+        registration_flow,
+        challenger,
+    )
+
+
+def _methods(config: Config, ports: Ports) -> tuple[Method, ...]:
+    every = authenticators.build_all(authenticators.Ports(ports.hasher, ports.subscribers))
+    return tuple(method for method in every if config.is_enabled(method.name))
+
+
+def _sms_text(catalogues: i18n.Catalogues) -> Callable[[str, str, int, str], str]:
+    """Messages are in Vietnamese, whatever language the page has: phones are shared."""
+    texts = catalogues[i18n.Language.VI]
+
+    def text(purpose: str, code: str, minutes: int, portal: str) -> str:
+        named = portal or texts.text("site.name")
+        return texts.text(f"sms.otp.{purpose}", code=code, minutes=minutes, portal=named)
+
+    return text
+
+
+def _name_request() -> None:
+    """A number for this request in every line of the log and on the error page."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=secrets.token_hex(6))
+
+
+def _tell_request(response: Response) -> Response:
+    found_id = structlog.contextvars.get_contextvars().get("request_id", "")
+    response.headers.setdefault(_REQUEST_ID, str(found_id))
+    structlog.get_logger("idp.request").info(
+        "request",
+        method=request.method,
+        endpoint=request.endpoint or "",
+        status=response.status_code,
+    )
+    return response

@@ -1,0 +1,50 @@
+"""What a step of a flow answers: the journey as it now stands, and what the person is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from idp.storage.transactions import Stored
+
+S_co = TypeVar("S_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text for the person: its key and what its placeholders stand for."""
+
+    key: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Journey(Generic[S_co]):
+    """A transaction with its state, read."""
+
+    stored: Stored
+    state: S_co
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[S_co]):
+    """A step's result. Without faults and notice the page of the new state is shown afresh."""
+
+    journey: Journey[S_co]
+    faults: Mapping[str, Said] = field(default_factory=dict)
+    notice: Said | None = None
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether there is nothing to tell, so that a redirect may follow."""
+        return not self.faults and self.notice is None
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Where a request comes from: the browser's digest and the network address."""
+
+    browser_hash: bytes
+    ip: str
+    user_agent: str

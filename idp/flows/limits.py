@@ -1,0 +1,151 @@
+"""Every limit on guessing, in one place; each is counted before the work it guards.
+
+A stranger's tries at a password count for the stranger's network; a browser that signed in to the
+account before has a counter of its own, so nobody can lock a person out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
+
+from idp import config
+from idp.domain.subjects import IdNumber, PhoneNumber
+from idp.flows.answers import Said, Visitor
+from idp.storage.throttle import Limit, ThrottleStore
+
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_A_MONTH = timedelta(days=30)
+_KNOWN_FOR = timedelta(days=180)
+_FREE_FAILURES = 3
+_LONGEST_PAUSE = 64
+
+
+def network(ip: str) -> str:
+    """The network a limit counts for: an IPv6 customer owns a /64."""
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return ip
+    return str(ip_network(f"{ip}/64", strict=False)) if address.version == 6 else ip  # noqa: PLR2004
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The counters of sign-in and registration."""
+
+    throttle: ThrottleStore
+    settings: config.Config
+
+    # --- passwords ------------------------------------------------------------------------------
+
+    def before_password(self, number: IdNumber, visitor: Visitor, *, now: datetime) -> Said | None:
+        """Count a try at a password; answers what to tell when it may not be made."""
+        if self.throttle.peek(_KNOWN, _device(number, visitor), now=now).count:
+            return self._first(((self._password, _device(number, visitor)),), now=now)
+        pause = self.throttle.peek(_PAUSE, _place(number, visitor), now=now)
+        if pause.count:
+            return _too_many(pause.seconds)
+        counters = ((self._password, _place(number, visitor)), (self._in_a_row, number.value))
+        return self._first(counters, now=now)
+
+    def has_failed(self, number: IdNumber, visitor: Visitor, *, now: datetime) -> bool:
+        """Whether a password was wrong lately: then a captcha is asked first (S14)."""
+        return bool(self.throttle.peek(self._password, _place(number, visitor), now=now).count)
+
+    def after_wrong_password(self, number: IdNumber, visitor: Visitor, *, now: datetime) -> None:
+        """Make the next try wait, longer each time."""
+        place = _place(number, visitor)
+        failures = self.throttle.peek(self._password, place, now=now).count
+        if failures >= _FREE_FAILURES:
+            seconds = min(_LONGEST_PAUSE, 2 ** (failures - _FREE_FAILURES))
+            pause = Limit(_PAUSE.name, 1, timedelta(seconds=seconds))
+            self.throttle.hit(pause, place, now=now)
+
+    def after_login(self, number: IdNumber, visitor: Visitor, *, now: datetime) -> None:
+        """Start from nothing, and know this browser from now on."""
+        for limit, subject in (
+            (self._password, _place(number, visitor)),
+            (self._password, _device(number, visitor)),
+            (self._in_a_row, number.value),
+        ):
+            self.throttle.forget(limit, subject)
+        self.throttle.hit(_KNOWN, _device(number, visitor), now=now)
+
+    @property
+    def _password(self) -> Limit:
+        limits = self.settings.limits
+        window = timedelta(seconds=limits.wrong_passwords_window)
+        return Limit("password", limits.wrong_passwords, window)
+
+    @property
+    def _in_a_row(self) -> Limit:
+        return Limit("password row", self.settings.limits.wrong_passwords_in_a_row, _A_MONTH)
+
+    # --- identity checks ------------------------------------------------------------------------
+
+    def before_identity_check(self, number: str, visitor: Visitor, *, now: datetime) -> Said | None:
+        """Count a question to a registry about one id number, over all methods."""
+        limits = self.settings.limits
+        per_network = Limit("registration ip", limits.registrations_per_ip_hour, _HOUR)
+        counted = self.throttle.hit(per_network, network(visitor.ip), now=now)
+        if counted.is_over:
+            return _too_many(counted.seconds)
+        per_number = Limit("identity", limits.identity_tries_per_day, _DAY)
+        if self.throttle.hit(per_number, number, now=now).is_over:
+            return Said("notice.identity_limit")
+        return None
+
+    # --- codes ----------------------------------------------------------------------------------
+
+    def before_sms(self, phone: PhoneNumber, visitor: Visitor, *, now: datetime) -> Said | None:
+        """Count a message; the site's own budget is the breaker against SMS pumping."""
+        otp = self.settings.otp
+        counters = (
+            (Limit("sms ip", otp.per_ip_hour, _HOUR), network(visitor.ip)),
+            (Limit("sms hour", otp.per_hour, _HOUR), phone.e164),
+            (Limit("sms day", otp.per_day, _DAY), phone.e164),
+            (Limit("sms site", otp.site_per_minute, timedelta(minutes=1)), ""),
+        )
+        for limit, subject in counters:
+            counted = self.throttle.hit(limit, subject, now=now)
+            if counted.is_over:
+                return Said("notice.sms_limit", {"n": -(-counted.seconds // 60)})
+        return None
+
+    def before_code(self, owner: str, *, now: datetime) -> Said | None:
+        """Count a try at a code, over all channels; a right one starts from nothing."""
+        return self._first(((self._codes, owner),), now=now)
+
+    def after_right_code(self, owner: str) -> None:
+        """Start from nothing."""
+        self.throttle.forget(self._codes, owner)
+
+    @property
+    def _codes(self) -> Limit:
+        return Limit("codes", self.settings.otp.wrong_per_day, _DAY)
+
+    def _first(self, counters: Iterable[tuple[Limit, str]], *, now: datetime) -> Said | None:
+        for limit, subject in counters:
+            counted = self.throttle.hit(limit, subject, now=now)
+            if counted.is_over:
+                return _too_many(counted.seconds)
+        return None
+
+
+_KNOWN = Limit("known device", 1_000_000, _KNOWN_FOR)
+_PAUSE = Limit("password pause", 1, timedelta(seconds=1))
+
+
+def _too_many(seconds: int) -> Said:
+    return Said("notice.too_many", {"n": -(-seconds // 60)})
+
+
+def _place(number: IdNumber, visitor: Visitor) -> str:
+    return f"{number.value} {network(visitor.ip)}"
+
+
+def _device(number: IdNumber, visitor: Visitor) -> str:
+    return f"{number.value} {visitor.browser_hash.hex()}"

@@ -1,0 +1,390 @@
+"""Signing in: the dispatcher. Steps never route to one another; kept state decides the next one.
+
+    form --(id number and password right)--> code --(code right)--> done: a session
+
+Every refusal leaves what was typed in place and says the same whether or not the account exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from idp.authenticators.contract import (
+    AskCode,
+    AskFields,
+    CodeConfirmed,
+    Continue,
+    Filled,
+    Invalid,
+    Login,
+    Method,
+    Refused,
+    Verified,
+)
+from idp.domain.accounts import Account, Phone
+from idp.domain.assurance import Evidence
+from idp.domain.events import AuditEvent, Event
+from idp.domain.sessions import Device, Session
+from idp.domain.subjects import IdNumber
+from idp.flows.answers import Answer, Journey, Said, Visitor
+from idp.flows.limits import Limits
+from idp.flows.otp import Codes, SentCode
+from idp.storage.accounts import AccountStore
+from idp.storage.audit import AuditStore
+from idp.storage.database import Database
+from idp.storage.sessions import SessionStore
+from idp.storage.transactions import TransactionStore
+
+KIND = "login"
+OWN_PAGES = ""
+"""The portal's name when somebody signs in to their own account pages."""
+
+
+class LoginState(msgspec.Struct, frozen=True):
+    """What a sign-in in progress remembers.
+
+    ``request`` is the authorization transaction that waits, or empty for our own pages.
+    ``captcha`` is the answer of the picture on the page, empty when none is shown.
+    """
+
+    method: str
+    request: str = ""
+    portal: str = OWN_PAGES
+    client_id: str = ""
+    wanted: int = 0
+    ui_locales: str = ""
+    redirect_uri: str = ""
+    typed: dict[str, str] = {}
+    captcha: str = ""
+    number: str = ""
+    account: str = ""
+    code: SentCode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The end: the session's cookie, and the request that waited for it."""
+
+    cookie: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class Captchas:
+    """How pictures are made and compared; the pictures themselves are the page's."""
+
+    new_answer: Callable[[], str]
+    is_right: Callable[[str, str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFlow:
+    """Signing in with any method that can."""
+
+    methods: tuple[Method, ...]
+    database: Database
+    transactions: TransactionStore
+    accounts: AccountStore
+    sessions: SessionStore
+    audit: AuditStore
+    limits: Limits
+    codes: Codes
+    captchas: Captchas
+    ttl: timedelta
+
+    # --- beginning and finding ------------------------------------------------------------------
+
+    def start(self, state: LoginState, visitor: Visitor, *, now: datetime) -> UUID:
+        """Begin for this browser."""
+        stored = self.transactions.add(
+            KIND, _encode(state), browser_hash=visitor.browser_hash, now=now, ttl=self.ttl
+        )
+        return stored.id
+
+    def find(
+        self, transaction_id: UUID, visitor: Visitor, *, now: datetime
+    ) -> Journey[LoginState] | None:
+        """The sign-in in progress, if it is this browser's."""
+        stored = self.transactions.find(
+            transaction_id, KIND, browser_hash=visitor.browser_hash, now=now
+        )
+        return Journey(stored, _decode(stored.state)) if stored else None
+
+    @property
+    def first_method(self) -> Method:
+        """The method of the default tab (R42)."""
+        return next(method for method in self.methods if method.login is not None)
+
+    def form(self, journey: Journey[LoginState]) -> AskFields:
+        """The form of the chosen method."""
+        return self._login(journey).start()
+
+    def code_screen(self, journey: Journey[LoginState]) -> AskCode | None:
+        """The code screen with the account's other phones, once a code was sent."""
+        state = journey.state
+        if state.code is None or not state.account:
+            return None
+        return AskCode(state.code.number, self.accounts.get(UUID(hex=state.account)).phones)
+
+    # --- the form -------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        journey: Journey[LoginState],
+        filled: Filled,
+        captcha: str,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[LoginState]:
+        """Check number and password; a code follows when they are right."""
+        login = self._login(journey)
+        typed = {name: text for name, text in filled.values.items() if name != "password"}
+        journey = self._with(journey, typed=typed)
+        number = login.identify(filled)
+        if isinstance(number, Invalid):
+            return self._answer(journey, faults=_faults(number))
+        fault = self._check_captcha(journey, captcha, number, visitor, now=now)
+        if fault is not None:
+            return self._ask_captcha(journey, fault)
+        refusal = self.limits.before_password(number, visitor, now=now)
+        if refusal:
+            return self._answer(journey, notice=refusal)
+        return self._check_password(journey, login, filled, number, (visitor, now))
+
+    def _check_captcha(
+        self,
+        journey: Journey[LoginState],
+        typed: str,
+        number: IdNumber,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> dict[str, Said] | None:
+        """Faults when a captcha is due and not right; it is due after a failure (S14)."""
+        expected = journey.state.captcha
+        if expected:
+            if self.captchas.is_right(expected, typed):
+                return None
+            return {"captcha": Said("error.captcha.wrong" if typed else "error.captcha.empty")}
+        return {} if self.limits.has_failed(number, visitor, now=now) else None
+
+    def _check_password(
+        self,
+        journey: Journey[LoginState],
+        login: Login,
+        filled: Filled,
+        number: IdNumber,
+        at: tuple[Visitor, datetime],
+    ) -> Answer[LoginState]:
+        visitor, now = at
+        account = self.accounts.find_by_id_number(number)
+        match login.resume(account, filled, now=now):
+            case Continue(AskCode(phone)) if account is not None:
+                journey = self._with(
+                    journey, account=account.id.hex, number=number.value, captcha=""
+                )
+                return self._send(journey, self._phone(account, phone.e164), visitor, now=now)
+            case Refused(reason):
+                self.limits.after_wrong_password(number, visitor, now=now)
+                self._note(journey, Event.LOGIN_REFUSED, account, visitor, now=now)
+                return self._ask_captcha(journey, {"": Said(f"refusal.{reason}")})
+            case Invalid() as invalid:
+                return self._answer(journey, faults=_faults(invalid))
+            case _:
+                return self._ask_captcha(journey, {"": Said("refusal.wrong_credentials")})
+
+    # --- the code -------------------------------------------------------------------------------
+
+    def resend(
+        self,
+        journey: Journey[LoginState],
+        phone_id: str | None,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[LoginState]:
+        """Send another code, to the same phone or another one of the account's (R44, R45)."""
+        sent = journey.state.code
+        if sent is None or not journey.state.account:
+            return self._answer(journey)
+        wait = self.codes.resend_at(sent) - now
+        if wait > timedelta(0):
+            seconds = max(1, round(wait.total_seconds()))
+            return self._answer(journey, notice=Said("notice.resend_wait", {"n": seconds}))
+        account = self.accounts.get(UUID(hex=journey.state.account))
+        picked = next((phone for phone in account.phones if phone.id.hex == phone_id), None)
+        phone = picked or self._phone(account, sent.phone)
+        return self._send(journey, phone, visitor, now=now)
+
+    def confirm(
+        self, journey: Journey[LoginState], typed: str, visitor: Visitor, *, now: datetime
+    ) -> Answer[LoginState] | SignedIn:
+        """Check the code; the right one opens a session."""
+        state = journey.state
+        if state.code is None or not state.account:
+            return self._answer(journey)
+        fault = self.codes.check(
+            state.code, typed, transaction_id=journey.stored.id, owner=state.account, now=now
+        )
+        account = self.accounts.get(UUID(hex=state.account))
+        if fault:
+            self._note(journey, Event.CODE_WRONG, account, visitor, now=now)
+            return self._answer(journey, faults={"code": fault})
+        outcome = self._login(journey).resume(account, CodeConfirmed(state.code.number), now=now)
+        if not isinstance(outcome, Verified):
+            return self._answer(journey, faults={"": Said("refusal.wrong_credentials")})
+        self.limits.after_login(_number(state.number), visitor, now=now)
+        return SignedIn(
+            self._open_session(journey, account, outcome.evidence, visitor, now=now), state.request
+        )
+
+    def cancel(self, journey: Journey[LoginState], *, now: datetime) -> str:
+        """Give up; answers the request that waited, so that the portal hears of it."""
+        self.transactions.end(journey.stored, now=now)
+        return journey.state.request
+
+    def _open_session(
+        self,
+        journey: Journey[LoginState],
+        account: Account,
+        evidence: Evidence,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> str:
+        # Whoever ends the transaction is alone: a double post opens one session.
+        self.transactions.end(journey.stored, now=now)
+        device = Device(visitor.ip, visitor.user_agent)
+        with self.database.transaction() as connection:
+            session_id, cookie = self.sessions.add(
+                connection, account.id, [evidence], device=device, now=now
+            )
+            event = AuditEvent(
+                Event.LOGIN_SUCCEEDED,
+                now,
+                account.id,
+                client_id=journey.state.client_id or None,
+                session_id=session_id,
+                details=_details(visitor, evidence.method, f"ial{int(evidence.ial)}"),
+            )
+            self.audit.add(connection, event)
+        return cookie
+
+    def renew(self, cookie: str, old: Session | None, *, now: datetime) -> None:
+        """End the session that this browser had before, so that none is left behind."""
+        seen = self.sessions.find(cookie, now=now)
+        if old is None or seen is None or seen.session.id == old.id:
+            return
+        with self.database.transaction() as connection:
+            self.sessions.supersede(connection, old, seen.session, now=now)
+
+    # --- captcha --------------------------------------------------------------------------------
+
+    def new_captcha(self, journey: Journey[LoginState]) -> Journey[LoginState]:
+        """Another picture."""
+        return self._save(self._with(journey, captcha=self.captchas.new_answer()))
+
+    def keep(self, journey: Journey[LoginState], typed: Mapping[str, str]) -> Journey[LoginState]:
+        """Keep what was typed while the picture changes."""
+        return self._with(journey, typed=dict(typed))
+
+    # --- small steps ----------------------------------------------------------------------------
+
+    def _ask_captcha(
+        self, journey: Journey[LoginState], faults: Mapping[str, Said]
+    ) -> Answer[LoginState]:
+        journey = self._with(journey, captcha=self.captchas.new_answer())
+        return self._answer(journey, faults=faults or {"captcha": Said("error.captcha.empty")})
+
+    def _send(
+        self, journey: Journey[LoginState], phone: Phone, visitor: Visitor, *, now: datetime
+    ) -> Answer[LoginState]:
+        sent = self.codes.send(
+            phone.number,
+            purpose="login",
+            transaction_id=journey.stored.id,
+            portal=journey.state.portal,
+            visitor=visitor,
+            now=now,
+        )
+        if isinstance(sent, Said):
+            return self._answer(journey, notice=sent)
+        return self._answer(self._with(journey, code=sent))
+
+    def _note(
+        self,
+        journey: Journey[LoginState],
+        event: Event,
+        account: Account | None,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> None:
+        """A failure goes into the history of the account it was about, when there is one."""
+        if account is None:
+            return
+        row = AuditEvent(
+            event,
+            now,
+            account.id,
+            client_id=journey.state.client_id or None,
+            details=_details(visitor, journey.state.method, ""),
+        )
+        with self.database.transaction() as connection:
+            self.audit.add(connection, row)
+
+    def _login(self, journey: Journey[LoginState]) -> Login:
+        method = next(
+            (method for method in self.methods if method.name == journey.state.method),
+            self.first_method,
+        )
+        if method.login is None:
+            raise LookupError(method.name)
+        return method.login
+
+    @staticmethod
+    def _phone(account: Account, e164: str) -> Phone:
+        return next(phone for phone in account.phones if phone.number.e164 == e164)
+
+    @staticmethod
+    def _with(journey: Journey[LoginState], **changes: Any) -> Journey[LoginState]:  # noqa: ANN401
+        return replace(journey, state=msgspec.structs.replace(journey.state, **changes))
+
+    def _save(self, journey: Journey[LoginState]) -> Journey[LoginState]:
+        data = _encode(journey.state)
+        if data == journey.stored.state:
+            return journey
+        return replace(journey, stored=self.transactions.save(journey.stored, data))
+
+    def _answer(
+        self,
+        journey: Journey[LoginState],
+        *,
+        faults: Mapping[str, Said] | None = None,
+        notice: Said | None = None,
+    ) -> Answer[LoginState]:
+        return Answer(self._save(journey), faults or {}, notice)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(LoginState).decode
+
+
+def _faults(invalid: Invalid) -> dict[str, Said]:
+    return {name: Said(f"error.{code}") for name, code in invalid.errors.items()}
+
+
+def _details(visitor: Visitor, method: str, level: str) -> dict[str, str]:
+    found = {"ip": visitor.ip, "method": method, "level": level}
+    return {name: text for name, text in found.items() if text}
+
+
+def _number(value: str) -> IdNumber:
+    return IdNumber.parse(value)

@@ -1,0 +1,358 @@
+"""Opening an account.
+
+    form --(source agrees)--> code --(code right)--> password --(chosen)--> done: an account
+                 |
+                 +--(a number has an account)--> exists: three ways out (R14)
+
+Nothing is written about the person before the last step, and that is one transaction: a process
+that dies anywhere leaves either no account or a whole one.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from idp.authenticators.contract import (
+    AskCode,
+    AskFields,
+    CodeConfirmed,
+    Continue,
+    Filled,
+    Invalid,
+    Method,
+    Proofed,
+    Refused,
+    Registration,
+    RegistrationOutcome,
+)
+from idp.domain import identities
+from idp.domain.accounts import Identity
+from idp.domain.assurance import IAL, Amr, Evidence
+from idp.domain.errors import Conflict, PortError, WeakPassword
+from idp.domain.events import AuditEvent, Event
+from idp.domain.passwords import check_password
+from idp.domain.subjects import SubjectKind
+from idp.flows.answers import Answer, Journey, Said, Visitor
+from idp.flows.limits import Limits
+from idp.flows.login import Captchas
+from idp.flows.otp import Codes, SentCode
+from idp.ports import Hasher
+from idp.storage.accounts import AccountStore
+from idp.storage.audit import AuditStore
+from idp.storage.database import Database
+from idp.storage.models import milliseconds, moment
+from idp.storage.transactions import TransactionStore
+
+KIND = "registration"
+
+
+class Step(enum.StrEnum):
+    """Where a registration stands."""
+
+    FORM = "form"
+    CODE = "code"
+    PASSWORD = "password"  # noqa: S105  the name of a step
+    EXISTS = "exists"
+    DONE = "done"
+
+
+class RegistrationState(msgspec.Struct, frozen=True):
+    """What a registration in progress remembers. ``login`` is the sign-in it came from."""
+
+    method: str
+    subject: str
+    login: str = ""
+    step: Step = Step.FORM
+    typed: dict[str, str] = {}
+    captcha: str = ""
+    is_human: bool = False
+    method_state: dict[str, str] = {}
+    code: SentCode | None = None
+    identity: dict[str, str] = {}
+    evidence: tuple[str, int, tuple[str, ...], int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationFlow:
+    """Opening an account with any method that can."""
+
+    methods: tuple[Method, ...]
+    database: Database
+    transactions: TransactionStore
+    accounts: AccountStore
+    audit: AuditStore
+    limits: Limits
+    codes: Codes
+    captchas: Captchas
+    hasher: Hasher
+    ttl: timedelta
+
+    # --- beginning and finding ------------------------------------------------------------------
+
+    def start(
+        self, method: str, subject: SubjectKind, login: str, visitor: Visitor, *, now: datetime
+    ) -> UUID | None:
+        """Begin for this browser; None when that subject cannot register that way (R10)."""
+        registration = self._find_method(method)
+        if registration is None or subject not in registration.subjects:
+            return None
+        state = RegistrationState(method, subject, login, captcha=self.captchas.new_answer())
+        stored = self.transactions.add(
+            KIND, _encode(state), browser_hash=visitor.browser_hash, now=now, ttl=self.ttl
+        )
+        return stored.id
+
+    def find(
+        self, transaction_id: UUID, visitor: Visitor, *, now: datetime
+    ) -> Journey[RegistrationState] | None:
+        """The registration in progress, if it is this browser's."""
+        stored = self.transactions.find(
+            transaction_id, KIND, browser_hash=visitor.browser_hash, now=now
+        )
+        return Journey(stored, _decode(stored.state)) if stored else None
+
+    def form(self, journey: Journey[RegistrationState]) -> AskFields:
+        """The form of the chosen method."""
+        return self._method(journey).start()
+
+    # --- the form -------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        journey: Journey[RegistrationState],
+        filled: Filled,
+        captcha: str,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[RegistrationState]:
+        """Read the form, ask the source, look for an account, send a code: in this order."""
+        journey = self._with(journey, typed=dict(filled.values))
+        journey, faults = self._check_captcha(journey, captcha)
+        invalid = self._method(journey).validate(filled, now=now)
+        if invalid is not None:
+            faults = {**{k: Said(f"error.{v}") for k, v in invalid.errors.items()}, **faults}
+        if faults:
+            return self._answer(journey, faults=faults)
+        number = "".join(filter(str.isalnum, filled.values.get("username", "")))
+        refusal = self.limits.before_identity_check(number, visitor, now=now)
+        if refusal:
+            return self._answer(journey, notice=refusal)
+        try:
+            outcome = self._method(journey).resume({}, filled, now=now)
+        except PortError:
+            return self._answer(journey, notice=Said("notice.source_down"))
+        return self._after_form(journey, outcome, visitor, now=now)
+
+    def _after_form(
+        self,
+        journey: Journey[RegistrationState],
+        outcome: RegistrationOutcome,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[RegistrationState]:
+        match outcome:
+            case Continue(AskCode(phone), method_state, identity):
+                journey = self._with(journey, method_state=dict(method_state))
+                if identity is not None and self.accounts.has_any(identity.id_numbers):
+                    return self._answer(self._with(journey, step=Step.EXISTS))
+                return self._send(journey, phone.e164, visitor, now=now)
+            case Refused(reason):
+                return self._answer(journey, faults={"": Said(f"refusal.{reason}")})
+            case Invalid(errors):
+                found = {name: Said(f"error.{code}") for name, code in errors.items()}
+                return self._answer(journey, faults=found)
+            case Proofed(identity, evidence):
+                return self._proofed(journey, identity, evidence)
+            case Continue():
+                raise LookupError(journey.state.method)
+
+    def _check_captcha(
+        self, journey: Journey[RegistrationState], typed: str
+    ) -> tuple[Journey[RegistrationState], dict[str, Said]]:
+        """A right answer counts for the whole journey; a wrong one is spent."""
+        if journey.state.is_human:
+            return journey, {}
+        if self.captchas.is_right(journey.state.captcha, typed):
+            return self._with(journey, is_human=True, captcha=""), {}
+        fault = Said("error.captcha.wrong" if typed else "error.captcha.empty")
+        return self._with(journey, captcha=self.captchas.new_answer()), {"captcha": fault}
+
+    # --- the code -------------------------------------------------------------------------------
+
+    def resend(
+        self, journey: Journey[RegistrationState], visitor: Visitor, *, now: datetime
+    ) -> Answer[RegistrationState]:
+        """Another code to the same phone (R17)."""
+        sent = journey.state.code
+        if sent is None or journey.state.step is not Step.CODE:
+            return self._answer(journey)
+        wait = self.codes.resend_at(sent) - now
+        if wait > timedelta(0):
+            seconds = max(1, round(wait.total_seconds()))
+            return self._answer(journey, notice=Said("notice.resend_wait", {"n": seconds}))
+        return self._send(journey, sent.phone, visitor, now=now)
+
+    def confirm(
+        self, journey: Journey[RegistrationState], typed: str, *, now: datetime
+    ) -> Answer[RegistrationState]:
+        """Check the code; the right one proves the identity."""
+        state = journey.state
+        if state.code is None or state.step is not Step.CODE:
+            return self._answer(journey)
+        owner = f"registration {state.code.phone}"
+        fault = self.codes.check(
+            state.code, typed, transaction_id=journey.stored.id, owner=owner, now=now
+        )
+        if fault:
+            return self._answer(journey, faults={"code": fault})
+        reply = CodeConfirmed(state.code.number)
+        match self._method(journey).resume(state.method_state, reply, now=now):
+            case Proofed(identity, evidence):
+                return self._proofed(journey, identity, evidence)
+            case outcome:
+                raise LookupError(type(outcome).__name__)
+
+    def _proofed(
+        self, journey: Journey[RegistrationState], identity: Identity, evidence: Evidence
+    ) -> Answer[RegistrationState]:
+        kept = (
+            evidence.method,
+            int(evidence.ial),
+            tuple(map(str, evidence.amr)),
+            milliseconds(evidence.at),
+        )
+        text = identities.to_text(identity)
+        return self._answer(
+            self._with(journey, step=Step.PASSWORD, identity=text, evidence=kept, code=None)
+        )
+
+    # --- the password ---------------------------------------------------------------------------
+
+    def choose_password(
+        self,
+        journey: Journey[RegistrationState],
+        password: str,
+        again: str,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[RegistrationState]:
+        """Check the rule (R20) and open the account, whole."""
+        state = journey.state
+        if state.step is not Step.PASSWORD or state.evidence is None:
+            return self._answer(journey)
+        identity = identities.from_text(state.identity)
+        try:
+            check_password(password, personal=_personal(identity))
+        except WeakPassword as error:
+            return self._answer(journey, faults={"password": Said(f"error.{error.code}")})
+        if password != again:
+            fault = Said("error.password.mismatch")
+            return self._answer(journey, faults={"password_again": fault})
+        hashed = self.hasher.hash(password)
+        return self._open(journey, identity, hashed, visitor, now=now)
+
+    def _open(
+        self,
+        journey: Journey[RegistrationState],
+        identity: Identity,
+        hashed: str,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[RegistrationState]:
+        method, ial, amr, at = journey.state.evidence or ("", 1, (), 0)
+        evidence = Evidence(method, IAL(ial), tuple(map(Amr, amr)), moment(at))
+        try:
+            with self.database.transaction() as connection:
+                account_id = self.accounts.open_account(
+                    connection, identity, evidence, password_hash=hashed, now=now
+                )
+                details = {"ip": visitor.ip, "method": method, "level": f"ial{ial}"}
+                event = AuditEvent(Event.ACCOUNT_OPENED, now, account_id, details=details)
+                self.audit.add(connection, event)
+        except Conflict:
+            return self._answer(self._with(journey, step=Step.EXISTS))
+        done = RegistrationState(
+            journey.state.method, journey.state.subject, journey.state.login, Step.DONE
+        )
+        return self._answer(replace(journey, state=done))
+
+    # --- small steps ----------------------------------------------------------------------------
+
+    def new_captcha(self, journey: Journey[RegistrationState]) -> Journey[RegistrationState]:
+        """Another picture."""
+        return self._save(self._with(journey, captcha=self.captchas.new_answer()))
+
+    def keep(
+        self, journey: Journey[RegistrationState], typed: Mapping[str, str]
+    ) -> Journey[RegistrationState]:
+        """Keep what was typed while the picture changes."""
+        return self._with(journey, typed=dict(typed))
+
+    def _send(
+        self, journey: Journey[RegistrationState], e164: str, visitor: Visitor, *, now: datetime
+    ) -> Answer[RegistrationState]:
+        sent = self.codes.send(
+            SentCode("", e164, "", 0, 0).number,
+            purpose="register",
+            transaction_id=journey.stored.id,
+            portal="",
+            visitor=visitor,
+            now=now,
+        )
+        if isinstance(sent, Said):
+            return self._answer(journey, notice=sent)
+        return self._answer(self._with(journey, code=sent, step=Step.CODE))
+
+    def _find_method(self, name: str) -> Registration | None:
+        return next((m.registration for m in self.methods if m.name == name), None)
+
+    def _method(self, journey: Journey[RegistrationState]) -> Registration:
+        found = self._find_method(journey.state.method)
+        if found is None:
+            raise Conflict("method.closed")
+        return found
+
+    @staticmethod
+    def _with(journey: Journey[RegistrationState], **changes: Any) -> Journey[RegistrationState]:  # noqa: ANN401
+        return replace(journey, state=msgspec.structs.replace(journey.state, **changes))
+
+    def _save(self, journey: Journey[RegistrationState]) -> Journey[RegistrationState]:
+        data = _encode(journey.state)
+        if data == journey.stored.state:
+            return journey
+        return replace(journey, stored=self.transactions.save(journey.stored, data))
+
+    def _answer(
+        self,
+        journey: Journey[RegistrationState],
+        *,
+        faults: Mapping[str, Said] | None = None,
+        notice: Said | None = None,
+    ) -> Answer[RegistrationState]:
+        return Answer(self._save(journey), faults or {}, notice)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(RegistrationState).decode
+
+
+def _personal(identity: Identity) -> list[str]:
+    """What the owner's password must not hold."""
+    birth = identity.birth_date
+    return [
+        identity.name.display,
+        *(number.value for number in identity.id_numbers),
+        *([identity.phone.national] if identity.phone else []),
+        *([birth.display, birth.iso] if birth else []),
+    ]

@@ -1,0 +1,169 @@
+"""``/login``: number and password, then the code; afterwards back to whoever waits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import Flask, Response, request
+
+from idp.authenticators.contract import Filled
+from idp.domain.assurance import IAL
+from idp.flows.answers import Answer, Journey
+from idp.flows.login import LoginState, SignedIn
+from idp.web import i18n, screens
+from idp.web.journey import (
+    again,
+    captcha,
+    current_session,
+    expired,
+    faults,
+    house,
+    notice,
+    read_id,
+    visitor,
+)
+from idp.web.parts import (
+    Cancel,
+    CodeTiming,
+    Frame,
+    Link,
+    Message,
+    Notice,
+    Page,
+    Portal,
+    Tab,
+    TabState,
+    Tone,
+)
+from idp.web.screens import Action, respond
+from idp.web.security import allow_form_target, set_session_cookie
+
+_Answer = Answer[LoginState]
+_TABS = ("password_otp", "usb", "sim")
+"""The tabs of the guide in its order (R42)."""
+
+
+def init_app(app: Flask) -> None:
+    """Answer ``/login`` and everything below."""
+    app.add_url_rule("/login", "login", _start, methods=["GET"])
+    app.add_url_rule("/login/<transaction>", "login_step", _login, methods=["GET", "POST"])
+
+
+def _start() -> Response:
+    """Sign in to one's own account pages."""
+    flow, now = house().login, house().clock()
+    started = flow.start(LoginState(flow.first_method.name), visitor(), now=now)
+    return again(f"/login/{started.hex}")
+
+
+def _login(transaction: str) -> Response:
+    flow, now = house().login, house().clock()
+    journey = flow.find(read_id(transaction), visitor(), now=now)
+    if journey is None:
+        return expired("/login")
+    if journey.state.ui_locales:
+        i18n.prefer(journey.state.ui_locales)
+    if journey.state.redirect_uri:
+        # The answer to a post may be the redirect back to the portal, which form-action governs.
+        allow_form_target(journey.state.redirect_uri)
+    if request.method == "GET":
+        return _show(Answer(journey))
+    if screens.read_action(request.form) is Action.CANCEL:
+        request_id = flow.cancel(journey, now=now)
+        return again(f"/authorize/{request_id}/cancel" if request_id else "/")
+    result = _step(journey)
+    if isinstance(result, SignedIn):
+        return _signed_in(result)
+    if result.is_quiet:
+        return again(f"/login/{transaction}")
+    return _show(result)
+
+
+def _step(journey: Journey[LoginState]) -> _Answer | SignedIn:
+    """Let the flow do what the pressed button of this step asks."""
+    flow, now = house().login, house().clock()
+    action = screens.read_action(request.form)
+    if journey.state.code is not None:
+        if action in {Action.RESEND, Action.PHONE}:
+            return flow.resend(journey, request.form.get("phone"), visitor(), now=now)
+        return flow.confirm(journey, screens.read_code(request.form), visitor(), now=now)
+    if action is Action.NEW_CAPTCHA and journey.state.captcha:
+        typed = screens.typed(flow.form(journey), _filled(journey))
+        return Answer(flow.new_captcha(flow.keep(journey, typed)))
+    typed_captcha = screens.read_text(request.form.get("captcha", ""))
+    return flow.submit(journey, _filled(journey), typed_captcha, visitor(), now=now)
+
+
+def _filled(journey: Journey[LoginState]) -> Filled:
+    return screens.read_fields(house().login.form(journey), request.form)
+
+
+def _signed_in(result: SignedIn) -> Response:
+    now = house().clock()
+    before = current_session(now=now)
+    house().login.renew(result.cookie, before, now=now)
+    response = again(f"/authorize/{result.request}" if result.request else "/account")
+    set_session_cookie(response, result.cookie)
+    return response
+
+
+def _show(answer: _Answer) -> Response:
+    status = 200 if answer.is_quiet else 422
+    screen = house().login.code_screen(answer.journey)
+    if screen is None:
+        return respond(_form_page(answer), status)
+    code = answer.journey.state.code
+    codes, now = house().login.codes, house().clock()
+    frame = _frame(answer)
+    if code is None:
+        return respond(_form_page(answer), status)
+    if answer.is_quiet:
+        told = Notice(Message("notice.otp_sent"), Tone.SUCCESS)
+        frame = replace(frame, notice=told)
+    timing = CodeTiming(now, code.expiry, codes.resend_at(code))
+    return respond(screens.ask_code(screen, frame, timing=timing, faults=faults(answer)), status)
+
+
+def _form_page(answer: _Answer) -> Page:
+    journey = answer.journey
+    transaction = journey.stored.id.hex
+    frame = _frame(answer, Link("link.register", f"/register?login={transaction}"))
+    return screens.ask_fields(
+        house().login.form(journey),
+        frame,
+        values=journey.state.typed,
+        faults=faults(answer),
+        captcha=captcha("login", journey.stored.id, journey.state.captcha),
+        tabs=_tabs(journey),
+    )
+
+
+def _tabs(journey: Journey[LoginState]) -> tuple[Tab, ...]:
+    """The guide's tabs; those of methods that are not installed say so."""
+    here = f"/login/{journey.stored.id.hex}"
+    able = {method.name for method in house().login.methods if method.login is not None}
+    current = journey.state.method
+    return tuple(
+        Tab(
+            f"login.tab.{name}",
+            here,
+            TabState.CURRENT
+            if name == current
+            else TabState.OPEN
+            if name in able
+            else TabState.CLOSED,
+        )
+        for name in _TABS
+    )
+
+
+def _frame(answer: _Answer, *links: Link) -> Frame:
+    state = answer.journey.state
+    portal = Portal(state.portal, IAL(state.wanted) if state.wanted else None)
+    return Frame(
+        f"/login/{answer.journey.stored.id.hex}",
+        portal=portal if state.portal else None,
+        notice=notice(answer),
+        links=links,
+        cancel=Cancel.OFFERED,
+    )

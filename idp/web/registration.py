@@ -1,0 +1,170 @@
+"""``/register``: choose a method, fill in its form, type the code, choose a password."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Flask, Response, request
+
+from idp.authenticators.contract import AskCode, Filled
+from idp.domain.subjects import SubjectKind
+from idp.flows.answers import Answer, Journey
+from idp.flows.registration import RegistrationState
+from idp.flows.registration import Step as At
+from idp.web import screens
+from idp.web.journey import (
+    again,
+    captcha,
+    expired,
+    faults,
+    house,
+    notice,
+    read_id,
+    visitor,
+)
+from idp.web.parts import Cancel, CodeTiming, Frame, Link, Page, Step
+from idp.web.screens import Action, respond
+
+_Journey = Journey[RegistrationState]
+_Answer = Answer[RegistrationState]
+_STEPS = 4
+
+
+def init_app(app: Flask) -> None:
+    """Answer ``/register`` and everything below."""
+    app.add_url_rule("/register", "register", _choose, methods=["GET", "POST"])
+    app.add_url_rule(
+        "/register/<transaction>", "registration", _registration, methods=["GET", "POST"]
+    )
+
+
+def _choose() -> Response:
+    subject = _subject(request.values.get("subject", ""))
+    login = _login_of(request.values.get("login", ""))
+    if request.method == "POST":
+        method = screens.read_text(request.form.get("method", ""))
+        started = house().registration.start(method, subject, login, visitor(), now=house().clock())
+        if started:
+            return again(f"/register/{started.hex}")
+    action = f"/register?login={login}" if login else "/register"
+    frame = Frame(action, step=Step(1, _STEPS), links=(Link("link.login", _login_url(login)),))
+    offers = screens.offers(house().registration.methods)
+    return respond(screens.choose_method(frame, offers, subject=subject))
+
+
+def _registration(transaction: str) -> Response:
+    now = house().clock()
+    journey = house().registration.find(read_id(transaction), visitor(), now=now)
+    if journey is None:
+        return expired("/register")
+    if request.method == "GET":
+        return _show(Answer(journey))
+    if screens.read_action(request.form) is Action.CANCEL:
+        return again(_login_url(journey.state.login) if journey.state.login else "/")
+    answer = _step(journey)
+    if answer.is_quiet:
+        return again(f"/register/{transaction}")
+    return _show(answer)
+
+
+def _step(journey: _Journey) -> _Answer:
+    """Let the flow do what the pressed button of this step asks."""
+    flow, now = house().registration, house().clock()
+    action = screens.read_action(request.form)
+    match journey.state.step:
+        case At.FORM if action is Action.NEW_CAPTCHA:
+            typed = screens.typed(flow.form(journey), _filled(journey))
+            return Answer(flow.new_captcha(flow.keep(journey, typed)))
+        case At.FORM:
+            typed_captcha = screens.read_text(request.form.get("captcha", ""))
+            return flow.submit(journey, _filled(journey), typed_captcha, visitor(), now=now)
+        case At.CODE if action is Action.RESEND:
+            return flow.resend(journey, visitor(), now=now)
+        case At.CODE:
+            return flow.confirm(journey, screens.read_code(request.form), now=now)
+        case At.PASSWORD:
+            chosen = screens.read_passwords(request.form)
+            return flow.choose_password(journey, chosen.new, chosen.again, visitor(), now=now)
+        case At.EXISTS | At.DONE:
+            return Answer(journey)
+
+
+def _filled(journey: _Journey) -> Filled:
+    return screens.read_fields(house().registration.form(journey), request.form)
+
+
+def _show(answer: _Answer) -> Response:
+    """The page of the step that the registration stands at."""
+    journey, state = answer.journey, answer.journey.state
+    status = 200 if answer.is_quiet else 422
+    match state.step:
+        case At.FORM:
+            page = _form_page(answer)
+        case At.CODE:
+            page = _code_page(answer)
+        case At.PASSWORD:
+            username = state.typed.get("username", "")
+            page = screens.set_password(_frame(answer, 4), username=username, faults=faults(answer))
+        case At.EXISTS:
+            context: dict[str, object] = {
+                "forgot_url": "",
+                "complaint_url": "",
+                "login_url": _login_url(state.login),
+                "notice": None,
+                "portal": None,
+                "faults": {},
+            }
+            page = Page("existing_account.html", context)
+        case At.DONE:
+            context = {"login_url": _login_url(state.login), "notice": None, "portal": None}
+            page = Page("done.html", {**context, "faults": {}})
+    del journey
+    return respond(page, status)
+
+
+def _form_page(answer: _Answer) -> Page:
+    journey = answer.journey
+    return screens.ask_fields(
+        house().registration.form(journey),
+        _frame(answer, 2, Link("link.login", _login_url(journey.state.login))),
+        values=journey.state.typed,
+        faults=faults(answer),
+        captcha=captcha("registration", journey.stored.id, journey.state.captcha),
+    )
+
+
+def _code_page(answer: _Answer) -> Page:
+    code = answer.journey.state.code
+    if code is None:
+        return _form_page(answer)
+    codes, now = house().registration.codes, house().clock()
+    timing = CodeTiming(now, code.expiry, codes.resend_at(code))
+    return screens.ask_code(
+        AskCode(code.number), _frame(answer, 3), timing=timing, faults=faults(answer)
+    )
+
+
+def _frame(answer: _Answer, number: int, *links: Link) -> Frame:
+    return Frame(
+        f"/register/{answer.journey.stored.id.hex}",
+        notice=notice(answer),
+        step=Step(number, _STEPS),
+        links=links,
+        cancel=Cancel.OFFERED,
+    )
+
+
+def _login_of(text: str) -> str:
+    """The sign-in this registration came from; anything but an id is dropped."""
+    try:
+        return UUID(hex=text).hex
+    except ValueError:
+        return ""
+
+
+def _login_url(login: str) -> str:
+    return f"/login/{login}" if login else "/login"
+
+
+def _subject(text: str) -> SubjectKind:
+    return SubjectKind(text) if text in set(SubjectKind) else SubjectKind.CITIZEN
