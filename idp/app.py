@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import structlog
 from flask import Flask, Response, request
@@ -13,15 +13,23 @@ from flask import Flask, Response, request
 from idp import authenticators
 from idp.authenticators.contract import Method
 from idp.config import Config
+from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import PasswordHasher
 from idp.flows.limits import Limits
 from idp.flows.login import Captchas, LoginFlow
-from idp.flows.otp import Codes
+from idp.flows.otp import Codes, SmsText
 from idp.flows.registration import RegistrationFlow
+from idp.oidc.grants.answer import GrantTools
+from idp.oidc.keys import KeyRing
+from idp.oidc.provider import Provider
+from idp.oidc.registration import build as build_client
+from idp.oidc.tokens import Tokens
 from idp.ports import Clock, Hasher, SubscriberRegistry
 from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
+from idp.storage.clients import ClientStore
 from idp.storage.database import Database
+from idp.storage.grants import GrantStore
 from idp.storage.otps import OtpStore
 from idp.storage.outbox import OutboxStore
 from idp.storage.sessions import ConsentStore, Lifetimes, SessionStore
@@ -35,12 +43,15 @@ from idp.web import (
     i18n,
     journey,
     login,
+    oidc,
     registration,
     screens,
     security,
 )
+from idp.web.authorize import AuthorizePages
 from idp.web.captcha import Challenger, is_right
 from idp.web.journey import House
+from idp.web.logout import LogoutPages
 
 _REQUEST_ID = "X-Request-Id"
 
@@ -108,12 +119,47 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     journey.install(app, _build_house(base, ports, _sms_text(catalogues)))
     for pages in (home, registration, login, captchas):
         pages.init_app(app)
+    provider = build_provider(base)
+    AuthorizePages(provider).init_app(app)
+    LogoutPages(provider).init_app(app)
+    oidc.init_app(app, provider)
     return app
 
 
-def _build_house(
-    base: Foundation, ports: Ports, text: Callable[[str, str, int, str], str]
-) -> House:
+def key_ring(base: Foundation) -> KeyRing:
+    """The signing keys; made at the first start."""
+    settings = base.config.keys
+    ring = KeyRing(
+        base.config.keys_folder / "signing",
+        base.clock,
+        announce=timedelta(seconds=settings.announce),
+        retire=timedelta(seconds=settings.retire),
+    )
+    ring.ensure()
+    return ring
+
+
+def build_provider(base: Foundation) -> Provider:
+    """The protocol."""
+    config, database, vault = base.config, base.database, base.vault
+    tokens = Tokens(config.server.issuer, config.oidc, vault, key_ring(base))
+    audit = AuditStore(database, vault)
+
+    def note(account_id: UUID, client_id: str, reason: str) -> None:
+        now = base.clock()
+        details = {"reason": reason}
+        event = AuditEvent(
+            Event.GRANT_REVOKED, now, account_id, client_id=client_id, details=details
+        )
+        with database.transaction() as connection:
+            audit.add(connection, event)
+
+    tools = GrantTools(config.oidc, tokens, GrantStore(database, vault), note)
+    clients = ClientStore(database, build_client)
+    return Provider(config.server.issuer, tools, clients, base.clock)
+
+
+def _build_house(base: Foundation, ports: Ports, text: SmsText) -> House:
     config, database, vault = base.config, base.database, base.vault
     methods = _methods(config, ports)
     accounts = AccountStore(database, vault)
@@ -168,7 +214,7 @@ def _methods(config: Config, ports: Ports) -> tuple[Method, ...]:
     return tuple(method for method in every if config.is_enabled(method.name))
 
 
-def _sms_text(catalogues: i18n.Catalogues) -> Callable[[str, str, int, str], str]:
+def _sms_text(catalogues: i18n.Catalogues) -> SmsText:
     """Messages are in Vietnamese, whatever language the page has: phones are shared."""
     texts = catalogues[i18n.Language.VI]
 

@@ -6,15 +6,20 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import UUID
 
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from flask import Flask
 from flask.testing import FlaskClient
+from joserfc import jwt
+from joserfc.jwk import KeySet
 from werkzeug.test import TestResponse
 
 from idp import app as application
 from idp import config as settings
 from idp.config import Config
+from idp.domain.clients import Client
 from idp.domain.errors import PortUnavailable
 from idp.domain.passwords import PasswordHasher
 from idp.domain.subjects import (
@@ -25,7 +30,10 @@ from idp.domain.subjects import (
     PhoneNumber,
     Sex,
 )
+from idp.oidc.registration import Loopback, new_client
+from idp.oidc.registration import build as build_client
 from idp.ports import SubscriberRecord
+from idp.storage.clients import ClientStore
 from idp.storage.database import Database
 from idp.storage.outbox import OutboxStore
 from tests.support.build import NOW, VAULT, TestClock
@@ -135,6 +143,32 @@ class Browser:
         assert self.page
         return self.page.request.path
 
+    def visit(self, path: str) -> TestResponse:
+        """Go to a portal's request and through our pages, up to the redirect to the portal."""
+        self.page = self.client.get(path)
+        return self.follow()
+
+    def follow(self) -> TestResponse:
+        """Follow our own redirects, not one to a portal."""
+        assert self.page
+        while self.page.status_code == 303 and self.page.headers["Location"].startswith("/"):
+            self.page = self.client.get(self.page.headers["Location"])
+        return self.page
+
+    def send(self, values: dict[str, str]) -> TestResponse:
+        """Post this page's form and stop at a redirect to a portal."""
+        assert self.page
+        form = {"csrf": self._csrf(), **values}
+        self.page = self.client.post(self.page.request.path, data=form)
+        return self.follow()
+
+    def signs_in_at(self, path: str) -> TestResponse:
+        """Everything a portal's first visitor does."""
+        self.visit(path)
+        self.send({"username": PERSON["username"], "password": PASSWORD})
+        self.send({"code": self.house.last_code()})
+        return self.send({"do": "confirm"})
+
     # --- journeys -------------------------------------------------------------------------------
 
     def opens_registration(self) -> TestResponse:
@@ -191,3 +225,71 @@ def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
         "0821234088", "001072000136", "012345678", name="Nguyễn Văn Hòa", birth_date="01/02/1972"
     )
     return House(app, carrier, clock, base)
+
+
+@dataclass
+class PortalClient:
+    """A relying party: it makes requests and redeems codes, and believes nothing unchecked."""
+
+    house: House
+    client_id: str
+    secret: str
+    redirect_uri: str
+    verifier: str = "v" * 64
+
+    def request(self, **changes: str | None) -> str:
+        values = {
+            "client_id": self.client_id,
+            "redirect_uri": self.redirect_uri,
+            "response_type": "code",
+            "scope": "openid profile identity",
+            "state": "s t/ä",
+            "nonce": "n-1",
+            "code_challenge": create_s256_code_challenge(self.verifier),
+            "code_challenge_method": "S256",
+            **changes,
+        }
+        kept = {name: value for name, value in values.items() if value is not None}
+        return f"/authorize?{urlencode(kept)}"
+
+    def token(self, **form: str) -> TestResponse:
+        return self.house.app.test_client().post(
+            "/token", data=form, auth=(self.client_id, self.secret)
+        )
+
+    def redeems(self, code: str, /, **changes: str) -> TestResponse:
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.redirect_uri,
+            "code_verifier": self.verifier,
+            **changes,
+        }
+        return self.token(**form)
+
+    def claims(self, token: str) -> dict[str, Any]:
+        """The claims, verified by another library against the published keys."""
+        jwks = KeySet.import_key_set(self.house.app.test_client().get("/jwks").get_json())
+        return jwt.decode(token, jwks, algorithms=["ES256", "RS256"]).claims
+
+
+def answer_of(response: TestResponse) -> dict[str, str]:
+    """What a redirect tells a portal."""
+    return dict(parse_qsl(urlsplit(response.headers["Location"]).query))
+
+
+def add_portal(house: House, client_id: str = "hanoi", **metadata: Any) -> PortalClient:
+    redirect_uri = f"https://{client_id}.example.vn/callback"
+    found = {
+        "client_id": client_id,
+        "client_name": f"Cổng {client_id}",
+        "redirect_uris": [redirect_uri],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "scope": "openid profile phone email identity offline_access",
+        **metadata,
+    }
+    stored, answer = new_client(found, Loopback.ALLOWED, source="cli", issued_at=0)
+    clients: ClientStore[Client] = ClientStore(house.database, build_client)
+    with house.database.transaction() as connection:
+        clients.save(connection, stored, now=NOW)
+    return PortalClient(house, client_id, answer.get("client_secret", ""), redirect_uri)

@@ -1,0 +1,377 @@
+"""Authorization requests (RFC 6749, 4.1.1; OpenID Connect Core, 3.1.2).
+
+Checks run in the order in which they stand in ``read``. Until redirect_uri is known to belong to
+the client, an error is shown here and never redirected. What was checked is one frozen object,
+however it came.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from idp.domain.assurance import IAL, Achieved, achieved, satisfies, wanted_level
+from idp.domain.clients import Client
+from idp.oidc.claims import SCOPES, consent_items
+from idp.oidc.errors import NotRedirectable, Untrusted
+from idp.storage.sessions import Seen
+
+Params = Sequence[tuple[str, str]]
+_LONGEST_VALUE, _LONGEST_CLAIMS = 4096, 8192
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+_PROMPTS: Final = frozenset({"none", "login", "consent", "select_account", "create"})
+_UNSUPPORTED: Final = {
+    "request": "request_not_supported",
+    "request_uri": "request_uri_not_supported",
+    "registration": "registration_not_supported",
+}
+
+
+class ResponseMode(enum.StrEnum):
+    """How the answer travels."""
+
+    QUERY = "query"
+    FORM_POST = "form_post"
+
+
+class AuthorizationRequest(msgspec.Struct, frozen=True):
+    """A request whose every part was checked."""
+
+    client_id: str
+    redirect_uri: str
+    response_mode: ResponseMode
+    state: str | None
+    nonce: str | None
+    scope: tuple[str, ...]
+    prompt: tuple[str, ...]
+    max_age: int | None
+    login_hint: str
+    id_token_hint: str
+    ui_locales: str
+    acr_values: tuple[str, ...]
+    is_acr_essential: bool
+    userinfo_claims: tuple[str, ...]
+    id_token_claims: tuple[str, ...]
+    code_challenge: str | None
+
+    @property
+    def wanted(self) -> IAL | None:
+        """The least level asked for."""
+        return wanted_level(self.acr_values)
+
+    @property
+    def consent_items(self) -> frozenset[str]:
+        """What the person is asked to share."""
+        return consent_items(self.scope, (*self.userinfo_claims, *self.id_token_claims))
+
+
+class AuthorizationError(Exception):
+    """An error for the client: it travels to redirect_uri (RFC 6749, 4.1.2.1)."""
+
+    def __init__(self, error: str, description: str, target: Target) -> None:
+        super().__init__(error)
+        self.error, self.description, self.target = error, description, target
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an answer goes, and how."""
+
+    redirect_uri: str
+    response_mode: ResponseMode
+    state: str | None
+
+    @classmethod
+    def of(cls, request: AuthorizationRequest) -> Target:
+        """Where the answer to ``request`` goes."""
+        return cls(request.redirect_uri, request.response_mode, request.state)
+
+    def answer(self, issuer: str, **values: str) -> dict[str, str]:
+        """The parameters of an answer, with ``state`` as it came and ``iss`` (RFC 9207)."""
+        state = {} if self.state is None else {"state": self.state}
+        return {**values, **state, "iss": issuer}
+
+    def location(self, parameters: Mapping[str, str]) -> str:
+        """redirect_uri with the answer; a registered query stays byte for byte."""
+        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
+        return f"{self.redirect_uri}{'&' if '?' in self.redirect_uri else '?'}{query}"
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+def read(
+    params: Params, find_client: Callable[[str], Client | None]
+) -> tuple[Client, AuthorizationRequest]:
+    """Check a request from top to bottom. Raises ``NotRedirectable``, ``AuthorizationError``."""
+    values = dict(params)
+    repeated = len(values) != len(params)
+    client = _client(params, values, find_client)
+    redirect_uri = _redirect_uri(params, values, client)
+    target = Target(redirect_uri, ResponseMode.QUERY, _state(values))
+    if repeated:
+        raise AuthorizationError("invalid_request", "a parameter is repeated", target)
+    target = Target(redirect_uri, _response_mode(values, target), target.state)
+    _check_supported(values, target)
+    return client, _build(values, client, target)
+
+
+def _client(
+    params: Params, values: Mapping[str, str], find_client: Callable[[str], Client | None]
+) -> Client:
+    if sum(name == "client_id" for name, _ in params) > 1:
+        raise NotRedirectable(Untrusted.REQUEST_INVALID, "client_id is repeated")
+    client_id = values.get("client_id", "")
+    client = find_client(client_id) if client_id and len(client_id) <= _LONGEST_VALUE else None
+    if client is None:
+        raise NotRedirectable(Untrusted.CLIENT_UNKNOWN, "client_id is unknown")
+    return client
+
+
+def _redirect_uri(params: Params, values: Mapping[str, str], client: Client) -> str:
+    """Compared as text, character by character (RFC 9700, 2.1)."""
+    given = [value for name, value in params if name == "redirect_uri"]
+    if len(given) != 1 or given[0] not in client.redirect_uris:
+        del values
+        raise NotRedirectable(Untrusted.REDIRECT_URI_UNKNOWN, "redirect_uri is not registered")
+    return given[0]
+
+
+def _state(values: Mapping[str, str]) -> str | None:
+    state = values.get("state")
+    return state if state is None or len(state) <= _LONGEST_VALUE else None
+
+
+def _response_mode(values: Mapping[str, str], target: Target) -> ResponseMode:
+    mode = values.get("response_mode") or ResponseMode.QUERY
+    if mode not in set(ResponseMode):
+        raise AuthorizationError("invalid_request", "response_mode is not supported", target)
+    return ResponseMode(mode)
+
+
+def _check_supported(values: Mapping[str, str], target: Target) -> None:
+    for name, error in _UNSUPPORTED.items():
+        if name in values:
+            raise AuthorizationError(error, f"{name} is not supported", target)
+    if "response_type" not in values:
+        raise AuthorizationError("invalid_request", "response_type is missing", target)
+    if values["response_type"] != "code":
+        raise AuthorizationError("unsupported_response_type", "only code is supported", target)
+    for name, value in values.items():
+        longest = _LONGEST_CLAIMS if name == "claims" else _LONGEST_VALUE
+        if len(value) > longest or "\0" in value:
+            raise AuthorizationError("invalid_request", "a parameter is too long", target)
+
+
+def _build(values: Mapping[str, str], client: Client, target: Target) -> AuthorizationRequest:
+    scope = _scope(values, client, target)
+    claims = _claims(values.get("claims", ""), target)
+    acr_values, is_essential = _acr(values, claims, client)
+    max_age = _max_age(values.get("max_age", ""), target)
+    return AuthorizationRequest(
+        client_id=client.client_id,
+        redirect_uri=target.redirect_uri,
+        response_mode=target.response_mode,
+        state=target.state,
+        nonce=values.get("nonce"),
+        scope=scope,
+        prompt=_prompt(values.get("prompt", ""), target),
+        max_age=client.default_max_age if max_age is None else max_age,
+        login_hint=values.get("login_hint", ""),
+        id_token_hint=values.get("id_token_hint", ""),
+        ui_locales=values.get("ui_locales", "")[:100],
+        acr_values=acr_values,
+        is_acr_essential=is_essential,
+        userinfo_claims=tuple(claims.get("userinfo", {})),
+        id_token_claims=tuple(claims.get("id_token", {})),
+        code_challenge=_code_challenge(values, client, target),
+    )
+
+
+def _scope(values: Mapping[str, str], client: Client, target: Target) -> tuple[str, ...]:
+    asked = values.get("scope", "").split()
+    if "openid" not in asked:
+        raise AuthorizationError("invalid_scope", "scope must contain openid", target)
+    return tuple(name for name in SCOPES if name in asked and name in {*client.scope, "openid"})
+
+
+def _prompt(text: str, target: Target) -> tuple[str, ...]:
+    prompts = tuple(dict.fromkeys(text.split()))
+    if not set(prompts) <= _PROMPTS:
+        raise AuthorizationError("invalid_request", "prompt has an unknown value", target)
+    if "none" in prompts and len(prompts) > 1:
+        raise AuthorizationError("invalid_request", "prompt none stands alone", target)
+    return prompts
+
+
+def _max_age(text: str, target: Target) -> int | None:
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise AuthorizationError("invalid_request", "max_age is no number of seconds", target)
+    return int(text)
+
+
+def _code_challenge(values: Mapping[str, str], client: Client, target: Target) -> str | None:
+    """S256 only (RFC 9700, 2.1.1); a method without a challenge is a mistake worth telling."""
+    challenge, method = values.get("code_challenge"), values.get("code_challenge_method")
+    if challenge is None:
+        if client.require_pkce or client.is_public or method is not None:
+            raise AuthorizationError("invalid_request", "code_challenge is required", target)
+        return None
+    if method != "S256" or not _CHALLENGE.fullmatch(challenge):
+        raise AuthorizationError("invalid_request", "code_challenge_method must be S256", target)
+    return challenge
+
+
+def _claims(text: str, target: Target) -> dict[str, dict[str, Any]]:
+    """The ``claims`` parameter (Core, 5.5); members we do not know are passed over."""
+    if not text:
+        return {}
+    try:
+        found = msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        raise AuthorizationError("invalid_request", "claims is no JSON object", target) from None
+    parts = {name: found.get(name) or {} for name in ("userinfo", "id_token")}
+    if not all(isinstance(part, dict) for part in parts.values()):
+        raise AuthorizationError("invalid_request", "claims has the wrong shape", target)
+    return parts
+
+
+def _acr(
+    values: Mapping[str, str], claims: Mapping[str, Mapping[str, Any]], client: Client
+) -> tuple[tuple[str, ...], bool]:
+    """Acr as a claim goes before acr_values: it can be essential (Core, 5.5.1.1)."""
+    asked = claims.get("id_token", {}).get("acr")
+    if isinstance(asked, dict):
+        several = asked.get("values")
+        named = several if isinstance(several, list) else [asked.get("value")]
+        texts = tuple(value for value in named if isinstance(value, str))
+        if texts:
+            return texts, asked.get("essential") is True
+    return tuple(values.get("acr_values", "").split()) or client.default_acr_values, False
+
+
+# --- deciding -----------------------------------------------------------------------------------
+
+
+class Why(enum.StrEnum):
+    """Why a person has to sign in."""
+
+    NO_SESSION = "no_session"
+    ASKED = "asked"
+    TOO_OLD = "too_old"
+    STEP_UP = "step_up"
+    CREATE = "create"
+
+
+@dataclass(frozen=True, slots=True)
+class NeedLogin:
+    """A sign-in comes first."""
+
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class NeedConsent:
+    """The person has to be told, or asked."""
+
+    items: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A code may be issued for what the session proves."""
+
+    seen: Seen
+    proven: Achieved
+
+
+Decision = NeedLogin | NeedConsent | Ready
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a decision depends on besides request and session.
+
+    ``since`` is when the request came first: a sign-in after that answers ``prompt=login``.
+    ``consented`` says that the consent page was answered for this very request. ``reachable`` is
+    the highest level that a sign-in can prove here.
+    """
+
+    now: datetime
+    since: datetime
+    level3_max_age: timedelta
+    reachable: IAL
+    consented: bool = False
+
+
+def decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstances) -> Decision:
+    """What comes next for a request. Raises ``AuthorizationError`` for ``prompt=none``."""
+    decision = _decide(request, seen, around)
+    if "none" in request.prompt:
+        target = Target.of(request)
+        if isinstance(decision, NeedLogin):
+            raise AuthorizationError("login_required", "the person has to sign in", target)
+        if isinstance(decision, NeedConsent):
+            raise AuthorizationError("consent_required", "the person has to agree", target)
+    return decision
+
+
+def _decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstances) -> Decision:
+    if seen is None:
+        return NeedLogin(Why.CREATE if "create" in request.prompt else Why.NO_SESSION)
+    session = seen.session
+    proven = achieved(
+        session.evidence,
+        account_ial=session.account_ial,
+        now=around.now,
+        level3_max_age=around.level3_max_age,
+    )
+    why = _why_again(request, proven, around)
+    if why is None and not satisfies(proven, request.wanted):
+        _check_reachable(request, session.account_ial, around)
+        if proven.auth_time < around.since and around.reachable > proven.ial:
+            why = Why.STEP_UP
+    if why is not None:
+        return NeedLogin(why)
+    missing = request.consent_items - (seen.consented or frozenset())
+    asks_again = "consent" in request.prompt and not around.consented
+    if missing or seen.consented is None or asks_again:
+        return NeedConsent(request.consent_items)
+    return Ready(seen, proven)
+
+
+def _why_again(
+    request: AuthorizationRequest, proven: Achieved, around: Circumstances
+) -> Why | None:
+    """Whether an older sign-in does not do for this request."""
+    if proven.auth_time >= around.since:
+        return None
+    if {"login", "select_account", "create"} & set(request.prompt):
+        return Why.ASKED
+    if request.max_age is None:
+        return None
+    age = around.now - proven.auth_time
+    is_too_old = request.max_age == 0 or age > timedelta(seconds=request.max_age)
+    return Why.TOO_OLD if is_too_old else None
+
+
+def _check_reachable(
+    request: AuthorizationRequest, account_ial: IAL, around: Circumstances
+) -> None:
+    """An essential level that no sign-in here can prove is an error (OpenID unmet-auth-req)."""
+    wanted = request.wanted
+    if request.is_acr_essential and wanted and min(around.reachable, account_ial) < wanted:
+        raise AuthorizationError(
+            "unmet_authentication_requirements",
+            "the level cannot be reached for this account",
+            Target.of(request),
+        )

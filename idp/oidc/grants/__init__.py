@@ -1,0 +1,1 @@
+"""One file per grant: what it takes, what it checks, which tokens it gives."""

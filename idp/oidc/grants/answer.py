@@ -1,0 +1,71 @@
+"""What every grant works with and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from idp.config import Oidc
+from idp.domain.clients import Client, GrantType
+from idp.oidc import claims
+from idp.oidc.tokens import GrantData, RefreshToken, Tokens
+from idp.storage.grants import GrantStore
+
+TokenAnswer = Mapping[str, Any]
+"""The JSON of RFC 6749, section 5.1."""
+
+Note = Callable[[UUID, str, str], None]
+"""Told when a grant was revoked for reuse: its account, client and reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrantTools:
+    """What a grant needs."""
+
+    settings: Oidc
+    tokens: Tokens
+    grants: GrantStore
+    note: Note
+
+    def answer(  # noqa: PLR0913  keywords
+        self,
+        client: Client,
+        token: RefreshToken,
+        data: GrantData,
+        *,
+        scope: tuple[str, ...],
+        now: datetime,
+        nonce: str | None = None,
+    ) -> TokenAnswer:
+        """Access token, ID token, and a refresh token for a client that may use one."""
+        seconds = int(now.timestamp())
+        access_token = self.tokens.access_token(client, token.grant_id, data, scope, seconds)
+        asked: dict[str, Any] = {} if nonce is None else {"nonce": nonce}
+        if data.id_token_claims:
+            asked |= self._claims(token.grant_id, data, now=now)
+        id_token = self.tokens.id_token(
+            client, data, access_token=access_token, now=seconds, **asked
+        )
+        answer = {
+            "access_token": access_token,
+            "token_type": "Bearer",
+            "expires_in": self.settings.access_token_ttl,
+            "scope": " ".join(scope),
+            "id_token": id_token,
+        }
+        if GrantType.REFRESH_TOKEN in client.grant_types:
+            answer["refresh_token"] = self.tokens.refresh_token(token)
+        return answer
+
+    def _claims(self, grant_id: UUID, data: GrantData, *, now: datetime) -> dict[str, Any]:
+        """Claims asked for in the ID token by the ``claims`` parameter (Core, 5.5)."""
+        found = self.grants.subject(grant_id, now=now)
+        wanted = claims.asked((), data.id_token_claims)
+        return claims.of_subject(found, wanted) if found else {}
+
+    def retry(self) -> timedelta:
+        """How long a refresh token may be sent again."""
+        return timedelta(seconds=self.settings.refresh_retry)

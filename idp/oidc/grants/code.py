@@ -1,0 +1,68 @@
+"""The authorization code grant (RFC 6749, 4.1.3; PKCE, RFC 7636, 4.6).
+
+Everything the code itself tells is checked first; then one statement redeems it. A second use
+ends the grant of the first (RFC 9700, 4.13).
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
+from idp.domain.clients import Client
+from idp.oidc.errors import InvalidGrantError, InvalidRequestError
+from idp.oidc.grants.answer import GrantTools, TokenAnswer
+from idp.oidc.tokens import Code, RefreshToken, data_to_text
+from idp.storage.grants import NewGrant
+
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+
+
+def redeem(
+    tools: GrantTools, client: Client, form: Mapping[str, str], *, now: datetime
+) -> TokenAnswer:
+    """Tokens for a code, once."""
+    if "code" not in form:
+        raise InvalidRequestError("code is missing")
+    code = tools.tokens.read_code(form["code"])
+    if code is None or code.client_id != client.client_id or code.exp <= now.timestamp():
+        raise InvalidGrantError("the code is not valid")
+    _check_binding(code, form)
+    settings, is_offline = tools.settings, "offline_access" in code.data.scope
+    ttl = settings.offline_refresh_ttl if is_offline else settings.refresh_ttl
+    grant = NewGrant(
+        id=UUID(hex=code.id),
+        client_id=client.client_id,
+        session_id=UUID(hex=code.session_id),
+        request_json=data_to_text(code.data),
+        is_offline=is_offline,
+        expires_at=now + timedelta(seconds=ttl),
+    )
+    if not tools.grants.redeem(grant, now=now):
+        owner = tools.grants.revoke(grant.id, "code_reuse", now=now)
+        if owner:
+            tools.note(owner, client.client_id, "code_reuse")
+        raise InvalidGrantError("the code is not valid")
+    token = RefreshToken(grant.id, 0)
+    return tools.answer(client, token, code.data, scope=code.data.scope, now=now, nonce=code.nonce)
+
+
+def _check_binding(code: Code, form: Mapping[str, str]) -> None:
+    """The same redirect_uri, always; the verifier of the challenge, and none without one."""
+    if form.get("redirect_uri") != code.redirect_uri:
+        raise InvalidGrantError("redirect_uri is not the one of the request")
+    verifier = form.get("code_verifier")
+    if code.code_challenge is None:
+        if verifier is not None:
+            raise InvalidGrantError("code_verifier without a code_challenge")
+        return
+    if verifier is None or not _VERIFIER.fullmatch(verifier):
+        raise InvalidGrantError("code_verifier is missing or malformed")
+    challenge: str = create_s256_code_challenge(verifier)
+    if not hmac.compare_digest(challenge, code.code_challenge):
+        raise InvalidGrantError("code_verifier does not fit")

@@ -1,0 +1,234 @@
+"""Codes and tokens: what is in them, and how they are read back.
+
+An authorization code is its own record, sealed: nothing is written until it is redeemed. A
+refresh token is a grant's id and counter with a MAC. Access and ID tokens are JWTs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from idp.config import Oidc
+from idp.domain.assurance import Achieved
+from idp.domain.clients import Client
+from idp.domain.ids import uuid7
+from idp.oidc.authorization import AuthorizationRequest, Ready
+from idp.oidc.claims import subject
+from idp.oidc.keys import KeyRing, b64, unb64
+from idp.storage.vault import Seal, Sealed, Vault
+
+_LONGEST_CODE = 16384
+_REFRESH_BYTES = 16 + 4 + 32
+ACCESS_TYPE, ID_TYPE = "at+jwt", "JWT"
+
+
+class GrantData(msgspec.Struct, frozen=True):
+    """What later tokens of a grant need: kept with it, so they say what the sign-in proved."""
+
+    sub: str
+    sid: str
+    scope: tuple[str, ...]
+    userinfo_claims: tuple[str, ...]
+    id_token_claims: tuple[str, ...]
+    acr: str
+    amr: tuple[str, ...]
+    auth_time: int
+
+
+class Code(msgspec.Struct, frozen=True):
+    """The contents of an authorization code."""
+
+    id: str
+    client_id: str
+    redirect_uri: str
+    code_challenge: str | None
+    nonce: str | None
+    session_id: str
+    exp: int
+    data: GrantData
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """Which grant, and which turn of it."""
+
+    grant_id: UUID
+    counter: int
+
+
+class Tokens:
+    """Makes and reads every code and token."""
+
+    def __init__(self, issuer: str, settings: Oidc, vault: Vault, keys: KeyRing) -> None:
+        self.issuer, self._settings, self.keys = issuer, settings, keys
+        self._codes = Seal(vault.key("code-seal"))
+        self._refresh_key, self._pairwise_key = vault.key("refresh"), vault.key("pairwise")
+
+    # --- codes ----------------------------------------------------------------------------------
+
+    def new_code(
+        self, client: Client, request: AuthorizationRequest, ready: Ready, *, now: datetime
+    ) -> str:
+        """A code for what the session proves (RFC 6749, 4.1.2)."""
+        session, proven = ready.seen.session, ready.proven
+        code = Code(
+            id=uuid7(now).hex,
+            client_id=client.client_id,
+            redirect_uri=request.redirect_uri,
+            code_challenge=request.code_challenge,
+            nonce=request.nonce,
+            session_id=session.id.hex,
+            exp=int(now.timestamp()) + self._settings.code_ttl,
+            data=self._data(client, request, proven, session.id, session.account_id),
+        )
+        return b64(self._codes.seal(_pack(code), context="code"))
+
+    def read_code(self, text: str) -> Code | None:
+        """The contents of a code of ours; whether it is still good is decided elsewhere."""
+        if len(text) > _LONGEST_CODE:
+            return None
+        try:
+            return _unpack_code(self._codes.open(unb64(text), context="code"))
+        except (Sealed, ValueError, msgspec.DecodeError):
+            return None
+
+    def subject(self, client: Client, account_id: UUID) -> str:
+        """``sub`` of an account at a client."""
+        return subject(client, account_id, self._pairwise_key)
+
+    def _data(
+        self,
+        client: Client,
+        request: AuthorizationRequest,
+        proven: Achieved,
+        session_id: UUID,
+        account_id: UUID,
+    ) -> GrantData:
+        sid = hmac.new(self._pairwise_key, session_id.bytes + client.sector.encode(), "sha256")
+        return GrantData(
+            sub=self.subject(client, account_id),
+            sid=b64(sid.digest()[:16]),
+            scope=request.scope,
+            userinfo_claims=request.userinfo_claims,
+            id_token_claims=request.id_token_claims,
+            acr=proven.acr,
+            amr=proven.amr,
+            auth_time=int(proven.auth_time.timestamp()),
+        )
+
+    # --- tokens ---------------------------------------------------------------------------------
+
+    def access_token(
+        self, client: Client, grant_id: UUID, data: GrantData, scope: Iterable[str], now: int
+    ) -> str:
+        """RFC 9068. ``jti`` begins with the grant, so that userinfo needs one look-up."""
+        claims = {
+            "iss": self.issuer,
+            "aud": self.issuer,
+            "sub": data.sub,
+            "client_id": client.client_id,
+            "scope": " ".join(scope),
+            "iat": now,
+            "exp": now + self._settings.access_token_ttl,
+            "jti": f"{grant_id.hex}.{secrets.token_urlsafe(16)}",
+            "auth_time": data.auth_time,
+            "acr": data.acr,
+        }
+        return self.keys.sign("ES256", ACCESS_TYPE, claims)
+
+    def client_token(self, client: Client, scope: str, now: int) -> str:
+        """A token of the client itself (RFC 6749, 4.4; RFC 9068, 2.2: sub is the client)."""
+        claims = {
+            "iss": self.issuer,
+            "aud": self.issuer,
+            "sub": client.client_id,
+            "client_id": client.client_id,
+            "scope": scope,
+            "iat": now,
+            "exp": now + self._settings.access_token_ttl,
+            "jti": secrets.token_urlsafe(16),
+        }
+        return self.keys.sign("ES256", ACCESS_TYPE, claims)
+
+    def id_token(
+        self,
+        client: Client,
+        data: GrantData,
+        *,
+        access_token: str,
+        now: int,
+        **more: Any,  # noqa: ANN401  claims of any kind
+    ) -> str:
+        """OpenID Connect Core, section 2; after a refresh the sign-in's own facts stay (12.2)."""
+        digest = hashlib.sha256(access_token.encode()).digest()
+        claims = {
+            **more,
+            "iss": self.issuer,
+            "sub": data.sub,
+            "aud": client.client_id,
+            "azp": client.client_id,
+            "iat": now,
+            "exp": now + self._settings.id_token_ttl,
+            "auth_time": data.auth_time,
+            "acr": data.acr,
+            "amr": data.amr,
+            "sid": data.sid,
+            "at_hash": b64(digest[:16]),
+        }
+        return self.keys.sign(client.id_token_signed_response_alg, ID_TYPE, claims)
+
+    def refresh_token(self, token: RefreshToken) -> str:
+        """The token of one turn: the same turn always has the same token."""
+        body = token.grant_id.bytes + token.counter.to_bytes(4, "big")
+        return b64(body + hmac.digest(self._refresh_key, body, "sha256"))
+
+    def read_refresh_token(self, text: str) -> RefreshToken | None:
+        """Which grant and turn a token of ours is for."""
+        if len(text) > 2 * _REFRESH_BYTES:
+            return None
+        try:
+            raw = unb64(text)
+        except ValueError:
+            return None
+        body, mac = raw[:20], raw[20:]
+        expected = hmac.digest(self._refresh_key, body, "sha256")
+        if len(raw) != _REFRESH_BYTES or not hmac.compare_digest(mac, expected):
+            return None
+        return RefreshToken(UUID(bytes=body[:16]), int.from_bytes(body[16:], "big"))
+
+    def read_access_token(self, text: str, *, now: int) -> dict[str, Any] | None:
+        """The claims of a live access token of ours."""
+        claims = self.keys.verify(text, ACCESS_TYPE)
+        if claims is None or claims.get("iss") != self.issuer or claims.get("exp", 0) <= now:
+            return None
+        return claims
+
+    def read_id_token_hint(self, text: str) -> dict[str, Any] | None:
+        """The claims of an ID token of ours, also an expired one (RP-Initiated Logout, 4)."""
+        claims = self.keys.verify(text, ID_TYPE)
+        return claims if claims and claims.get("iss") == self.issuer else None
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack_code = msgspec.msgpack.Decoder(Code).decode
+_encode_data = msgspec.json.Encoder().encode
+_decode_data = msgspec.json.Decoder(GrantData).decode
+
+
+def data_to_text(data: GrantData) -> str:
+    """As it stands in the grant's row."""
+    return _encode_data(data).decode()
+
+
+def data_from_text(text: str) -> GrantData:
+    """The inverse."""
+    return _decode_data(text)

@@ -1,0 +1,304 @@
+"""``/authorize`` and what may come between it and the code: sign-in, consent.
+
+A request that needs nobody is answered at once and writes nothing. One that does is kept as a
+transaction of this browser; every detour comes back to ``/authorize/<id>``, which decides anew.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+import structlog
+from flask import Flask, Response, request
+
+from idp.domain.assurance import IAL
+from idp.domain.clients import Client
+from idp.domain.events import AuditEvent, Event
+from idp.flows.login import LoginState
+from idp.oidc.authorization import (
+    AuthorizationError,
+    AuthorizationRequest,
+    Circumstances,
+    NeedConsent,
+    NeedLogin,
+    Ready,
+    ResponseMode,
+    Target,
+    Why,
+    decide,
+    read,
+)
+from idp.oidc.errors import NotRedirectable, Untrusted
+from idp.oidc.provider import Provider
+from idp.storage.sessions import Seen
+from idp.storage.transactions import Stored
+from idp.web import errors, i18n, screens
+from idp.web.journey import again, expired, house, read_id, visitor
+from idp.web.parts import Cancel, ClientView, Frame, Page, Portal
+from idp.web.screens import Action, respond
+from idp.web.security import allow_form_target, browser_hash, cross_site, session_cookie
+
+KIND = "authorize"
+CONSENT_TEXT = "2026-11"
+"""The version of the words of the consent page, kept with every approval."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A request that waits for its person. ``since`` is when it came, in Unix milliseconds."""
+
+    request: AuthorizationRequest
+    since: int
+    consented: bool = False
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Waiting).decode
+
+
+class AuthorizePages:
+    """The views; they hold the provider."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    def init_app(self, app: Flask) -> None:
+        """Answer ``/authorize`` and ``/consent``."""
+        start = cross_site(lambda: self._start())  # noqa: PLW0108  a function that can be marked
+        app.add_url_rule("/authorize", "authorize", start, methods=["GET", "POST"])
+        app.add_url_rule("/authorize/<transaction>", "authorize_again", self._again)
+        app.add_url_rule("/authorize/<transaction>/cancel", "authorize_cancel", self._cancel)
+        app.add_url_rule(
+            "/consent/<transaction>", "consent", self._consent, methods=["GET", "POST"]
+        )
+
+    # --- entering -------------------------------------------------------------------------------
+
+    def _start(self) -> Response:
+        source = request.form if request.method == "POST" else request.args
+        params = [(name, value) for name in source for value in source.getlist(name)]
+        try:
+            client, asked = read(params, self._provider.clients.find)
+            self._check_hint(client, asked)
+            now = house().clock()
+            seen = house().sessions.find(session_cookie(), client_id=client.client_id, now=now)
+            decision = decide(asked, seen, self._around(now, now))
+        except NotRedirectable as error:
+            _log.warning("authorize.refused", reason=error.detail)
+            return errors.show(_PROBLEMS[error.problem])
+        except AuthorizationError as error:
+            return self._send_error(error)
+        if isinstance(decision, Ready):
+            return self._send_code(client, asked, decision, now)
+        waiting = Waiting(asked, int(now.timestamp() * 1000))
+        stored = house().transactions.add(
+            KIND,
+            _encode(waiting),
+            browser_hash=browser_hash(),
+            now=now,
+            ttl=timedelta(seconds=house().config.server.transaction_ttl),
+        )
+        return self._detour(stored, client, waiting, decision)
+
+    def _again(self, transaction: str) -> Response:
+        """Decide anew, after a sign-in."""
+        found = self._find(transaction)
+        if found is None:
+            return expired("/")
+        stored, waiting, client = found
+        return self._go_on(stored, waiting, client)
+
+    def _cancel(self, transaction: str) -> Response:
+        """The person does not want to: the portal hears it (RFC 6749, 4.1.2.1)."""
+        found = self._find(transaction)
+        if found is None:
+            return expired("/")
+        stored, waiting, _ = found
+        house().transactions.end(stored, now=house().clock())
+        target = Target.of(waiting.request)
+        return self._send_error(AuthorizationError("access_denied", "cancelled", target))
+
+    def _go_on(self, stored: Stored, waiting: Waiting, client: Client) -> Response:
+        now = house().clock()
+        since = datetime.fromtimestamp(waiting.since / 1000, now.tzinfo)
+        try:
+            seen = self._seen(client, now)
+            around = self._around(now, since, consented=waiting.consented)
+            decision = decide(waiting.request, seen, around)
+        except AuthorizationError as error:
+            house().transactions.end(stored, now=now)
+            return self._send_error(error)
+        if isinstance(decision, Ready):
+            house().transactions.end(stored, now=now)
+            return self._send_code(client, waiting.request, decision, now)
+        return self._detour(stored, client, waiting, decision)
+
+    # --- detours --------------------------------------------------------------------------------
+
+    def _detour(
+        self, stored: Stored, client: Client, waiting: Waiting, decision: NeedLogin | NeedConsent
+    ) -> Response:
+        if isinstance(decision, NeedConsent):
+            return again(f"/consent/{stored.id.hex}")
+        asked = waiting.request
+        state = LoginState(
+            house().login.first_method.name,
+            request=stored.id.hex,
+            portal=client.client_name,
+            client_id=client.client_id,
+            wanted=int(asked.wanted or 0),
+            ui_locales=asked.ui_locales,
+            redirect_uri=asked.redirect_uri,
+            typed={"username": asked.login_hint[:50]} if asked.login_hint else {},
+        )
+        login = house().login.start(state, visitor(), now=house().clock())
+        if decision.why is Why.CREATE:
+            return again(f"/register?login={login.hex}")
+        return again(f"/login/{login.hex}")
+
+    def _consent(self, transaction: str) -> Response:
+        """What the portal will get, in words; remembered until it changes or is withdrawn."""
+        found = self._find(transaction)
+        if found is None:
+            return expired("/")
+        stored, waiting, client = found
+        now = house().clock()
+        seen = self._seen(client, now)
+        if seen is None:
+            return again(f"/authorize/{transaction}")
+        if waiting.request.ui_locales:
+            i18n.prefer(waiting.request.ui_locales)
+        if request.method == "GET":
+            return self._consent_page(stored, waiting, client)
+        if screens.read_action(request.form) is Action.CANCEL:
+            return self._cancel(transaction)
+        items = waiting.request.consent_items | (seen.consented or frozenset())
+        with house().database.transaction() as connection:
+            house().consents.record(
+                connection,
+                seen.session.account_id,
+                client.client_id,
+                items,
+                text_version=CONSENT_TEXT,
+                now=now,
+            )
+            event = AuditEvent(
+                Event.CONSENT_GIVEN,
+                now,
+                seen.session.account_id,
+                client_id=client.client_id,
+                session_id=seen.session.id,
+                details={"items": " ".join(sorted(items)), "text": CONSENT_TEXT},
+            )
+            house().audit.add(connection, event)
+        agreed = msgspec.structs.replace(waiting, consented=True)
+        stored = house().transactions.save(stored, _encode(agreed))
+        return self._go_on(stored, agreed, client)
+
+    def _consent_page(self, stored: Stored, waiting: Waiting, client: Client) -> Response:
+        allow_form_target(waiting.request.redirect_uri)
+        wanted = waiting.request.wanted
+        frame = Frame(
+            f"/consent/{stored.id.hex}",
+            portal=Portal(client.client_name, wanted),
+            cancel=Cancel.OFFERED,
+        )
+        context: dict[str, object] = {
+            "frame": frame,
+            "portal": frame.portal,
+            "notice": None,
+            "faults": {},
+            "client": ClientView(
+                client.client_name, policy=client.policy_uri, terms=client.tos_uri
+            ),
+            "data": tuple(sorted(waiting.request.consent_items, key=_ORDER.index)),
+            "level": wanted or IAL.MEDIUM,
+        }
+        return respond(Page("consent.html", context))
+
+    # --- answering ------------------------------------------------------------------------------
+
+    def _send_code(
+        self, client: Client, asked: AuthorizationRequest, ready: Ready, now: datetime
+    ) -> Response:
+        house().sessions.touch(ready.seen.session, now=now)
+        code = self._provider.tokens.new_code(client, asked, ready, now=now)
+        target = Target.of(asked)
+        return _send(target, target.answer(self._provider.issuer, code=code), client.client_name)
+
+    def _send_error(self, error: AuthorizationError) -> Response:
+        values = {"error": error.error, "error_description": error.description}
+        return _send(error.target, error.target.answer(self._provider.issuer, **values), "")
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def _find(self, transaction: str) -> tuple[Stored, Waiting, Client] | None:
+        stored = house().transactions.find(
+            read_id(transaction), KIND, browser_hash=browser_hash(), now=house().clock()
+        )
+        if stored is None:
+            return None
+        waiting = _decode(stored.state)
+        client = self._provider.clients.find(waiting.request.client_id)
+        return (stored, waiting, client) if client else None
+
+    def _seen(self, client: Client, now: datetime) -> Seen | None:
+        return house().sessions.find(session_cookie(), client_id=client.client_id, now=now)
+
+    def _check_hint(self, client: Client, asked: AuthorizationRequest) -> None:
+        """The hint must be ours, and of the person who is signed in (Core, 3.1.2.1)."""
+        if not asked.id_token_hint:
+            return
+        target = Target.of(asked)
+        claims = self._provider.tokens.read_id_token_hint(asked.id_token_hint)
+        if claims is None:
+            raise AuthorizationError("invalid_request", "id_token_hint is not ours", target)
+        seen = self._seen(client, house().clock())
+        if seen is None or "none" not in asked.prompt:
+            return
+        if claims.get("sub") != self._provider.tokens.subject(client, seen.session.account_id):
+            raise AuthorizationError("login_required", "somebody else is signed in", target)
+
+    def _around(self, now: datetime, since: datetime, *, consented: bool = False) -> Circumstances:
+        levels = [method.ial for method in house().login.methods if method.login is not None]
+        return Circumstances(
+            now=now,
+            since=since,
+            level3_max_age=timedelta(seconds=house().config.server.level3_max_age),
+            reachable=max(levels),
+            consented=consented,
+        )
+
+
+_PROBLEMS = {
+    Untrusted.CLIENT_UNKNOWN: errors.Problem.CLIENT_UNKNOWN,
+    Untrusted.REDIRECT_URI_UNKNOWN: errors.Problem.REDIRECT_URI_UNKNOWN,
+    Untrusted.REQUEST_INVALID: errors.Problem.REQUEST_INVALID,
+}
+_ORDER = (
+    "name",
+    "birthdate",
+    "gender",
+    "id_number",
+    "phone_number",
+    "email",
+    "account_kind",
+    "offline_access",
+)
+
+
+def _send(target: Target, values: dict[str, str], portal: str) -> Response:
+    """The answer on its way to the portal."""
+    if target.response_mode is ResponseMode.FORM_POST:
+        allow_form_target(target.redirect_uri)
+        context: dict[str, object] = {
+            "target": target.redirect_uri,
+            "fields": values,
+            "portal": Portal(portal),
+            "notice": None,
+            "faults": {},
+        }
+        return respond(Page("form_post.html", context))
+    return again(target.location(values))

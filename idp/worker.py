@@ -1,0 +1,94 @@
+"""``idp worker``: delivers the outbox and links the audit, until told to stop."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
+
+import structlog
+
+from idp.adapters.sms import SmsAdapter
+from idp.app import Foundation
+from idp.domain.errors import IdpError, PortError, StorageUnavailable
+from idp.domain.subjects import PhoneNumber
+from idp.ports import SmsGateway
+from idp.storage.audit import AuditStore
+from idp.storage.models import moment
+from idp.storage.outbox import Job, OutboxStore
+
+_PAUSE, _SEAL_EVERY = 0.15, 10
+_LEASE = timedelta(seconds=30)
+_BATCH = 20
+_BACKOFF = (1, 2, 5, 15, 30)
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker; several may run at once, on several machines."""
+
+    base: Foundation
+    gateway: SmsGateway
+    outbox: OutboxStore
+    audit: AuditStore
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set; a database that is away is waited for."""
+        for turn in count():
+            if stop.wait(_PAUSE):
+                return
+            try:
+                self.deliver()
+                if turn % _SEAL_EVERY == 0:
+                    self.audit.seal_pending()
+            except StorageUnavailable:
+                _log.warning("worker.storage_unavailable")
+                stop.wait(1)
+            except IdpError as error:
+                _log.exception("worker.failed", kind=type(error).__name__)
+                stop.wait(1)
+
+    def deliver(self) -> int:
+        """Deliver what is due; answers how many jobs were taken."""
+        jobs = self.outbox.claim(now=self.base.clock(), limit=_BATCH, lease=_LEASE)
+        for job in jobs:
+            self._deliver(job)
+        return len(jobs)
+
+    def _deliver(self, job: Job) -> None:
+        now = self.base.clock()
+        if job.kind != "sms":
+            self.outbox.finish(job, "unknown kind", now=now)
+            return
+        if moment(int(job.payload["expires_at"])) <= now:
+            self.outbox.finish(job, "expired", now=now)
+            return
+        try:
+            self.gateway.send(
+                to=PhoneNumber(job.payload["to"]),
+                text=job.payload["text"],
+                idempotency_key=job.id.hex,
+            )
+        except PortError as error:
+            self._try_later(job, now)
+            _log.warning("worker.retry", system=error.system, attempts=job.attempts)
+            return
+        self.outbox.finish(job, "delivered", now=self.base.clock())
+
+    def _try_later(self, job: Job, now: datetime) -> None:
+        seconds = _BACKOFF[min(job.attempts, len(_BACKOFF)) - 1]
+        self.outbox.retry(job, "retry", run_at=now + timedelta(seconds=seconds))
+
+
+def build(base: Foundation) -> Worker:
+    """A worker of this installation."""
+    config = base.config
+    gateway = SmsAdapter(config.systems["sms"], config.tls, sender=config.sms.sender)
+    return Worker(
+        base,
+        gateway,
+        OutboxStore(base.database, base.vault),
+        AuditStore(base.database, base.vault),
+    )

@@ -1,0 +1,35 @@
+"""What the server's workers import: the application of the settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from idp import config as settings
+from idp import logs
+from idp.adapters.carrier import CarrierAdapter
+from idp.app import Foundation, Ports, create_app, found, password_hasher
+
+Start = Callable[..., Any]
+Wsgi = Callable[[dict[str, Any], Start], Iterable[bytes]]
+
+
+def build_ports(base: Foundation) -> Ports:
+    """The real outside."""
+    config = base.config
+    carrier = CarrierAdapter(config.systems["carrier"], config.tls)
+    return Ports(carrier, base.clock, password_hasher(config, base.vault))
+
+
+def build() -> Wsgi:
+    """The application of the settings that IDP_CONFIG names."""
+    path = os.environ.get("IDP_CONFIG")
+    config = settings.load(Path(path) if path else None, os.environ)
+    logs.setup(config.log.level, config.log.format)
+    base = found(config)
+    return create_app(base, build_ports(base)).wsgi_app
+
+
+application = build()
