@@ -92,6 +92,12 @@ class AuditStore:
         except IntegrityError:
             return 0
 
+    def length(self) -> int:
+        """How many rows are linked."""
+        query = select(AuditSealRow.number).order_by(AuditSealRow.number.desc()).limit(1)
+        with self._database.transaction() as connection:
+            return connection.scalar(query) or 0
+
     def verify(self, progress: Callable[[int], None] = lambda _: None) -> Break | None:
         """The first break of the chain, or None when every linked row is as it was written."""
         number, link = 0, _FIRST

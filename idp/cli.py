@@ -1,0 +1,295 @@
+"""The command line: ``idp <command>``. Heavy parts are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from idp import config as settings
+from idp.config import Config
+from idp.domain.errors import ConfigError, IdpError
+
+if TYPE_CHECKING:
+    from idp.app import Foundation
+    from idp.oidc.keys import KeyRing
+
+_DEFAULT = Path("config.toml")
+
+
+class _Commands(click.Group):
+    """Errors of ours are sentences for an operator, not traces."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  click's own type
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            for problem in error.problems:
+                click.echo(problem, err=True)
+            ctx.exit(1)
+        except IdpError as error:
+            click.echo(f"{type(error).__name__}: {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Commands)
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="IDP_CONFIG",
+    help="Settings file; config.toml of this folder when it is not given.",
+)
+@click.pass_context
+def main(ctx: click.Context, path: Path | None) -> None:
+    """Một Cửa: one account for every public service."""
+    ctx.obj = path or (_DEFAULT if _DEFAULT.exists() else None)
+
+
+def _load(ctx: click.Context) -> Config:
+    return settings.load(ctx.obj, os.environ)
+
+
+def _found(ctx: click.Context) -> Foundation:
+    from idp import app  # noqa: PLC0415  heavy
+
+    return app.found(_load(ctx))
+
+
+# --- running ------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.option("--fresh", is_flag=True, help="Start from nothing.")
+@click.option("--check", is_flag=True, help="Register and sign in once by script, then exit.")
+@click.option("--data", type=click.Path(path_type=Path), default=Path(".cache/demo"))
+@click.option("--port-base", type=click.IntRange(1024, 65000), default=8000, show_default=True)
+@click.option("--config", "more", type=click.Path(exists=True, path_type=Path))
+def demo(*, fresh: bool, check: bool, data: Path, port_base: int, more: Path | None) -> None:
+    """Run provider, sandbox, worker and two portals."""
+    from idp import demo as demonstration  # noqa: PLC0415  heavy
+
+    options = demonstration.Options(data.resolve(), port_base, more, fresh=fresh, check=check)
+    sys.exit(demonstration.run(options))
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def test(arguments: tuple[str, ...]) -> None:
+    """Run the tests."""
+    import pytest  # noqa: PLC0415  not installed with the product
+
+    sys.exit(pytest.main(list(arguments)))
+
+
+@main.command()
+@click.pass_context
+def serve(ctx: click.Context) -> None:
+    """Serve people and portals."""
+    from idp import serve as server  # noqa: PLC0415  heavy
+
+    server.run(_load(ctx), (ctx.obj or _DEFAULT).resolve())
+
+
+@main.command()
+@click.pass_context
+def worker(ctx: click.Context) -> None:
+    """Deliver messages and link the audit."""
+    from idp import logs  # noqa: PLC0415
+    from idp import worker as working  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    logs.setup(base.config.log.level, base.config.log.format)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    working.build(base).run(stop)
+
+
+# --- settings and database ----------------------------------------------------------------------
+
+
+@main.group(name="config")
+def config_group() -> None:
+    """Settings."""
+
+
+@config_group.command(name="check")
+@click.pass_context
+def config_check(ctx: click.Context) -> None:
+    """Tell every mistake at once."""
+    loaded = _load(ctx)
+    click.echo(f"OK: {loaded.server.profile}, {loaded.server.issuer}")
+
+
+@main.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command()
+@click.option("--sql", is_flag=True, help="Print the statements instead of running them.")
+@click.pass_context
+def upgrade(ctx: click.Context, *, sql: bool) -> None:
+    """Bring the schema to the newest revision."""
+    from idp.storage import migrate  # noqa: PLC0415  heavy
+
+    url = _load(ctx).database_url
+    if sql:
+        migrate.upgrade_sql(url)
+        return
+    migrate.upgrade(url)
+    click.echo(f"schema is at {migrate.current(url)}")
+
+
+@main.command()
+@click.pass_context
+def purge(ctx: click.Context) -> None:
+    """Delete what has expired."""
+    from idp.storage import purge as purging  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    for table, count in purging.purge(base.database, now=base.clock()):
+        click.echo(f"{table}: {count}")
+
+
+@main.group()
+def audit() -> None:
+    """The audit."""
+
+
+@audit.command()
+@click.pass_context
+def verify(ctx: click.Context) -> None:
+    """Check the whole chain; print the first break."""
+    from idp.storage.audit import AuditStore  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    store = AuditStore(base.database, base.vault)
+    with click.progressbar(length=store.length(), label="audit", file=sys.stderr) as bar:
+        broken = store.verify(lambda number: bar.update(number - bar.pos))
+    if broken:
+        click.echo(f"broken at link {broken.number}: {broken.fault}")
+        ctx.exit(1)
+    click.echo("OK: the chain holds")
+
+
+# --- keys ---------------------------------------------------------------------------------------
+
+
+@main.group()
+def keys() -> None:
+    """Signing keys."""
+
+
+def _key_ring(ctx: click.Context) -> KeyRing:
+    from idp import app  # noqa: PLC0415  heavy
+    from idp.oidc.keys import KeyRing  # noqa: PLC0415  heavy
+
+    loaded = _load(ctx)
+    return KeyRing(
+        loaded.keys_folder / "signing",
+        app.system_clock,
+        announce=timedelta(seconds=loaded.keys.announce),
+        retire=timedelta(seconds=loaded.keys.retire),
+    )
+
+
+@keys.command()
+@click.pass_context
+def rotate(ctx: click.Context) -> None:
+    """Announce a new key; let the announced one sign when its time has come."""
+    ring = _key_ring(ctx)
+    ring.ensure()
+    ring.rotate()
+    _print_keys(ring)
+
+
+@keys.command(name="list")
+@click.pass_context
+def list_keys(ctx: click.Context) -> None:
+    """Show every key with its state."""
+    _print_keys(_key_ring(ctx))
+
+
+def _print_keys(ring: KeyRing) -> None:
+    for key in ring.list():
+        click.echo(f"{key.kid}  {key.alg}  {key.state:<9}  since {key.changed_at:%Y-%m-%d %H:%M}Z")
+
+
+# --- clients ------------------------------------------------------------------------------------
+
+
+@main.group()
+def clients() -> None:
+    """Relying parties."""
+
+
+@clients.command()
+@click.option("--json", "file", type=click.File("rb"), required=True)
+@click.option("--allow-http-loopback", is_flag=True)
+@click.pass_context
+def register(ctx: click.Context, file: Any, *, allow_http_loopback: bool) -> None:  # noqa: ANN401
+    """Register the client metadata of a file; prints the answer of RFC 7591."""
+    import msgspec  # noqa: PLC0415
+
+    from idp import portals  # noqa: PLC0415  heavy
+    from idp.oidc.registration import InvalidMetadata  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    try:
+        given = msgspec.json.decode(file.read(), type=dict[str, Any] | list[dict[str, Any]])
+        found = given if isinstance(given, list) else [given]
+        answers = portals.register(
+            base, found, portals.loopback(base.config, is_asked=allow_http_loopback)
+        )
+    except (msgspec.DecodeError, InvalidMetadata) as error:
+        click.echo(str(error), err=True)
+        ctx.exit(1)
+    answer = answers if isinstance(given, list) else answers[0]
+    click.echo(msgspec.json.format(msgspec.json.encode(answer)).decode())
+
+
+@clients.command()
+@click.option("--dry-run", is_flag=True)
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("clients"))
+@click.pass_context
+def apply(ctx: click.Context, folder: Path, *, dry_run: bool) -> None:
+    """Make the database match clients/*.toml."""
+    from idp import portals  # noqa: PLC0415  heavy
+    from idp.oidc import registration  # noqa: PLC0415  heavy
+    from idp.storage.clients import ClientStore  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    store = ClientStore(base.database, registration.build)
+    try:
+        plan = registration.plan(folder, store.all(), portals.loopback(base.config, is_asked=False))
+    except registration.InvalidMetadata as error:
+        click.echo(str(error), err=True)
+        ctx.exit(1)
+    for sign, names in (
+        ("+", [client.client_id for client in plan.add]),
+        ("~", [client.client_id for client in plan.change]),
+        ("-", list(plan.remove)),
+    ):
+        for name in names:
+            click.echo(f"{sign} {name}")
+    if not dry_run:
+        with base.database.transaction() as connection:
+            for client in (*plan.add, *plan.change):
+                store.save(connection, client, now=datetime.now(UTC))
+            for name in plan.remove:
+                store.remove(connection, name)
+    count = len(plan.add) + len(plan.change) + len(plan.remove)
+    click.echo(f"{count} {'would change' if dry_run else 'changed'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,288 @@
+"""``idp demo``: provider, sandbox, worker and two portals on this machine, with one command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from idp import check, portals, serve
+from idp import config as settings
+from idp.config import Config
+from idp.oidc.claims import SCOPES
+
+_MARK = ".mot-cua-demo"
+_PORTALS = (
+    ("demo-hanoi", "Cổng dịch vụ công Hà Nội", 201, "red", "https://hanoi.demo.invalid/"),
+    ("demo-boyte", "Cổng dịch vụ công Bộ Y tế", 202, "blue", "https://boyte.demo.invalid/"),
+)
+_START_SECONDS, _STOP_SECONDS = 60, 12
+_OFFSETS = (0, 1, 100, 201, 202)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    data: Path
+    port_base: int
+    more: Path | None
+    fresh: bool
+    check: bool
+
+    @property
+    def issuer(self) -> str:
+        """The provider's address."""
+        return f"http://localhost:{self.port_base}"
+
+    @property
+    def sandbox(self) -> str:
+        """The sandbox's address."""
+        return f"http://localhost:{self.port_base + 100}"
+
+
+def run(options: Options) -> int:
+    """Run until a signal, or until the check is done; answers the exit code."""
+    busy = [port for port in _ports(options) if _is_busy(port)]
+    if busy:
+        Console(stderr=True).print(f"Port {busy[0]} is in use: stop what uses it, or --port-base.")
+        return 1
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    config = _prepare(options)
+    children = _start(options)
+    try:
+        if not _wait_until_up(options, children, stop):
+            return 0 if stop.is_set() else 1
+        if options.check:
+            return check.run(options.issuer, options.sandbox, f"http://localhost:{_first(options)}")
+        _show(options, config)
+        return _watch(children, stop)
+    finally:
+        _stop(children)
+
+
+# --- preparing ----------------------------------------------------------------------------------
+
+
+def _prepare(options: Options) -> Config:
+    data = options.data
+    if options.fresh and (data / _MARK).exists():
+        shutil.rmtree(data)
+    data.mkdir(parents=True, exist_ok=True)
+    (data / _MARK).touch()
+    path = data / "config.toml"
+    merged = _merge(
+        _defaults(options), tomllib.loads(options.more.read_text()) if options.more else {}
+    )
+    path.write_text(_to_toml(merged), encoding="utf-8")
+    config = settings.load(path, os.environ)
+    path.write_text(settings.to_toml(config), encoding="utf-8")
+    base = serve.prepare(config)
+    shown = _portals(options)
+    (data / "portals.json").write_bytes(msgspec.json.format(msgspec.json.encode(shown)))
+    allowed = portals.loopback(config, is_asked=True)
+    portals.register(base, [_metadata(portal) for portal in shown], allowed)
+    base.database.close()
+    return config
+
+
+def _defaults(options: Options) -> dict[str, Any]:
+    system = {"url": options.sandbox, "timeout": 3.0, "retries": 1}
+    return {
+        "server": {
+            "profile": "demo",
+            "issuer": options.issuer,
+            "port": options.port_base,
+            "management_port": options.port_base + 1,
+        },
+        "database": {"url": f"sqlite:///{options.data / 'idp.sqlite'}"},
+        "keys": {"directory": str(options.data / "keys")},
+        "captcha": {"test_answer": "12345"},
+        "tls": {"allow_private": ["127.0.0.0/8", "::1/128"]},
+        "log": {"level": "warning", "format": "console"},
+        "systems": {
+            "carrier": {**system, "api_key": "sandbox-carrier"},
+            "sms": {**system, "api_key": "sandbox-sms"},
+        },
+    }
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """``above`` wins, key by key."""
+    merged = dict(below)
+    for name, value in above.items():
+        old = merged.get(name)
+        both = isinstance(value, dict) and isinstance(old, dict)
+        merged[name] = _merge(old, value) if both and old is not None else value
+    return merged
+
+
+def _to_toml(data: dict[str, Any], path: str = "") -> str:
+    """Only what ``_merge`` makes: sections of plain values."""
+    plain = [
+        f"{name} = {msgspec.json.encode(value).decode()}"
+        for name, value in data.items()
+        if not isinstance(value, dict)
+    ]
+    head = [f"[{path}]"] if path and plain else []
+    inner = [
+        _to_toml(value, f"{path}.{name}" if path else name)
+        for name, value in data.items()
+        if isinstance(value, dict)
+    ]
+    return "\n".join([*head, *plain, *inner])
+
+
+def _portals(options: Options) -> list[dict[str, Any]]:
+    """The two portals; their secrets are made once."""
+    path = options.data / "portals.json"
+    known = msgspec.json.decode(path.read_bytes()) if path.exists() else []
+    kept = {portal["client_id"]: portal["client_secret"] for portal in known}
+    return [
+        {
+            "client_id": client_id,
+            "client_secret": kept.get(client_id) or os.urandom(24).hex(),
+            "name": name,
+            "port": options.port_base + offset,
+            "theme": theme,
+            "sector": sector,
+        }
+        for client_id, name, offset, theme, sector in _PORTALS
+    ]
+
+
+def _metadata(portal: dict[str, Any]) -> dict[str, Any]:
+    origin = f"http://localhost:{portal['port']}"
+    return {
+        "client_id": portal["client_id"],
+        "client_secret": portal["client_secret"],
+        "client_name": portal["name"],
+        "redirect_uris": [f"{origin}/callback"],
+        "post_logout_redirect_uris": [f"{origin}/"],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "scope": " ".join(SCOPES),
+        "sector_identifier_uri": portal["sector"],
+    }
+
+
+# --- running ------------------------------------------------------------------------------------
+
+
+def _start(options: Options) -> list[subprocess.Popen[bytes]]:
+    ours = [sys.executable, "-m", "idp.cli", "--config", str(options.data / "config.toml")]
+    outside = [
+        *(sys.executable, "-m", "idp.sandbox", "--port-base", str(options.port_base)),
+        *("--issuer", options.issuer, "--data", str(options.data / "sandbox")),
+        *("--portals", str(options.data / "portals.json")),
+    ]
+    commands = (outside, [*ours, "worker"], [*ours, "serve"])
+    with (options.data / "log.txt").open("ab") as log:
+        return [
+            subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
+            for command in commands
+        ]
+
+
+def _wait_until_up(
+    options: Options, children: list[subprocess.Popen[bytes]], stop: threading.Event
+) -> bool:
+    waiting = [
+        f"{options.issuer}/.well-known/openid-configuration",
+        f"{options.sandbox}/health",
+        *(f"http://localhost:{options.port_base + offset}/" for _, _, offset, *_ in _PORTALS),
+    ]
+    deadline = time.monotonic() + _START_SECONDS
+    while waiting and time.monotonic() < deadline and not stop.wait(0.1):
+        if any(child.poll() is not None for child in children):
+            break
+        waiting = [address for address in waiting if not _answers(address)]
+    if waiting and not stop.is_set():
+        log = options.data / "log.txt"
+        Console(stderr=True).print(f"{waiting[0]} does not answer; see {log}", soft_wrap=True)
+    return not waiting
+
+
+def _watch(children: list[subprocess.Popen[bytes]], stop: threading.Event) -> int:
+    while not stop.wait(0.5):
+        if any(child.poll() is not None for child in children):
+            Console(stderr=True).print("A part of the demo stopped; its log tells why.")
+            return 1
+    return 0
+
+
+def _stop(children: list[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        child.terminate()
+    deadline = time.monotonic() + _STOP_SECONDS
+    for child in children:
+        try:
+            child.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+
+
+# --- telling ------------------------------------------------------------------------------------
+
+
+def _show(options: Options, config: Config) -> None:
+    console = Console()
+    table = Table(title="Một Cửa", show_lines=False)
+    table.add_column("What")
+    table.add_column("Where", overflow="fold")
+    table.add_row("Provider", options.issuer)
+    table.add_row("Sandbox: SMS inbox, people, faults", options.sandbox)
+    for _, name, offset, *_ in _PORTALS:
+        table.add_row(name, f"http://localhost:{options.port_base + offset}")
+    table.add_row("Health, metrics", f"http://localhost:{config.server.management_port}")
+    for person in _people(options)[:12]:
+        phone = person["phones"][0]
+        about = f"{person['full_name']}, {person['birth_date']}"
+        table.add_row(about, f"{person['id_number']}  {phone['number']} ({phone['carrier']})")
+    first = f"Đăng ký at {options.issuer}/register with one of these people; captcha 12345; "
+    table.add_row("Try first", f"{first}the code is in {options.sandbox}/sms; then a portal")
+    console.print(table)
+    print(f"READY {options.issuer}", flush=True)  # noqa: T201  programs wait for this line
+
+
+def _people(options: Options) -> list[dict[str, Any]]:
+    answer = httpx.get(f"{options.sandbox}/people", headers={"Accept": "application/json"})
+    found: list[dict[str, Any]] = answer.json()
+    return [person for person in found if person.get("phones")]
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(address, timeout=2, trust_env=False).status_code < 500  # noqa: PLR2004
+    except httpx.HTTPError:
+        return False
+
+
+def _ports(options: Options) -> list[int]:
+    return [options.port_base + offset for offset in _OFFSETS]
+
+
+def _first(options: Options) -> int:
+    return options.port_base + _PORTALS[0][2]
+
+
+def _is_busy(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
