@@ -180,9 +180,9 @@ def _find(program: str) -> bool:
 
 
 def with_workers(arguments: list[str]) -> list[str]:
-    """One pytest worker per core, unless the caller says otherwise."""
+    """One pytest worker per core, unless the caller says otherwise; a group stays on one."""
     said = any(argument.startswith(("-n", "--numprocesses", "--pdb")) for argument in arguments)
-    return arguments if said else ["-n", "auto", *arguments]
+    return arguments if said else ["-n", "auto", "--dist", "loadgroup", *arguments]
 
 
 def _become(*command: str) -> None:

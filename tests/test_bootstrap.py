@@ -53,5 +53,5 @@ def test_a_changed_lock_file_makes_the_environment_stale(
 
 
 def test_one_worker_per_core_unless_the_caller_says_otherwise() -> None:
-    assert bootstrap.with_workers(["-k", "x"]) == ["-n", "auto", "-k", "x"]
+    assert bootstrap.with_workers(["-k", "x"]) == ["-n", "auto", "--dist", "loadgroup", "-k", "x"]
     assert bootstrap.with_workers(["-n0"]) == ["-n0"]
