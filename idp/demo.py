@@ -178,6 +178,7 @@ def _metadata(portal: dict[str, Any]) -> dict[str, Any]:
         "grant_types": ["authorization_code", "refresh_token"],
         "scope": " ".join(SCOPES),
         "sector_identifier_uri": portal["sector"],
+        "id_token_signed_response_alg": "ES256",
     }
 
 

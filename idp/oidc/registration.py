@@ -77,7 +77,8 @@ def check(metadata: Metadata, loopback: Loopback) -> Metadata:
     found.setdefault("grant_types", [GrantType.AUTHORIZATION_CODE.value])
     found.setdefault("response_types", ["code"])
     found.setdefault("subject_type", SubjectType.PAIRWISE.value)
-    found.setdefault("id_token_signed_response_alg", "ES256")
+    # What relying-party libraries expect when nobody said otherwise (OIDC Registration, 2).
+    found.setdefault("id_token_signed_response_alg", "RS256")
     found.setdefault("scope", "openid")
     found.setdefault("redirect_uris", [])
     _check_choices(found)

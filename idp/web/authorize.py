@@ -7,6 +7,7 @@ transaction of this browser; every detour comes back to ``/authorize/<id>``, whi
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 import msgspec
 import structlog
@@ -37,7 +38,13 @@ from idp.web import errors, i18n, screens
 from idp.web.journey import again, expired, house, read_id, visitor
 from idp.web.parts import Cancel, ClientView, Frame, Page, Portal
 from idp.web.screens import Action, respond
-from idp.web.security import allow_form_target, browser_hash, cross_site, session_cookie
+from idp.web.security import (
+    allow_form_target,
+    browser_hash,
+    cross_site,
+    has_browser,
+    session_cookie,
+)
 
 KIND = "authorize"
 CONSENT_TEXT = "2026-11"
@@ -79,6 +86,9 @@ class AuthorizePages:
     def _start(self) -> Response:
         source = request.form if request.method == "POST" else request.args
         params = [(name, value) for name in source for value in source.getlist(name)]
+        if request.method == "POST" and not has_browser():
+            # A post from another site comes without our SameSite cookies; a GET brings them.
+            return again(f"/authorize?{urlencode(params)}")
         try:
             client, asked = read(params, self._provider.clients.find)
             self._check_hint(client, asked)

@@ -6,6 +6,7 @@ import itertools
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -256,6 +257,21 @@ def test_repeated_parameter_is_refused(house: House) -> None:
     answer = answer_of(house.browser().visit(portal.request() + "&nonce=2"))
 
     assert answer["error"] == "invalid_request"
+
+
+def test_request_by_post_finds_the_session_of_the_browser(house: House) -> None:
+    portal, browser = add_portal(house), house.browser()
+    browser.registers()
+    browser.signs_in_at(portal.request())
+    form = dict(parse_qsl(portal.request().partition("?")[2]))
+
+    without_cookies = house.app.test_client(use_cookies=False).post("/authorize", data=form)
+    browser.page = browser.client.get(without_cookies.headers["Location"])
+    directly = browser.client.post("/authorize", data=form)
+
+    assert without_cookies.status_code == 303
+    assert "code" in answer_of(browser.follow())
+    assert "code" in answer_of(directly)
 
 
 def test_cancel_tells_the_portal(house: House) -> None:
@@ -542,3 +558,68 @@ def test_discovery_is_the_same_at_both_addresses(house: House) -> None:
     assert one.data == two.data
     assert one.get_json()["issuer"] == "http://localhost:8000"
     assert one.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_signed_userinfo_is_a_token_for_the_client(house: House) -> None:
+    portal = add_portal(house, userinfo_signed_response_alg="RS256")
+    browser = house.browser()
+    browser.registers()
+    tokens = portal.redeems(answer_of(browser.signs_in_at(portal.request()))["code"]).get_json()
+
+    answer = house.app.test_client().post(
+        "/userinfo", data={"access_token": tokens["access_token"]}
+    )
+
+    assert answer.content_type == "application/jwt"
+    claims = portal.claims(answer.text)
+    assert (claims["aud"], claims["name"]) == ("hanoi", "Nguyễn Văn Hoà")
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c", "ä", "Bearer", "." * 9000])
+def test_hostile_access_token_is_401(house: House, token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}".encode().decode("latin-1")}
+
+    answer = house.app.test_client().get("/userinfo", headers=headers)
+
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_access_token_is_dead_once_its_time_is_over(house: House) -> None:
+    portal, browser = add_portal(house), house.browser()
+    browser.registers()
+    tokens = portal.redeems(answer_of(browser.signs_in_at(portal.request()))["code"]).get_json()
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    client = house.app.test_client()
+
+    assert client.get("/userinfo", headers=headers).status_code == 200
+    house.clock.forward(seconds=301)
+    assert client.get("/userinfo", headers=headers).status_code == 401
+
+
+def test_id_token_is_not_an_access_token(house: House) -> None:
+    portal, browser = add_portal(house), house.browser()
+    browser.registers()
+    tokens = portal.redeems(answer_of(browser.signs_in_at(portal.request()))["code"]).get_json()
+
+    answer = house.app.test_client().get(
+        "/userinfo", headers={"Authorization": f"Bearer {tokens['id_token']}"}
+    )
+
+    assert answer.status_code == 401
+
+
+def test_offline_access_outlives_the_session_and_nothing_else_does(house: House) -> None:
+    portal, browser = add_portal(house), house.browser()
+    browser.registers()
+    offline = browser.signs_in_at(portal.request(scope="openid offline_access"))
+    lasting = portal.redeems(answer_of(offline)["code"]).get_json()
+    passing = portal.redeems(answer_of(browser.visit(portal.request(scope="openid")))["code"])
+    house.clock.forward(hours=13)
+
+    answers = [
+        portal.token(grant_type="refresh_token", refresh_token=token).status_code
+        for token in (lasting["refresh_token"], passing.get_json()["refresh_token"])
+    ]
+
+    assert answers == [200, 400]

@@ -285,6 +285,7 @@ def add_portal(house: House, client_id: str = "hanoi", **metadata: Any) -> Porta
         "client_name": f"Cổng {client_id}",
         "redirect_uris": [redirect_uri],
         "grant_types": ["authorization_code", "refresh_token"],
+        "id_token_signed_response_alg": "ES256",
         "scope": "openid profile phone email identity offline_access",
         **metadata,
     }
