@@ -123,6 +123,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     AuthorizePages(provider).init_app(app)
     LogoutPages(provider).init_app(app)
     oidc.init_app(app, provider)
+    app.wsgi_app = oidc.PublicDocuments(app, provider)  # type: ignore[method-assign]
     return app
 
 

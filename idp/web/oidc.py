@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
 from flask import Flask, Response, request
 
 from idp.oidc.provider import Provider, Reply
 
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+_REQUEST_ID = "X-Request-Id"
 _A_WHILE = "public, max-age=300"
 _METHODS = "GET, POST, OPTIONS"
 
@@ -34,6 +41,41 @@ def init_app(app: Flask, provider: Provider) -> None:
     app.add_url_rule("/token", "token", token, methods=["POST"])
     app.add_url_rule("/userinfo", "userinfo", userinfo, methods=["GET", "POST"])
     app.after_request(_let_scripts_read)
+
+
+class PublicDocuments:
+    """Answers discovery and JWKS before routing: the same bytes for everybody.
+
+    The headers are those of the ordinary way, taken from it once, so both say the same.
+    """
+
+    def __init__(self, app: Flask, provider: Provider) -> None:
+        self._after, self._keys = app.wsgi_app, provider.tokens.keys
+        document = provider.discovery()
+        self._bodies: dict[str, Callable[[], bytes]] = {
+            "/.well-known/openid-configuration": lambda: document,
+            "/.well-known/oauth-authorization-server": lambda: document,
+            "/jwks": lambda: self._keys.jwks,
+        }
+        client = app.test_client(use_cookies=False)
+        self._headers = {
+            path: [
+                (name, value)
+                for name, value in client.get(path).headers
+                if name not in {"Content-Length", _REQUEST_ID}
+            ]
+            for path in self._bodies
+        }
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """The document, or the application's answer."""
+        body = self._bodies.get(environ["PATH_INFO"])
+        if body is None or environ["REQUEST_METHOD"] != "GET":
+            return self._after(environ, start_response)
+        data = body()
+        length = ("Content-Length", str(len(data)))
+        start_response("200 OK", [*self._headers[environ["PATH_INFO"]], length])
+        return [data]
 
 
 def _bearer() -> str | None:

@@ -623,3 +623,16 @@ def test_offline_access_outlives_the_session_and_nothing_else_does(house: House)
     ]
 
     assert answers == [200, 400]
+
+
+@pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/jwks"])
+def test_short_way_and_ordinary_way_answer_the_same(house: House, path: str) -> None:
+    client = house.app.test_client()
+
+    short, ordinary = client.get(path), client.head(path)
+
+    assert short.get_json()
+    for name, value in ordinary.headers:
+        if name != "X-Request-Id":
+            assert short.headers[name] == value
+    assert client.post(path).status_code == 405
