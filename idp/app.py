@@ -11,12 +11,12 @@ import structlog
 from flask import Flask, Response, request
 
 from idp import authenticators
-from idp.authenticators.contract import Method
 from idp.config import Config
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import PasswordHasher
 from idp.flows.limits import Limits
 from idp.flows.login import Captchas, LoginFlow
+from idp.flows.opening import Opening
 from idp.flows.otp import Codes, SmsText
 from idp.flows.registration import RegistrationFlow
 from idp.oidc.grants.answer import GrantTools
@@ -24,10 +24,11 @@ from idp.oidc.keys import KeyRing
 from idp.oidc.provider import Provider
 from idp.oidc.registration import build as build_client
 from idp.oidc.tokens import Tokens
-from idp.ports import Clock, Hasher, SubscriberRegistry
+from idp.ports import Clock
 from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
 from idp.storage.clients import ClientStore
+from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
 from idp.storage.grants import GrantStore
 from idp.storage.otps import OtpStore
@@ -58,11 +59,10 @@ _REQUEST_ID = "X-Request-Id"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The outside systems and the clock, as the caller wants them."""
+    """What methods need from outside, and the clock, as the caller wants them."""
 
-    subscribers: SubscriberRegistry
+    methods: authenticators.Ports
     clock: Clock
-    hasher: Hasher
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +162,11 @@ def build_provider(base: Foundation) -> Provider:
 
 def _build_house(base: Foundation, ports: Ports, text: SmsText) -> House:
     config, database, vault = base.config, base.database, base.vault
-    methods = _methods(config, ports)
+    every = authenticators.build_all(ports.methods)
+    methods = tuple(method for method in every if config.is_enabled(method.name))
     accounts = AccountStore(database, vault)
     audit = AuditStore(database, vault)
+    credentials = CredentialStore(database, vault)
     transactions = TransactionStore(database, vault)
     lifetimes = Lifetimes(
         timedelta(seconds=config.server.session_idle),
@@ -181,7 +183,17 @@ def _build_house(base: Foundation, ports: Ports, text: SmsText) -> House:
         lambda expected, typed: is_right(expected, typed, test_answer=config.captcha.test_answer),
     )
     login_flow = LoginFlow(
-        methods, database, transactions, accounts, sessions, audit, limits, codes, pictures, ttl
+        methods,
+        database,
+        transactions,
+        accounts,
+        credentials,
+        Opening(database, transactions, sessions, credentials, audit),
+        audit,
+        limits,
+        codes,
+        pictures,
+        ttl,
     )
     registration_flow = RegistrationFlow(
         methods,
@@ -192,7 +204,7 @@ def _build_house(base: Foundation, ports: Ports, text: SmsText) -> House:
         limits,
         codes,
         pictures,
-        ports.hasher,
+        ports.methods.hasher,
         ttl,
     )
     return House(
@@ -206,13 +218,9 @@ def _build_house(base: Foundation, ports: Ports, text: SmsText) -> House:
         audit,
         login_flow,
         registration_flow,
+        every,
         challenger,
     )
-
-
-def _methods(config: Config, ports: Ports) -> tuple[Method, ...]:
-    every = authenticators.build_all(authenticators.Ports(ports.hasher, ports.subscribers))
-    return tuple(method for method in every if config.is_enabled(method.name))
 
 
 def _sms_text(catalogues: i18n.Catalogues) -> SmsText:

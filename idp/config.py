@@ -123,6 +123,9 @@ class Limits:
     wrong_passwords_in_a_row: int = _between(100, 1, 1000000)
     identity_tries_per_day: int = _between(5, 1, 100000)
     registrations_per_ip_hour: int = _between(60, 1, 1000000)
+    signatures_per_ip_hour: int = _between(120, 1, 1000000)
+    prompts_per_phone: int = _between(3, 1, 1000)
+    prompt_seconds: int = _between(120, 30, 300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +217,7 @@ _ENV = re.compile(r"IDP_([A-Z0-9]+(?:_[A-Z0-9]+)*?)__([A-Z0-9_]+)")
 Fault = tuple[tuple[str, ...], str]
 """Which setting, and what is wrong with it."""
 
-_SYSTEMS = ("carrier", "sms")
+_SYSTEMS = ("bhxh", "carrier", "sms")
 _MEMORY_FLOOR, _TIME_FLOOR = 19456, 2
 
 

@@ -117,8 +117,7 @@ def _defaults(options: Options) -> dict[str, Any]:
         "tls": {"allow_private": ["127.0.0.0/8", "::1/128"]},
         "log": {"level": "warning", "format": "console"},
         "systems": {
-            "carrier": {**system, "api_key": "sandbox-carrier"},
-            "sms": {**system, "api_key": "sandbox-sms"},
+            name: {**system, "api_key": f"sandbox-{name}"} for name in ("bhxh", "carrier", "sms")
         },
     }
 

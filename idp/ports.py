@@ -8,7 +8,15 @@ from typing import Protocol
 from uuid import UUID
 
 from idp.domain.passwords import PasswordCheck
-from idp.domain.subjects import BirthDate, IdNumber, NameForm, PersonName, PhoneNumber, Sex
+from idp.domain.subjects import (
+    BirthDate,
+    IdNumber,
+    InsuranceCode,
+    NameForm,
+    PersonName,
+    PhoneNumber,
+    Sex,
+)
 
 
 class Clock(Protocol):
@@ -43,6 +51,27 @@ class SubscriberRegistry(Protocol):
         request_id: UUID,
     ) -> SubscriberRecord | None:
         """The record of that number if it belongs to that id number, else None.
+
+        Raises ``PortUnavailable`` or ``PortAnswerInvalid``.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class InsuredRecord:
+    """What the social-insurance database has on file about one code."""
+
+    id_numbers: tuple[IdNumber, ...]
+    name: PersonName
+    name_form: NameForm
+    birth_date: BirthDate | None
+    sex: Sex | None
+
+
+class SocialInsuranceRegistry(Protocol):
+    """The database of Vietnam Social Security (adapter: ``bhxh``)."""
+
+    def find_insured(self, *, code: InsuranceCode, request_id: UUID) -> InsuredRecord | None:
+        """The record of that code, or None.
 
         Raises ``PortUnavailable`` or ``PortAnswerInvalid``.
         """

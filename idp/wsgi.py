@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from idp import authenticators, logs
 from idp import config as settings
-from idp import logs
+from idp.adapters.bhxh import InsuranceAdapter
 from idp.adapters.carrier import CarrierAdapter
 from idp.app import Foundation, Ports, create_app, found, password_hasher
 
@@ -19,8 +20,12 @@ Wsgi = Callable[[dict[str, Any], Start], Iterable[bytes]]
 def build_ports(base: Foundation) -> Ports:
     """The real outside."""
     config = base.config
-    carrier = CarrierAdapter(config.systems["carrier"], config.tls)
-    return Ports(carrier, base.clock, password_hasher(config, base.vault))
+    methods = authenticators.Ports(
+        hasher=password_hasher(config, base.vault),
+        subscribers=CarrierAdapter(config.systems["carrier"], config.tls),
+        insurance=InsuranceAdapter(config.systems["bhxh"], config.tls),
+    )
+    return Ports(methods, base.clock)
 
 
 def build() -> Wsgi:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
-from idp.authenticators import mobile, password_otp
+from idp.authenticators import bhxh, mobile, password_otp
 from idp.authenticators.contract import Method
-from idp.ports import Hasher, SubscriberRegistry
+from idp.ports import Hasher, SocialInsuranceRegistry, SubscriberRegistry
 
 ENTRY_POINTS = "idp.authenticators"
 
@@ -18,6 +18,7 @@ class Ports:
 
     hasher: Hasher
     subscribers: SubscriberRegistry
+    insurance: SocialInsuranceRegistry
 
 
 def build_all(ports: Ports) -> tuple[Method, ...]:
@@ -26,5 +27,6 @@ def build_all(ports: Ports) -> tuple[Method, ...]:
     return (
         password_otp.build(ports.hasher),
         mobile.build(ports.subscribers),
+        bhxh.build(ports.insurance),
         *(point.load()(ports) for point in installed),
     )

@@ -4,7 +4,8 @@ A method is a value. Each part has ``start`` and ``resume``; a part answers what
 what was proven, or why not. It never sees a request, a repository, a template or a session:
 the flow that runs it keeps its state, sends its codes and decides what a proof is worth.
 
-The four screens are data; each has one template, so a new method needs no HTML.
+The four screens are data; each has one template, so a new method needs no HTML. They are kept
+with the journey, so a page that is loaded again shows the same.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from idp.domain.accounts import Account, Identity, Phone
+import msgspec
+
+from idp.domain.accounts import Account, Credential, Identity, Phone
 from idp.domain.assurance import IAL, Evidence
 from idp.domain.subjects import IdNumber, PhoneNumber, SubjectKind
 
@@ -32,34 +35,61 @@ class FieldKind(enum.StrEnum):
     EMAIL = "email"
     PASSWORD = "password"  # noqa: S105  a kind of field, no secret
     TEXT = "text"
+    CHOICE = "choice"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One question. Texts are the keys ``field.<name>.label``, ``.hint`` and ``.placeholder``."""
+class Field(msgspec.Struct, frozen=True):
+    """One question. Texts are the keys ``field.<name>.label``, ``.hint`` and ``.placeholder``.
+
+    ``choices`` are the values of a drop-down; each has the text ``field.<name>.<value>``, or is
+    its own text.
+    """
 
     name: str
     kind: FieldKind
     required: bool = True
+    choices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AskFields:
-    """A form. Texts are the keys ``<key>.title``, ``<key>.subtitle`` and ``<key>.submit``."""
+class AskFields(msgspec.Struct, frozen=True, tag=True):
+    """A form. Texts are ``<key>.title``, ``.subtitle``, ``.intro`` and ``.submit``.
+
+    ``shown`` are rows to read, from a source that vouches for them (R29): name of the row
+    ``review.<name>`` and its value. ``is_guarded`` asks for a captcha; ``is_consent`` prints the
+    line about terms above the button.
+    """
 
     key: str
-    fields: tuple[Field, ...]
+    fields: tuple[Field, ...] = ()
+    shown: tuple[tuple[str, str], ...] = ()
+    is_guarded: bool = False
+    is_consent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AskCode:
+class AskCode(msgspec.Struct, frozen=True, tag=True):
     """A code by SMS to ``phone``; the flow sends, counts and compares it (R16, S2)."""
 
     phone: PhoneNumber
     alternatives: tuple[Phone, ...] = ()
 
 
-Screen = AskFields | AskCode
+class AwaitPhone(msgspec.Struct, frozen=True, tag=True):
+    """Confirm on the phone; ``code`` is shown on both screens. Texts are ``<key>.*``."""
+
+    key: str
+    phone: PhoneNumber
+    code: str
+    expires_at: datetime
+
+
+class AskSignature(msgspec.Struct, frozen=True, tag=True):
+    """The signing tool signs ``nonce`` together with our origin (Web eID). Texts: ``<key>.*``."""
+
+    key: str
+    nonce: str
+
+
+Screen = AskFields | AskCode | AwaitPhone | AskSignature
 
 # --- replies: what the person answered ----------------------------------------------------------
 
@@ -78,16 +108,27 @@ class CodeConfirmed:
     phone: PhoneNumber
 
 
-Reply = Filled | CodeConfirmed
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What the signing tool answered to ``AskSignature``, as it came."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """The question whether the phone has answered."""
+
+
+Reply = Filled | CodeConfirmed | Signed | Poll
 
 # --- outcomes: what the method says -------------------------------------------------------------
 
 
 class Refusal(enum.StrEnum):
-    """Why a method says no. The text for the person is the key ``refusal.<value>``."""
+    """Why methods say no; each may add reasons of its own to these."""
 
     WRONG_CREDENTIALS = "wrong_credentials"
-    CARRIER_MISMATCH = "carrier_mismatch"
     UNDER_AGE = "under_age"
 
 
@@ -120,21 +161,31 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class Proofed:
-    """The identity is proven and an account may be opened."""
+class Presented:
+    """A credential was proven; the flow finds whose it is."""
 
-    identity: Identity
+    credential: Credential
     evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)
+class Proofed:
+    """The identity is proven and an account may be opened; ``credential`` opens it later."""
+
+    identity: Identity
+    evidence: Evidence
+    credential: Credential | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
-    """No, and why; what was typed stays."""
+    """No, and why; what was typed stays. The person's text is the key ``refusal.<reason>``."""
 
-    reason: Refusal
+    reason: str
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
-LoginOutcome = Continue | Verified | Invalid | Refused
+LoginOutcome = Continue | Verified | Presented | Invalid | Refused
 RegistrationOutcome = Continue | Proofed | Invalid | Refused
 
 # --- the parts of a method ----------------------------------------------------------------------
@@ -146,11 +197,19 @@ class Login(Protocol):
     def start(self) -> AskFields:
         """The first screen."""
 
-    def identify(self, reply: Filled) -> IdNumber | Invalid:
-        """Which account the person claims to own; the flow looks it up."""
+    def identify(self, reply: Filled) -> IdNumber | Invalid | None:
+        """Which account the person claims to own; None when a credential will tell."""
 
-    def resume(self, account: Account | None, reply: Reply, *, now: datetime) -> LoginOutcome:
-        """The next step. ``account`` is None when nobody has that number: behave the same."""
+    def disturbs(self, reply: Filled) -> PhoneNumber | None:
+        """Whose phone will ring for this form; the flow counts that before it happens."""
+
+    def resume(
+        self, account: Account | None, state: Mapping[str, str], reply: Reply, *, now: datetime
+    ) -> LoginOutcome:
+        """The next step. ``account`` is None when nobody has that number: behave the same.
+
+        May raise ``PortError``.
+        """
 
 
 class Registration(Protocol):
@@ -164,11 +223,14 @@ class Registration(Protocol):
     def sets_password(self) -> bool:
         """Whether a password is chosen at the end (R19)."""
 
-    def start(self) -> AskFields:
-        """The first screen."""
+    def start(self, subject: SubjectKind) -> Continue:
+        """The first screen, for that kind of subject."""
 
-    def validate(self, reply: Filled, *, now: datetime) -> Invalid | None:
+    def validate(self, state: Mapping[str, str], reply: Filled, *, now: datetime) -> Invalid | None:
         """Every fault of a form at once, before anything is counted or asked outside."""
+
+    def disturbs(self, reply: Filled) -> PhoneNumber | None:
+        """Whose phone will ring for this form; the flow counts that before it happens."""
 
     def resume(
         self, state: Mapping[str, str], reply: Reply, *, now: datetime

@@ -6,12 +6,13 @@ message is sent; which of them differs is never told (S18).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
-from typing import Any
+from datetime import datetime
 from uuid import uuid4
 
+from idp.authenticators import citizen_form
+from idp.authenticators.citizen_form import Application
 from idp.authenticators.contract import (
     AskCode,
     AskFields,
@@ -22,31 +23,21 @@ from idp.authenticators.contract import (
     Filled,
     Invalid,
     Method,
+    Poll,
     Proofed,
     Refusal,
     Refused,
     RegistrationOutcome,
     Reply,
+    Signed,
 )
 from idp.domain import identities
 from idp.domain.accounts import Identity
 from idp.domain.assurance import IAL, Amr, Evidence
-from idp.domain.errors import InvalidInput
-from idp.domain.subjects import (
-    BirthDate,
-    EmailAddress,
-    IdNumber,
-    PersonName,
-    PhoneNumber,
-    SubjectKind,
-)
+from idp.domain.subjects import PhoneNumber, SubjectKind
 from idp.ports import SubscriberRecord, SubscriberRegistry
 
 NAME = "mobile"
-MINIMUM_AGE = 14
-"""Years; below it the law lets a guardian apply, not the child alone (NĐ 69/2024)."""
-
-VIETNAM = timezone(timedelta(hours=7))
 FORM = AskFields(
     "register.mobile",
     (
@@ -56,18 +47,8 @@ FORM = AskFields(
         Field("phone", FieldKind.PHONE),
         Field("email", FieldKind.EMAIL, required=False),
     ),
+    is_guarded=True,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Application:
-    """What the person typed, read."""
-
-    id_number: IdNumber
-    name: PersonName
-    birth_date: BirthDate
-    phone: PhoneNumber
-    email: EmailAddress | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +59,21 @@ class MobileRegistration:
     subjects: frozenset[SubjectKind] = frozenset({SubjectKind.CITIZEN})
     sets_password: bool = True
 
-    def start(self) -> AskFields:
+    def start(self, subject: SubjectKind) -> Continue:
         """Ask who the person is and which subscription is theirs."""
-        return FORM
+        del subject
+        return Continue(FORM)
 
-    def validate(self, reply: Filled, *, now: datetime) -> Invalid | None:
+    def validate(self, state: Mapping[str, str], reply: Filled, *, now: datetime) -> Invalid | None:
         """What cannot be read, and what contradicts itself."""
-        found = read_application(reply.values, today=now.astimezone(VIETNAM).date())
+        del state
+        found = citizen_form.read(reply.values, now=now)
         return found if isinstance(found, Invalid) else None
+
+    def disturbs(self, reply: Filled) -> PhoneNumber | None:
+        """Nobody: a code is counted where it is sent."""
+        del reply
+        return None
 
     def resume(
         self, state: Mapping[str, str], reply: Reply, *, now: datetime
@@ -93,17 +81,19 @@ class MobileRegistration:
         """Match at the carrier first; the code proves that the phone is at hand."""
         match reply:
             case Filled(values):
-                return self._match(values, now=now)
+                application = citizen_form.read(values, now=now)
+                if isinstance(application, Invalid):
+                    return application
+                return self._match(application, now=now)
             case CodeConfirmed():
                 identity = identities.from_text(state)
                 evidence = Evidence(NAME, IAL.MEDIUM, (Amr.SMS, Amr.OTP), now)
                 return Proofed(identity, evidence)
+            case Signed() | Poll():
+                return Refused(Refusal.WRONG_CREDENTIALS)
 
-    def _match(self, values: Mapping[str, str], *, now: datetime) -> RegistrationOutcome:
-        application = read_application(values, today=now.astimezone(VIETNAM).date())
-        if isinstance(application, Invalid):
-            return application
-        if application.birth_date.age_on(now.astimezone(VIETNAM).date()) < MINIMUM_AGE:
+    def _match(self, application: Application, *, now: datetime) -> RegistrationOutcome:
+        if application.is_under_age(now):
             return Refused(Refusal.UNDER_AGE)
         record = self.registry.find_subscriber(
             phone=application.phone,
@@ -112,50 +102,16 @@ class MobileRegistration:
             birth_date=application.birth_date,
             request_id=uuid4(),
         )
-        if record is None or not agrees(application, record):
-            return Refused(Refusal.CARRIER_MISMATCH)
+        if record is None or not application.agrees_with(record):
+            return Refused("carrier_mismatch")
         identity = _identity(application, record, now=now)
         return Continue(AskCode(application.phone), identities.to_text(identity), identity)
 
 
-def read_application(values: Mapping[str, str], *, today: date) -> Application | Invalid:
-    """Read every field and report every fault at once."""
-    errors: dict[str, str] = {}
-
-    def read(name: str, parse: Callable[[str], Any]) -> Any:  # noqa: ANN401  one type per parser
-        try:
-            return parse(values.get(name, ""))
-        except InvalidInput as error:
-            errors[name] = error.code
-            return None
-
-    id_number = read("username", IdNumber.parse)
-    name = read("full_name", PersonName.parse)
-    birth_date = read("birth_date", BirthDate.parse)
-    phone = read("phone", PhoneNumber.parse)
-    email = read("email", EmailAddress.parse) if values.get("email", "").strip() else None
-    if birth_date and birth_date.age_on(today) < 0:
-        errors["birth_date"] = "birth_date.future"
-    elif id_number and birth_date and not id_number.agrees_with(birth_date):
-        errors["username"] = "id_number.birth_date"
-    return Invalid(errors) if errors else Application(id_number, name, birth_date, phone, email)
-
-
-def agrees(application: Application, record: SubscriberRecord) -> bool:
-    """Whether id number, name and birth date are the subscriber's (S18)."""
-    return (
-        application.id_number in record.id_numbers
-        and application.name.matches(record.name, form=record.name_form)
-        and record.birth_date is not None
-        and application.birth_date.matches(record.birth_date)
-    )
-
-
 def _identity(application: Application, record: SubscriberRecord, *, now: datetime) -> Identity:
-    others = tuple(number for number in record.id_numbers if number != application.id_number)
     return Identity(
         kind=SubjectKind.CITIZEN,
-        id_numbers=(application.id_number, *others),
+        id_numbers=application.numbers_with(record),
         name=application.name,
         birth_date=application.birth_date,
         sex=record.sex,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,16 +17,18 @@ from idp.authenticators.contract import (
     Invalid,
     LoginOutcome,
     Method,
+    Poll,
     Refusal,
     Refused,
     Reply,
+    Signed,
     Verified,
 )
 from idp.domain.accounts import Account
 from idp.domain.assurance import IAL, Amr, Evidence
 from idp.domain.errors import InvalidInput
 from idp.domain.passwords import PasswordCheck
-from idp.domain.subjects import IdNumber
+from idp.domain.subjects import IdNumber, PhoneNumber
 from idp.ports import Hasher
 
 NAME = "password_otp"
@@ -56,8 +59,16 @@ class PasswordOtpLogin:
             return Invalid({"username": error.code, **errors})
         return Invalid(errors) if errors else number
 
-    def resume(self, account: Account | None, reply: Reply, *, now: datetime) -> LoginOutcome:
+    def disturbs(self, reply: Filled) -> PhoneNumber | None:
+        """Nobody: a code is counted where it is sent."""
+        del reply
+        return None
+
+    def resume(
+        self, account: Account | None, state: Mapping[str, str], reply: Reply, *, now: datetime
+    ) -> LoginOutcome:
         """Check the password, then trust the confirmed code."""
+        del state
         match reply:
             case Filled(values):
                 return self._check_password(account, values["password"])
@@ -65,6 +76,8 @@ class PasswordOtpLogin:
                 if account is None or phone not in {owned.number for owned in account.phones}:
                     return Refused(Refusal.WRONG_CREDENTIALS)
                 return Verified(Evidence(NAME, IAL.MEDIUM, _AMR, now))
+            case Signed() | Poll():
+                return Refused(Refusal.WRONG_CREDENTIALS)
 
     def _check_password(self, account: Account | None, password: str) -> LoginOutcome:
         # Without an account the dummy hash costs the same time (security rule 6).

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -37,6 +38,23 @@ class Phone:
 
 
 @dataclass(frozen=True, slots=True)
+class Credential:
+    """A certificate or key that opens an account.
+
+    ``key`` names this very one, in all of the world; ``issuer`` who made it; ``numbers`` whom it
+    was made for. A new one of the same issuer for the same number is a renewal (S15). ``details``
+    are what its owner is shown.
+    """
+
+    method: str
+    key: str
+    issuer: str
+    numbers: tuple[IdNumber, ...]
+    expires_at: datetime | None
+    details: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """What a method may see of an account."""
 
@@ -61,6 +79,9 @@ class Attribute(enum.StrEnum):
     SEX = "sex"
     CONTACT_PHONE = "contact_phone"
     EMAIL = "email"
+    INSURANCE_CODE = "insurance_code"
+    PARENT_AGENCY = "parent_agency"
+    ADDRESS = "address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +90,7 @@ class Identity:
 
     ``id_numbers`` are all numbers the source vouches for, the one typed first: each becomes an
     alias of the same account (S5). ``source`` is who vouched (carrier, BHXH, CA), ``reference``
-    the source's own record of it.
+    the source's own record of it, ``more`` other facts that it vouches for.
     """
 
     kind: SubjectKind
@@ -82,6 +103,7 @@ class Identity:
     source: str
     reference: str
     verified_at: datetime
+    more: Mapping[Attribute, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ class Event(enum.StrEnum):
     PASSWORD_REHASHED = "password.rehashed"  # noqa: S105  the name of an event
     CODE_SENT = "code.sent"
     CODE_WRONG = "code.wrong"
+    CREDENTIAL_ADDED = "credential.added"
+    CREDENTIAL_RENEWED = "credential.renewed"
+    CREDENTIAL_REMOVED = "credential.removed"
     CONSENT_GIVEN = "consent.given"
     CONSENT_REVOKED = "consent.revoked"
     GRANT_REVOKED = "grant.revoked"

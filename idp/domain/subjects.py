@@ -28,12 +28,14 @@ class SubjectKind(enum.StrEnum):
 
 
 class IdKind(enum.StrEnum):
-    """Kinds of personal identifier; the list stays open for passports and residents (S19)."""
+    """Kinds of identifier; the list stays open for passports and residents (S19)."""
 
     CMND = "cmnd"
     CCCD = "cccd"
     PASSPORT = "passport"
     FOREIGNER = "foreigner"
+    TAX_CODE = "mst"
+    AGENCY_CODE = "mdv"
 
 
 class Sex(enum.StrEnum):
@@ -286,6 +288,27 @@ def _tone_last(syllable: str) -> str:
     tones = "".join(char for char in parts if char in _TONES)
     base = "".join(char for char in parts if char not in _TONES)
     return unicodedata.normalize("NFC", base) + tones
+
+
+@dataclass(frozen=True, slots=True)
+class InsuranceCode:
+    """A social-insurance code: 10 digits, or the 12 of the personal number (formats B.4)."""
+
+    value: str
+
+    @classmethod
+    def parse(cls, text: str) -> InsuranceCode:
+        """Read a code or a health-insurance number; codes ``insurance.empty``, ``insurance.form``.
+
+        The last ten digits of a 15-character health-insurance number are the code.
+        """
+        typed = _digits(text).upper()
+        if not typed:
+            raise InvalidInput("insurance.empty")
+        found = re.fullmatch(r"(?:[A-Z]{2}[0-9]{3})?([0-9]{10})|([0-9]{12})", typed)
+        if not found:
+            raise InvalidInput("insurance.form")
+        return cls(found[1] or found[2])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from idp.domain.errors import PortError
 from idp.storage.transactions import Stored
 
 S_co = TypeVar("S_co", covariant=True)
@@ -48,3 +49,8 @@ class Visitor:
     browser_hash: bytes
     ip: str
     user_agent: str
+
+
+def source_down(error: PortError) -> Said:
+    """What is told when an outside system failed; each has words of its own."""
+    return Said("notice.source_down", {"system": error.system})

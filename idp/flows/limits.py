@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
+from uuid import UUID
 
 from idp import config
 from idp.domain.subjects import IdNumber, PhoneNumber
@@ -97,6 +98,37 @@ class Limits:
         if self.throttle.hit(per_number, number, now=now).is_over:
             return Said("notice.identity_limit")
         return None
+
+    def before_step(self, visitor: Visitor, *, now: datetime) -> Said | None:
+        """Count a step that names nobody yet, such as asking for a signature."""
+        per_network = Limit("step ip", self.settings.limits.signatures_per_ip_hour, _HOUR)
+        return self._first(((per_network, network(visitor.ip)),), now=now)
+
+    def before_prompt(self, phone: PhoneNumber, visitor: Visitor, *, now: datetime) -> Said | None:
+        """Count a prompt on somebody's phone (pki.md 5.3); one may be open at a time."""
+        refusal = self.before_step(visitor, now=now)
+        if refusal:
+            return refusal
+        limits = self.settings.limits
+        counters = (
+            (Limit("prompt open", 1, timedelta(seconds=limits.prompt_seconds)), phone.e164),
+            (Limit("prompt", limits.prompts_per_phone, timedelta(minutes=10)), phone.e164),
+        )
+        for limit, subject in counters:
+            counted = self.throttle.hit(limit, subject, now=now)
+            if counted.is_over:
+                return Said("notice.prompt_limit", {"n": max(1, -(-counted.seconds // 60))})
+        return None
+
+    def after_prompt(self, phone: PhoneNumber) -> None:
+        """The phone has answered: another prompt may open."""
+        limit = Limit("prompt open", 1, timedelta(seconds=self.settings.limits.prompt_seconds))
+        self.throttle.forget(limit, phone.e164)
+
+    def may_poll(self, transaction_id: UUID, *, now: datetime) -> bool:
+        """Whether this journey may ask the outside again; an eager page waits."""
+        limit = Limit("poll", 1, timedelta(seconds=1))
+        return not self.throttle.hit(limit, transaction_id.hex, now=now).is_over
 
     # --- codes ----------------------------------------------------------------------------------
 

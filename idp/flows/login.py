@@ -1,8 +1,11 @@
 """Signing in: the dispatcher. Steps never route to one another; kept state decides the next one.
 
     form --(id number and password right)--> code --(code right)--> done: a session
+      |
+      +--(a method with a credential)--> its screens --(credential proven)--> done: a session
 
-Every refusal leaves what was typed in place and says the same whether or not the account exists.
+Every refusal leaves what was typed in place. Whether an account exists is told to nobody but the
+holder of a credential that was just proven.
 """
 
 from __future__ import annotations
@@ -18,27 +21,34 @@ import msgspec
 from idp.authenticators.contract import (
     AskCode,
     AskFields,
+    AskSignature,
+    AwaitPhone,
     CodeConfirmed,
     Continue,
     Filled,
     Invalid,
     Login,
     Method,
+    Poll,
+    Presented,
     Refused,
+    Reply,
+    Signed,
     Verified,
 )
-from idp.domain.accounts import Account, Phone
+from idp.domain.accounts import Account, AccountStatus, Credential, Phone
 from idp.domain.assurance import Evidence
+from idp.domain.errors import PortError
 from idp.domain.events import AuditEvent, Event
-from idp.domain.sessions import Device, Session
 from idp.domain.subjects import IdNumber
-from idp.flows.answers import Answer, Journey, Said, Visitor
+from idp.flows.answers import Answer, Journey, Said, Visitor, source_down
 from idp.flows.limits import Limits
+from idp.flows.opening import Opening, Proven, details_of
 from idp.flows.otp import Codes, SentCode
 from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
+from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
-from idp.storage.sessions import SessionStore
 from idp.storage.transactions import TransactionStore
 
 KIND = "login"
@@ -65,6 +75,9 @@ class LoginState(msgspec.Struct, frozen=True):
     number: str = ""
     account: str = ""
     code: SentCode | None = None
+    screen: AskSignature | AwaitPhone | None = None
+    method_state: dict[str, str] = {}
+    is_human: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +104,8 @@ class LoginFlow:
     database: Database
     transactions: TransactionStore
     accounts: AccountStore
-    sessions: SessionStore
+    credentials: CredentialStore
+    opening: Opening
     audit: AuditStore
     limits: Limits
     codes: Codes
@@ -125,6 +139,26 @@ class LoginFlow:
         """The form of the chosen method."""
         return self._login(journey).start()
 
+    def choose(self, journey: Journey[LoginState], method: str) -> Answer[LoginState]:
+        """Another tab: another method, from its first screen (R42)."""
+        able = {found.name: found for found in self.methods if found.login is not None}
+        if method not in able:
+            return self._answer(journey)
+        state = journey.state
+        journey = self._with(
+            journey,
+            method=method,
+            code=None,
+            account="",
+            screen=None,
+            method_state={},
+            captcha=state.captcha if method == state.method else "",
+        )
+        form = self.form(journey)
+        if form.is_guarded and not state.is_human and not journey.state.captcha:
+            journey = self._with(journey, captcha=self.captchas.new_answer())
+        return self._answer(journey)
+
     def code_screen(self, journey: Journey[LoginState]) -> AskCode | None:
         """The code screen with the account's other phones, once a code was sent."""
         state = journey.state
@@ -146,10 +180,12 @@ class LoginFlow:
         """Check number and password; a code follows when they are right."""
         login = self._login(journey)
         typed = {name: text for name, text in filled.values.items() if name != "password"}
-        journey = self._with(journey, typed=typed)
+        journey = self._with(journey, typed={**journey.state.typed, **typed})
         number = login.identify(filled)
         if isinstance(number, Invalid):
             return self._answer(journey, faults=_faults(number))
+        if number is None:
+            return self._ask_credential(journey, login, filled, captcha, (visitor, now))
         fault = self._check_captcha(journey, captcha, number, visitor, now=now)
         if fault is not None:
             return self._ask_captcha(journey, fault)
@@ -185,13 +221,13 @@ class LoginFlow:
     ) -> Answer[LoginState]:
         visitor, now = at
         account = self.accounts.find_by_id_number(number)
-        match login.resume(account, filled, now=now):
+        match login.resume(account, {}, filled, now=now):
             case Continue(AskCode(phone)) if account is not None:
                 journey = self._with(
                     journey, account=account.id.hex, number=number.value, captcha=""
                 )
                 return self._send(journey, self._phone(account, phone.e164), visitor, now=now)
-            case Refused(reason):
+            case Refused(reason, _):
                 self.limits.after_wrong_password(number, visitor, now=now)
                 self._note(journey, Event.LOGIN_REFUSED, account, visitor, now=now)
                 return self._ask_captcha(journey, {"": Said(f"refusal.{reason}")})
@@ -199,6 +235,106 @@ class LoginFlow:
                 return self._answer(journey, faults=_faults(invalid))
             case _:
                 return self._ask_captcha(journey, {"": Said("refusal.wrong_credentials")})
+
+    # --- methods with a credential --------------------------------------------------------------
+
+    def _ask_credential(
+        self,
+        journey: Journey[LoginState],
+        login: Login,
+        filled: Filled,
+        captcha: str,
+        at: tuple[Visitor, datetime],
+    ) -> Answer[LoginState]:
+        """Start a signature: after a captcha where a phone would ring, and counted."""
+        visitor, now = at
+        if login.start().is_guarded and not journey.state.is_human:
+            if not self.captchas.is_right(journey.state.captcha, captcha):
+                key = "error.captcha.wrong" if captcha else "error.captcha.empty"
+                return self._ask_captcha(journey, {"captcha": Said(key)})
+            journey = self._with(journey, is_human=True, captcha="")
+        phone = login.disturbs(filled)
+        refusal = (
+            self.limits.before_prompt(phone, visitor, now=now)
+            if phone
+            else self.limits.before_step(visitor, now=now)
+        )
+        if refusal:
+            return self._answer(journey, notice=refusal)
+        result = self._resume(journey, {}, filled, visitor, now=now)
+        if isinstance(result, SignedIn):
+            raise TypeError(journey.state.method)
+        return result
+
+    def sign(
+        self, journey: Journey[LoginState], token: str, visitor: Visitor, *, now: datetime
+    ) -> Answer[LoginState] | SignedIn:
+        """What the signing tool answered. Its challenge is forgotten before it is looked at."""
+        state = journey.state
+        if not isinstance(state.screen, AskSignature):
+            return self._answer(journey)
+        journey = self._save(self._with(journey, screen=None, method_state={}))
+        return self._resume(journey, state.method_state, Signed(token), visitor, now=now)
+
+    def poll(
+        self, journey: Journey[LoginState], visitor: Visitor, *, now: datetime
+    ) -> Answer[LoginState] | SignedIn:
+        """Ask whether the phone has answered, not more than once in a second or two."""
+        state = journey.state
+        if not isinstance(state.screen, AwaitPhone):
+            return self._answer(journey)
+        if not self.limits.may_poll(journey.stored.id, now=now):
+            return self._answer(journey)
+        return self._resume(journey, state.method_state, Poll(), visitor, now=now)
+
+    def _resume(
+        self,
+        journey: Journey[LoginState],
+        method_state: Mapping[str, str],
+        reply: Reply,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[LoginState] | SignedIn:
+        try:
+            outcome = self._login(journey).resume(None, method_state, reply, now=now)
+        except PortError as error:
+            return self._answer(journey, notice=source_down(error))
+        match outcome:
+            case Continue(AskSignature() | AwaitPhone() as screen, kept):
+                journey = self._with(journey, screen=screen, method_state=dict(kept))
+                return self._answer(journey)
+            case Presented(credential, evidence):
+                return self._enter(journey, credential, evidence, visitor, now=now)
+            case Invalid() as invalid:
+                return self._answer(journey, faults=_faults(invalid))
+            case Refused(reason, values):
+                journey = self._with(journey, screen=None, method_state={})
+                return self._answer(journey, faults={"": Said(f"refusal.{reason}", values)})
+            case Continue() | Verified():
+                raise TypeError(journey.state.method)
+
+    def _enter(
+        self,
+        journey: Journey[LoginState],
+        credential: Credential,
+        evidence: Evidence,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[LoginState] | SignedIn:
+        """Find whose credential it is: this very one, or the successor of one (S15)."""
+        renewed = None
+        owner = self.credentials.owner(credential)
+        if owner is None:
+            owner, renewed = self.credentials.owner_of_predecessor(credential), credential
+        account = self.accounts.get(owner) if owner else None
+        if account is None or account.status is not AccountStatus.ACTIVE:
+            journey = self._with(journey, screen=None, method_state={})
+            return self._answer(journey, faults={"": Said("refusal.not_registered")})
+        proven = Proven(account.id, evidence, journey.state.client_id, renewed)
+        cookie = self.opening.open(journey.stored, proven, visitor, now=now)
+        return SignedIn(cookie, journey.state.request)
 
     # --- the code -------------------------------------------------------------------------------
 
@@ -237,53 +373,18 @@ class LoginFlow:
         if fault:
             self._note(journey, Event.CODE_WRONG, account, visitor, now=now)
             return self._answer(journey, faults={"code": fault})
-        outcome = self._login(journey).resume(account, CodeConfirmed(state.code.number), now=now)
+        reply = CodeConfirmed(state.code.number)
+        outcome = self._login(journey).resume(account, {}, reply, now=now)
         if not isinstance(outcome, Verified):
             return self._answer(journey, faults={"": Said("refusal.wrong_credentials")})
-        self.limits.after_login(_number(state.number), visitor, now=now)
-        return SignedIn(
-            self._open_session(journey, account, outcome.evidence, visitor, now=now), state.request
-        )
+        self.limits.after_login(IdNumber.parse(state.number), visitor, now=now)
+        proven = Proven(account.id, outcome.evidence, state.client_id)
+        return SignedIn(self.opening.open(journey.stored, proven, visitor, now=now), state.request)
 
     def cancel(self, journey: Journey[LoginState], *, now: datetime) -> str:
         """Give up; answers the request that waited, so that the portal hears of it."""
         self.transactions.end(journey.stored, now=now)
         return journey.state.request
-
-    def _open_session(
-        self,
-        journey: Journey[LoginState],
-        account: Account,
-        evidence: Evidence,
-        visitor: Visitor,
-        *,
-        now: datetime,
-    ) -> str:
-        # Whoever ends the transaction is alone: a double post opens one session.
-        self.transactions.end(journey.stored, now=now)
-        device = Device(visitor.ip, visitor.user_agent)
-        with self.database.transaction() as connection:
-            session_id, cookie = self.sessions.add(
-                connection, account.id, [evidence], device=device, now=now
-            )
-            event = AuditEvent(
-                Event.LOGIN_SUCCEEDED,
-                now,
-                account.id,
-                client_id=journey.state.client_id or None,
-                session_id=session_id,
-                details=_details(visitor, evidence.method, f"ial{int(evidence.ial)}"),
-            )
-            self.audit.add(connection, event)
-        return cookie
-
-    def renew(self, cookie: str, old: Session | None, *, now: datetime) -> None:
-        """End the session that this browser had before, so that none is left behind."""
-        seen = self.sessions.find(cookie, now=now)
-        if old is None or seen is None or seen.session.id == old.id:
-            return
-        with self.database.transaction() as connection:
-            self.sessions.supersede(connection, old, seen.session, now=now)
 
     # --- captcha --------------------------------------------------------------------------------
 
@@ -335,7 +436,7 @@ class LoginFlow:
             now,
             account.id,
             client_id=journey.state.client_id or None,
-            details=_details(visitor, journey.state.method, ""),
+            details=details_of(visitor, journey.state.method, ""),
         )
         with self.database.transaction() as connection:
             self.audit.add(connection, row)
@@ -379,12 +480,3 @@ _decode = msgspec.msgpack.Decoder(LoginState).decode
 
 def _faults(invalid: Invalid) -> dict[str, Said]:
     return {name: Said(f"error.{code}") for name, code in invalid.errors.items()}
-
-
-def _details(visitor: Visitor, method: str, level: str) -> dict[str, str]:
-    found = {"ip": visitor.ip, "method": method, "level": level}
-    return {name: text for name, text in found.items() if text}
-
-
-def _number(value: str) -> IdNumber:
-    return IdNumber.parse(value)

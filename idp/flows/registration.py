@@ -1,8 +1,8 @@
 """Opening an account.
 
-    form --(source agrees)--> code --(code right)--> password --(chosen)--> done: an account
-                 |
-                 +--(a number has an account)--> exists: three ways out (R14)
+    the method's screens --(identity proven)--> password, if the method sets one --> done
+              |
+              +--(a number of the proven identity has an account)--> exists: three ways out (R14)
 
 Nothing is written about the person before the last step, and that is one transaction: a process
 that dies anywhere leaves either no account or a whole one.
@@ -22,15 +22,20 @@ import msgspec
 from idp.authenticators.contract import (
     AskCode,
     AskFields,
+    AskSignature,
+    AwaitPhone,
     CodeConfirmed,
     Continue,
     Filled,
     Invalid,
     Method,
+    Poll,
     Proofed,
     Refused,
     Registration,
-    RegistrationOutcome,
+    Reply,
+    Screen,
+    Signed,
 )
 from idp.domain import identities
 from idp.domain.accounts import Identity
@@ -38,8 +43,8 @@ from idp.domain.assurance import IAL, Amr, Evidence
 from idp.domain.errors import Conflict, PortError, WeakPassword
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import check_password
-from idp.domain.subjects import SubjectKind
-from idp.flows.answers import Answer, Journey, Said, Visitor
+from idp.domain.subjects import PhoneNumber, SubjectKind
+from idp.flows.answers import Answer, Journey, Said, Visitor, source_down
 from idp.flows.limits import Limits
 from idp.flows.login import Captchas
 from idp.flows.otp import Codes, SentCode
@@ -56,26 +61,30 @@ KIND = "registration"
 class Step(enum.StrEnum):
     """Where a registration stands."""
 
-    FORM = "form"
-    CODE = "code"
+    METHOD = "method"
     PASSWORD = "password"  # noqa: S105  the name of a step
     EXISTS = "exists"
     DONE = "done"
 
 
 class RegistrationState(msgspec.Struct, frozen=True):
-    """What a registration in progress remembers. ``login`` is the sign-in it came from."""
+    """What a registration in progress remembers.
+
+    ``screen`` is the method's, shown while ``step`` says so. ``login`` is the sign-in it came from.
+    """
 
     method: str
     subject: str
     login: str = ""
-    step: Step = Step.FORM
+    step: Step = Step.METHOD
+    screen: Screen | None = None
     typed: dict[str, str] = {}
     captcha: str = ""
     is_human: bool = False
     method_state: dict[str, str] = {}
     code: SentCode | None = None
     identity: dict[str, str] = {}
+    credential: dict[str, str] = {}
     evidence: tuple[str, int, tuple[str, ...], int] | None = None
 
 
@@ -103,7 +112,16 @@ class RegistrationFlow:
         registration = self._find_method(method)
         if registration is None or subject not in registration.subjects:
             return None
-        state = RegistrationState(method, subject, login, captcha=self.captchas.new_answer())
+        first = registration.start(subject)
+        asks = isinstance(first.screen, AskFields) and first.screen.is_guarded
+        state = RegistrationState(
+            method,
+            subject,
+            login,
+            screen=first.screen,
+            method_state=dict(first.state),
+            captcha=self.captchas.new_answer() if asks else "",
+        )
         stored = self.transactions.add(
             KIND, _encode(state), browser_hash=visitor.browser_hash, now=now, ttl=self.ttl
         )
@@ -118,11 +136,7 @@ class RegistrationFlow:
         )
         return Journey(stored, _decode(stored.state)) if stored else None
 
-    def form(self, journey: Journey[RegistrationState]) -> AskFields:
-        """The form of the chosen method."""
-        return self._method(journey).start()
-
-    # --- the form -------------------------------------------------------------------------------
+    # --- the forms and screens of the method -----------------------------------------------------
 
     def submit(
         self,
@@ -134,52 +148,111 @@ class RegistrationFlow:
         now: datetime,
     ) -> Answer[RegistrationState]:
         """Read the form, ask the source, look for an account, send a code: in this order."""
-        journey = self._with(journey, typed=dict(filled.values))
+        state = journey.state
+        if not isinstance(state.screen, AskFields):
+            return self._answer(journey)
+        journey = self._with(journey, typed={**state.typed, **filled.values})
         journey, faults = self._check_captcha(journey, captcha)
-        invalid = self._method(journey).validate(filled, now=now)
+        registration = self._method(journey)
+        invalid = registration.validate(state.method_state, filled, now=now)
         if invalid is not None:
-            faults = {**{k: Said(f"error.{v}") for k, v in invalid.errors.items()}, **faults}
+            faults = {**_faults(invalid), **faults}
         if faults:
             return self._answer(journey, faults=faults)
-        number = "".join(filter(str.isalnum, filled.values.get("username", "")))
-        refusal = self.limits.before_identity_check(number, visitor, now=now)
+        refusal = self._count(registration, filled, visitor, now=now)
         if refusal:
             return self._answer(journey, notice=refusal)
-        try:
-            outcome = self._method(journey).resume({}, filled, now=now)
-        except PortError:
-            return self._answer(journey, notice=Said("notice.source_down"))
-        return self._after_form(journey, outcome, visitor, now=now)
+        return self._resume(journey, state.method_state, filled, visitor, now=now)
 
-    def _after_form(
+    def sign(
+        self, journey: Journey[RegistrationState], token: str, visitor: Visitor, *, now: datetime
+    ) -> Answer[RegistrationState]:
+        """What the signing tool answered. Its challenge is forgotten before it is looked at."""
+        state = journey.state
+        if not isinstance(state.screen, AskSignature):
+            return self._answer(journey)
+        journey = self._save(self._at_first_screen(journey))
+        return self._resume(journey, state.method_state, Signed(token), visitor, now=now)
+
+    def poll(
+        self, journey: Journey[RegistrationState], visitor: Visitor, *, now: datetime
+    ) -> Answer[RegistrationState]:
+        """Ask whether the phone has answered, not more than once in a second or two."""
+        state = journey.state
+        if not isinstance(state.screen, AwaitPhone):
+            return self._answer(journey)
+        if not self.limits.may_poll(journey.stored.id, now=now):
+            return self._answer(journey)
+        return self._resume(journey, state.method_state, Poll(), visitor, now=now)
+
+    def restart(self, journey: Journey[RegistrationState]) -> Answer[RegistrationState]:
+        """Back to the method's first screen; what was typed stays."""
+        return self._answer(self._at_first_screen(journey))
+
+    def _count(
+        self, registration: Registration, filled: Filled, visitor: Visitor, *, now: datetime
+    ) -> Said | None:
+        """Count before anybody outside is asked or disturbed."""
+        phone = registration.disturbs(filled)
+        if phone is not None:
+            return self.limits.before_prompt(phone, visitor, now=now)
+        if "username" in filled.values:
+            number = "".join(filter(str.isalnum, filled.values["username"]))
+            return self.limits.before_identity_check(number, visitor, now=now)
+        return self.limits.before_step(visitor, now=now)
+
+    def _resume(
         self,
         journey: Journey[RegistrationState],
-        outcome: RegistrationOutcome,
+        method_state: Mapping[str, str],
+        reply: Reply,
         visitor: Visitor,
         *,
         now: datetime,
     ) -> Answer[RegistrationState]:
+        try:
+            outcome = self._method(journey).resume(method_state, reply, now=now)
+        except PortError as error:
+            return self._answer(journey, notice=source_down(error))
         match outcome:
-            case Continue(AskCode(phone), method_state, identity):
-                journey = self._with(journey, method_state=dict(method_state))
-                if identity is not None and self.accounts.has_any(identity.id_numbers):
-                    return self._answer(self._with(journey, step=Step.EXISTS))
-                return self._send(journey, phone.e164, visitor, now=now)
-            case Refused(reason):
-                return self._answer(journey, faults={"": Said(f"refusal.{reason}")})
-            case Invalid(errors):
-                found = {name: Said(f"error.{code}") for name, code in errors.items()}
-                return self._answer(journey, faults=found)
-            case Proofed(identity, evidence):
-                return self._proofed(journey, identity, evidence)
-            case Continue():
-                raise LookupError(journey.state.method)
+            case Continue(screen, kept, identity):
+                return self._continue(journey, screen, kept, identity, (visitor, now))
+            case Refused(reason, values):
+                waiting = isinstance(journey.state.screen, AwaitPhone)
+                back = self._at_first_screen(journey) if waiting else journey
+                return self._answer(back, faults={"": Said(f"refusal.{reason}", values)})
+            case Invalid() as invalid:
+                return self._answer(journey, faults=_faults(invalid))
+            case Proofed() as proofed:
+                return self._proofed(journey, proofed, visitor, now=now)
+
+    def _continue(
+        self,
+        journey: Journey[RegistrationState],
+        screen: Screen,
+        method_state: Mapping[str, str],
+        identity: Identity | None,
+        at: tuple[Visitor, datetime],
+    ) -> Answer[RegistrationState]:
+        journey = self._with(journey, method_state=dict(method_state))
+        if identity is not None and self.accounts.has_any(identity.id_numbers):
+            return self._answer(self._with(journey, step=Step.EXISTS))
+        if isinstance(screen, AskCode):
+            visitor, now = at
+            return self._send(journey, screen.phone, visitor, now=now)
+        asks = isinstance(screen, AskFields) and screen.is_guarded and not journey.state.is_human
+        captcha = self.captchas.new_answer() if asks else ""
+        return self._answer(self._with(journey, screen=screen, captcha=captcha))
+
+    def _at_first_screen(self, journey: Journey[RegistrationState]) -> Journey[RegistrationState]:
+        first = self._method(journey).start(SubjectKind(journey.state.subject))
+        return self._with(journey, screen=first.screen, method_state=dict(first.state))
 
     def _check_captcha(
         self, journey: Journey[RegistrationState], typed: str
     ) -> tuple[Journey[RegistrationState], dict[str, Said]]:
         """A right answer counts for the whole journey; a wrong one is spent."""
-        if journey.state.is_human:
+        if journey.state.is_human or not journey.state.captcha:
             return journey, {}
         if self.captchas.is_right(journey.state.captcha, typed):
             return self._with(journey, is_human=True, captcha=""), {}
@@ -193,20 +266,20 @@ class RegistrationFlow:
     ) -> Answer[RegistrationState]:
         """Another code to the same phone (R17)."""
         sent = journey.state.code
-        if sent is None or journey.state.step is not Step.CODE:
+        if sent is None or not isinstance(journey.state.screen, AskCode):
             return self._answer(journey)
         wait = self.codes.resend_at(sent) - now
         if wait > timedelta(0):
             seconds = max(1, round(wait.total_seconds()))
             return self._answer(journey, notice=Said("notice.resend_wait", {"n": seconds}))
-        return self._send(journey, sent.phone, visitor, now=now)
+        return self._send(journey, sent.number, visitor, now=now)
 
     def confirm(
-        self, journey: Journey[RegistrationState], typed: str, *, now: datetime
+        self, journey: Journey[RegistrationState], typed: str, visitor: Visitor, *, now: datetime
     ) -> Answer[RegistrationState]:
         """Check the code; the right one proves the identity."""
         state = journey.state
-        if state.code is None or state.step is not Step.CODE:
+        if state.code is None or not isinstance(state.screen, AskCode):
             return self._answer(journey)
         owner = f"registration {state.code.phone}"
         fault = self.codes.check(
@@ -215,25 +288,34 @@ class RegistrationFlow:
         if fault:
             return self._answer(journey, faults={"code": fault})
         reply = CodeConfirmed(state.code.number)
-        match self._method(journey).resume(state.method_state, reply, now=now):
-            case Proofed(identity, evidence):
-                return self._proofed(journey, identity, evidence)
-            case outcome:
-                raise LookupError(type(outcome).__name__)
+        return self._resume(journey, state.method_state, reply, visitor, now=now)
 
     def _proofed(
-        self, journey: Journey[RegistrationState], identity: Identity, evidence: Evidence
+        self,
+        journey: Journey[RegistrationState],
+        proofed: Proofed,
+        visitor: Visitor,
+        *,
+        now: datetime,
     ) -> Answer[RegistrationState]:
+        evidence, credential = proofed.evidence, proofed.credential
         kept = (
             evidence.method,
             int(evidence.ial),
             tuple(map(str, evidence.amr)),
             milliseconds(evidence.at),
         )
-        text = identities.to_text(identity)
-        return self._answer(
-            self._with(journey, step=Step.PASSWORD, identity=text, evidence=kept, code=None)
+        journey = self._with(
+            journey,
+            step=Step.PASSWORD,
+            identity=identities.to_text(proofed.identity),
+            credential=identities.credential_to_text(credential) if credential else {},
+            evidence=kept,
+            code=None,
         )
+        if self._method(journey).sets_password:
+            return self._answer(journey)
+        return self._open(journey, proofed.identity, None, visitor, now=now)
 
     # --- the password ---------------------------------------------------------------------------
 
@@ -265,17 +347,23 @@ class RegistrationFlow:
         self,
         journey: Journey[RegistrationState],
         identity: Identity,
-        hashed: str,
+        hashed: str | None,
         visitor: Visitor,
         *,
         now: datetime,
     ) -> Answer[RegistrationState]:
         method, ial, amr, at = journey.state.evidence or ("", 1, (), 0)
         evidence = Evidence(method, IAL(ial), tuple(map(Amr, amr)), moment(at))
+        text = journey.state.credential
         try:
             with self.database.transaction() as connection:
                 account_id = self.accounts.open_account(
-                    connection, identity, evidence, password_hash=hashed, now=now
+                    connection,
+                    identity,
+                    evidence,
+                    password_hash=hashed,
+                    credential=identities.credential_from_text(text) if text else None,
+                    now=now,
                 )
                 details = {"ip": visitor.ip, "method": method, "level": f"ial{ial}"}
                 event = AuditEvent(Event.ACCOUNT_OPENED, now, account_id, details=details)
@@ -300,10 +388,15 @@ class RegistrationFlow:
         return self._with(journey, typed=dict(typed))
 
     def _send(
-        self, journey: Journey[RegistrationState], e164: str, visitor: Visitor, *, now: datetime
+        self,
+        journey: Journey[RegistrationState],
+        phone: PhoneNumber,
+        visitor: Visitor,
+        *,
+        now: datetime,
     ) -> Answer[RegistrationState]:
         sent = self.codes.send(
-            SentCode("", e164, "", 0, 0).number,
+            phone,
             purpose="register",
             transaction_id=journey.stored.id,
             portal="",
@@ -312,7 +405,7 @@ class RegistrationFlow:
         )
         if isinstance(sent, Said):
             return self._answer(journey, notice=sent)
-        return self._answer(self._with(journey, code=sent, step=Step.CODE))
+        return self._answer(self._with(journey, code=sent, screen=AskCode(phone)))
 
     def _find_method(self, name: str) -> Registration | None:
         return next((m.registration for m in self.methods if m.name == name), None)
@@ -345,6 +438,10 @@ class RegistrationFlow:
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(RegistrationState).decode
+
+
+def _faults(invalid: Invalid) -> dict[str, Said]:
+    return {name: Said(f"error.{code}") for name, code in invalid.errors.items()}
 
 
 def _personal(identity: Identity) -> list[str]:

@@ -158,9 +158,14 @@ class KeyRing:
         return self._jwks
 
     def list(self) -> tuple[SigningKey, ...]:
-        """Every key, oldest first."""
+        """Every key, oldest first; of the same moment, the one that signs first."""
         self._look(now=True)
-        return tuple(sorted(self._keys.values(), key=lambda key: (key.alg, key.changed_at)))
+        return tuple(
+            sorted(
+                self._keys.values(),
+                key=lambda key: (key.alg, key.changed_at, key.state is not KeyState.ACTIVE),
+            )
+        )
 
     # --- changing -------------------------------------------------------------------------------
 

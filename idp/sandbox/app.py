@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from flask import Blueprint, Flask, render_template, request
 from flask.typing import ResponseReturnValue
 
-from idp.sandbox import answers, carrier, faults, sms
+from idp.sandbox import answers, bhxh, carrier, faults, sms
 from idp.sandbox.events import Events
 from idp.sandbox.people import People
 from idp.sandbox.portal_settings import PortalSettings
@@ -34,6 +34,7 @@ def create_app(world: World, *, issuer: str, portals: Sequence[PortalSettings] =
     app.config["MAX_CONTENT_LENGTH"] = 1_000_000
     app.add_template_filter(_hanoi, "hanoi")
     app.register_blueprint(carrier.blueprint(world.people, world.faults))
+    app.register_blueprint(bhxh.blueprint(world.people, world.faults))
     app.register_blueprint(sms.gateway(world.inbox, world.faults))
     app.register_blueprint(sms.reader(world.inbox))
     app.register_blueprint(_people(world.people))

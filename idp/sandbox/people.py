@@ -42,6 +42,11 @@ class People:
         with self._lock:
             return self._by_phone.get(number)
 
+    def insured(self, code: str) -> Person | None:
+        """Who has this social-insurance code, or this personal number in its place."""
+        with self._lock:
+            return next((p for p in self._people if code in (p.bhxh_code, p.id_number)), None)
+
     def add(self, fields: Mapping[str, object]) -> Person:
         """A new person; what is left out is invented. ValueError says what is wrong."""
         with self._lock:

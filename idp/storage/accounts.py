@@ -14,6 +14,7 @@ from idp.domain.accounts import (
     Account,
     AccountStatus,
     Attribute,
+    Credential,
     Identity,
     Phone,
     VerifiedValue,
@@ -22,6 +23,7 @@ from idp.domain.assurance import IAL, Evidence
 from idp.domain.errors import Conflict
 from idp.domain.ids import uuid7
 from idp.domain.subjects import IdKind, IdNumber, PhoneNumber, SubjectKind
+from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
 from idp.storage.models import (
     AccountRow,
@@ -54,6 +56,7 @@ class AccountStore:
 
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database, self._vault = database, vault
+        self._credentials = CredentialStore(database, vault)
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -125,13 +128,14 @@ class AccountStore:
 
     # --- opening --------------------------------------------------------------------------------
 
-    def open_account(
+    def open_account(  # noqa: PLR0913  keywords: what opens it
         self,
         connection: Connection,
         identity: Identity,
         evidence: Evidence,
         *,
         password_hash: str | None,
+        credential: Credential | None = None,
         now: datetime,
     ) -> UUID:
         """Write a whole account, or nothing.
@@ -159,6 +163,10 @@ class AccountStore:
         if password_hash is not None:
             password = {"account_id": account_id, "hash": password_hash, "at": now}
             connection.execute(insert(PasswordRow).values(password))
+        if credential is not None:
+            self._credentials.add(
+                connection, account_id, credential, evidence_id=evidence_id, seal=seal, now=now
+            )
         return account_id
 
     def replace_password_hash(
@@ -236,6 +244,7 @@ class AccountStore:
             Attribute.BIRTH_DATE: identity.birth_date.iso if identity.birth_date else None,
             Attribute.SEX: identity.sex,
             Attribute.CONTACT_PHONE: identity.phone.e164 if identity.phone else None,
+            **identity.more,
         }
         declared = {Attribute.EMAIL: identity.email.value if identity.email else None}
         rows = [

@@ -153,6 +153,31 @@ class PhoneRow(db.Model):  # type: ignore[name-defined,misc]
     )
 
 
+class CredentialRow(db.Model):  # type: ignore[name-defined,misc]
+    """A certificate or key that opens an account; the same one opens only one."""
+
+    __tablename__ = "credentials"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    evidence_id: Mapped[UUID] = mapped_column(ForeignKey("evidence.id"))
+    method: Mapped[str] = mapped_column(Text)
+    key_index: Mapped[bytes] = mapped_column(LargeBinary)
+    issuer: Mapped[str] = mapped_column(Text)
+    details_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    expires_at: Mapped[datetime | None] = _moment(nullable=True)
+    added_at: Required = _moment()
+    removed_at: Mapped[datetime | None] = _moment(nullable=True)
+    __table_args__ = (
+        Index(
+            "uq_credentials_key",
+            "key_index",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+    )
+
+
 class SessionRow(db.Model):  # type: ignore[name-defined,misc]
     """A signed-in browser. ``actor_id`` is who acts, ``account_id`` for whom."""
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from flask import Flask, Response, current_app, redirect, request
 from werkzeug.exceptions import NotFound
 
+from idp.authenticators.contract import Method
 from idp.config import Config
 from idp.domain.sessions import Session
 from idp.flows.answers import Answer, Said, Visitor
@@ -30,7 +31,10 @@ _EXTENSION = "idp.house"
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Everything the pages call; made once in ``idp.app``."""
+    """Everything the pages call; made once in ``idp.app``.
+
+    ``methods`` are all of them, also those that are switched off: pages say so.
+    """
 
     config: Config
     clock: Clock
@@ -42,6 +46,7 @@ class House:
     audit: AuditStore
     login: LoginFlow
     registration: RegistrationFlow
+    methods: tuple[Method, ...]
     challenger: Challenger
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from flask import Flask, Response, request
 
-from idp.authenticators.contract import Filled
+from idp.authenticators.contract import AskSignature, AwaitPhone, Filled
 from idp.domain.assurance import IAL
 from idp.flows.answers import Answer, Journey
 from idp.flows.login import LoginState, SignedIn
@@ -39,14 +39,13 @@ from idp.web.screens import Action, respond
 from idp.web.security import allow_form_target, set_session_cookie
 
 _Answer = Answer[LoginState]
-_TABS = ("password_otp", "usb", "sim")
-"""The tabs of the guide in its order (R42)."""
 
 
 def init_app(app: Flask) -> None:
     """Answer ``/login`` and everything below."""
     app.add_url_rule("/login", "login", _start, methods=["GET"])
     app.add_url_rule("/login/<transaction>", "login_step", _login, methods=["GET", "POST"])
+    app.add_url_rule("/login/<transaction>/poll", "login_poll", _poll)
 
 
 def _start() -> Response:
@@ -67,7 +66,8 @@ def _login(transaction: str) -> Response:
         # The answer to a post may be the redirect back to the portal, which form-action governs.
         allow_form_target(journey.state.redirect_uri)
     if request.method == "GET":
-        return _show(Answer(journey))
+        tab = request.args.get("method", "")
+        return _show(flow.choose(journey, tab) if tab else Answer(journey))
     if screens.read_action(request.form) is Action.CANCEL:
         request_id = flow.cancel(journey, now=now)
         return again(f"/authorize/{request_id}/cancel" if request_id else "/")
@@ -83,6 +83,8 @@ def _step(journey: Journey[LoginState]) -> _Answer | SignedIn:
     """Let the flow do what the pressed button of this step asks."""
     flow, now = house().login, house().clock()
     action = screens.read_action(request.form)
+    if journey.state.screen is not None:
+        return _credential_step(journey, action)
     if journey.state.code is not None:
         if action in {Action.RESEND, Action.PHONE}:
             return flow.resend(journey, request.form.get("phone"), visitor(), now=now)
@@ -94,6 +96,28 @@ def _step(journey: Journey[LoginState]) -> _Answer | SignedIn:
     return flow.submit(journey, _filled(journey), typed_captcha, visitor(), now=now)
 
 
+def _credential_step(journey: Journey[LoginState], action: Action) -> _Answer | SignedIn:
+    """The screens of a method with a credential."""
+    flow, now = house().login, house().clock()
+    if action is Action.RESTART:
+        return flow.choose(journey, journey.state.method)
+    if isinstance(journey.state.screen, AskSignature):
+        return flow.sign(journey, screens.read_token(request.form), visitor(), now=now)
+    return flow.poll(journey, visitor(), now=now)
+
+
+def _poll(transaction: str) -> Response:
+    """Has the phone answered? Asked by the waiting page, with and without JavaScript."""
+    flow, now = house().login, house().clock()
+    journey = flow.find(read_id(transaction), visitor(), now=now)
+    if journey is None:
+        return expired("/login")
+    result = flow.poll(journey, visitor(), now=now)
+    if isinstance(result, SignedIn):
+        return _signed_in(result)
+    return again(f"/login/{transaction}") if result.is_quiet else _show(result)
+
+
 def _filled(journey: Journey[LoginState]) -> Filled:
     return screens.read_fields(house().login.form(journey), request.form)
 
@@ -101,7 +125,7 @@ def _filled(journey: Journey[LoginState]) -> Filled:
 def _signed_in(result: SignedIn) -> Response:
     now = house().clock()
     before = current_session(now=now)
-    house().login.renew(result.cookie, before, now=now)
+    house().login.opening.renew(result.cookie, before, now=now)
     response = again(f"/authorize/{result.request}" if result.request else "/account")
     set_session_cookie(response, result.cookie)
     return response
@@ -109,6 +133,15 @@ def _signed_in(result: SignedIn) -> Response:
 
 def _show(answer: _Answer) -> Response:
     status = 200 if answer.is_quiet else 422
+    match answer.journey.state.screen:
+        case AskSignature() as asked:
+            page = screens.ask_signature(asked, _frame(answer), faults=faults(answer))
+            return respond(page, status)
+        case AwaitPhone() as asked:
+            page = screens.await_phone(asked, _frame(answer), faults=faults(answer))
+            return respond(page, status)
+        case None:
+            pass
     screen = house().login.code_screen(answer.journey)
     if screen is None:
         return respond(_form_page(answer), status)
@@ -139,22 +172,20 @@ def _form_page(answer: _Answer) -> Page:
 
 
 def _tabs(journey: Journey[LoginState]) -> tuple[Tab, ...]:
-    """The guide's tabs; those of methods that are not installed say so."""
-    here = f"/login/{journey.stored.id.hex}"
-    able = {method.name for method in house().login.methods if method.login is not None}
-    current = journey.state.method
-    return tuple(
-        Tab(
-            f"login.tab.{name}",
-            here,
-            TabState.CURRENT
-            if name == current
-            else TabState.OPEN
-            if name in able
-            else TabState.CLOSED,
-        )
-        for name in _TABS
-    )
+    """One tab for each method that signs in, in the order of the guide (R42)."""
+    here, state = f"/login/{journey.stored.id.hex}", journey.state
+    found = []
+    for method in house().methods:
+        if method.login is None:
+            continue
+        if method.name == state.method:
+            where = TabState.CURRENT
+        elif not house().config.is_enabled(method.name):
+            where = TabState.CLOSED
+        else:
+            where = TabState.OPEN
+        found.append(Tab(f"login.tab.{method.name}", f"{here}?method={method.name}", where))
+    return tuple(found)
 
 
 def _frame(answer: _Answer, *links: Link) -> Frame:

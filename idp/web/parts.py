@@ -128,11 +128,12 @@ class FieldView:
     value: str
     attributes: Mapping[str, str]
     fault: Message | None
+    choices: tuple[str, ...] = ()
 
     @property
     def is_secret(self) -> bool:
         """Whether it is masked and has a switch to show it."""
-        return self.attributes["type"] == "password"
+        return self.attributes.get("type") == "password"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Flask, Response, request
 
-from idp.authenticators.contract import AskCode, Filled
+from idp.authenticators.contract import AskCode, AskFields, AskSignature, AwaitPhone
 from idp.domain.subjects import SubjectKind
 from idp.flows.answers import Answer, Journey
 from idp.flows.registration import RegistrationState
@@ -36,6 +36,7 @@ def init_app(app: Flask) -> None:
     app.add_url_rule(
         "/register/<transaction>", "registration", _registration, methods=["GET", "POST"]
     )
+    app.add_url_rule("/register/<transaction>/poll", "registration_poll", _poll)
 
 
 def _choose() -> Response:
@@ -48,7 +49,7 @@ def _choose() -> Response:
             return again(f"/register/{started.hex}")
     action = f"/register?login={login}" if login else "/register"
     frame = Frame(action, step=Step(1, _STEPS), links=(Link("link.login", _login_url(login)),))
-    offers = screens.offers(house().registration.methods)
+    offers = screens.offers(house().methods, house().config.is_enabled)
     return respond(screens.choose_method(frame, offers, subject=subject))
 
 
@@ -72,16 +73,8 @@ def _step(journey: _Journey) -> _Answer:
     flow, now = house().registration, house().clock()
     action = screens.read_action(request.form)
     match journey.state.step:
-        case At.FORM if action is Action.NEW_CAPTCHA:
-            typed = screens.typed(flow.form(journey), _filled(journey))
-            return Answer(flow.new_captcha(flow.keep(journey, typed)))
-        case At.FORM:
-            typed_captcha = screens.read_text(request.form.get("captcha", ""))
-            return flow.submit(journey, _filled(journey), typed_captcha, visitor(), now=now)
-        case At.CODE if action is Action.RESEND:
-            return flow.resend(journey, visitor(), now=now)
-        case At.CODE:
-            return flow.confirm(journey, screens.read_code(request.form), now=now)
+        case At.METHOD:
+            return _method_step(journey, action)
         case At.PASSWORD:
             chosen = screens.read_passwords(request.form)
             return flow.choose_password(journey, chosen.new, chosen.again, visitor(), now=now)
@@ -89,59 +82,86 @@ def _step(journey: _Journey) -> _Answer:
             return Answer(journey)
 
 
-def _filled(journey: _Journey) -> Filled:
-    return screens.read_fields(house().registration.form(journey), request.form)
+def _method_step(  # noqa: PLR0911  one for each screen
+    journey: _Journey, action: Action
+) -> _Answer:
+    """The method's own screens."""
+    flow, now = house().registration, house().clock()
+    match journey.state.screen:
+        case AskFields() as form:
+            filled = screens.read_fields(form, request.form)
+            if action is Action.NEW_CAPTCHA:
+                return Answer(flow.new_captcha(flow.keep(journey, screens.typed(form, filled))))
+            typed = screens.read_text(request.form.get("captcha", ""))
+            return flow.submit(journey, filled, typed, visitor(), now=now)
+        case AskCode():
+            if action is Action.RESEND:
+                return flow.resend(journey, visitor(), now=now)
+            return flow.confirm(journey, screens.read_code(request.form), visitor(), now=now)
+        case _ if action is Action.RESTART:
+            return flow.restart(journey)
+        case AskSignature():
+            return flow.sign(journey, screens.read_token(request.form), visitor(), now=now)
+        case _:
+            return flow.poll(journey, visitor(), now=now)
+
+
+def _poll(transaction: str) -> Response:
+    """Has the phone answered? Asked by the waiting page, with and without JavaScript."""
+    journey = house().registration.find(read_id(transaction), visitor(), now=house().clock())
+    if journey is None:
+        return expired("/register")
+    answer = house().registration.poll(journey, visitor(), now=house().clock())
+    if answer.is_quiet:
+        return again(f"/register/{transaction}")
+    return _show(answer)
 
 
 def _show(answer: _Answer) -> Response:
     """The page of the step that the registration stands at."""
-    journey, state = answer.journey, answer.journey.state
+    state = answer.journey.state
     status = 200 if answer.is_quiet else 422
     match state.step:
-        case At.FORM:
-            page = _form_page(answer)
-        case At.CODE:
-            page = _code_page(answer)
+        case At.METHOD:
+            page = _method_page(answer)
         case At.PASSWORD:
             username = state.typed.get("username", "")
             page = screens.set_password(_frame(answer, 4), username=username, faults=faults(answer))
         case At.EXISTS:
-            context: dict[str, object] = {
-                "forgot_url": "",
-                "complaint_url": "",
-                "login_url": _login_url(state.login),
-                "notice": None,
-                "portal": None,
-                "faults": {},
-            }
-            page = Page("existing_account.html", context)
+            ways = {"forgot_url": "", "complaint_url": "", "login_url": _login_url(state.login)}
+            page = screens.plain("existing_account.html", **ways)
         case At.DONE:
-            context = {"login_url": _login_url(state.login), "notice": None, "portal": None}
-            page = Page("done.html", {**context, "faults": {}})
-    del journey
+            page = screens.plain("done.html", login_url=_login_url(state.login))
     return respond(page, status)
 
 
-def _form_page(answer: _Answer) -> Page:
-    journey = answer.journey
-    return screens.ask_fields(
-        house().registration.form(journey),
-        _frame(answer, 2, Link("link.login", _login_url(journey.state.login))),
-        values=journey.state.typed,
-        faults=faults(answer),
-        captcha=captcha("registration", journey.stored.id, journey.state.captcha),
-    )
+def _method_page(answer: _Answer) -> Page:
+    journey, state = answer.journey, answer.journey.state
+    match state.screen:
+        case AskFields() as form:
+            return screens.ask_fields(
+                form,
+                _frame(answer, 4 if form.shown else 2, *_ways(state)),
+                values=state.typed,
+                faults=faults(answer),
+                captcha=captcha("registration", journey.stored.id, state.captcha),
+            )
+        case AskCode(phone) if state.code is not None:
+            codes, now = house().registration.codes, house().clock()
+            timing = CodeTiming(now, state.code.expiry, codes.resend_at(state.code))
+            return screens.ask_code(
+                AskCode(phone), _frame(answer, 3), timing=timing, faults=faults(answer)
+            )
+        case AskSignature() as screen:
+            return screens.ask_signature(screen, _frame(answer, 3), faults=faults(answer))
+        case AwaitPhone() as screen:
+            return screens.await_phone(screen, _frame(answer, 3), faults=faults(answer))
+        case _:
+            raise LookupError(state.method)
 
 
-def _code_page(answer: _Answer) -> Page:
-    code = answer.journey.state.code
-    if code is None:
-        return _form_page(answer)
-    codes, now = house().registration.codes, house().clock()
-    timing = CodeTiming(now, code.expiry, codes.resend_at(code))
-    return screens.ask_code(
-        AskCode(code.number), _frame(answer, 3), timing=timing, faults=faults(answer)
-    )
+def _ways(state: RegistrationState) -> tuple[Link, ...]:
+    return (Link("link.login", _login_url(state.login)),)
 
 
 def _frame(answer: _Answer, number: int, *links: Link) -> Frame:

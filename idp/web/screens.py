@@ -22,12 +22,13 @@ from jinja2 import StrictUndefined
 from idp.authenticators.contract import (
     AskCode,
     AskFields,
+    AskSignature,
+    AwaitPhone,
     Field,
     FieldKind,
     Filled,
     Invalid,
     Method,
-    Refusal,
 )
 from idp.domain import otp
 from idp.domain.accounts import Phone
@@ -48,6 +49,7 @@ from idp.web.parts import (
 
 MAX_LENGTH: Final = 512
 MAX_PASSWORD_LENGTH: Final = 128
+MAX_TOKEN_LENGTH: Final = 10_000
 
 # --- pages --------------------------------------------------------------------------------------
 
@@ -71,6 +73,7 @@ _TYPED: Final[Mapping[FieldKind, Mapping[str, str]]] = {
     },
     FieldKind.PASSWORD: {"type": "password", "autocomplete": "current-password"},
     FieldKind.TEXT: {"type": "text", "autocomplete": "off"},
+    FieldKind.CHOICE: {"autocomplete": "off"},
 }
 """How each kind is typed, filled in and announced (ux.md, rule 3)."""
 
@@ -80,15 +83,6 @@ _NEW_PASSWORD = {
     "passwordrules": "minlength: 8; required: lower; required: upper; required: digit; "
     "required: special;",
 }
-
-_TILES: Final = (
-    ("mobile", IAL.MEDIUM, frozenset({SubjectKind.CITIZEN})),
-    ("bhxh", IAL.MEDIUM, frozenset({SubjectKind.CITIZEN})),
-    ("vnpost", IAL.MEDIUM, frozenset({SubjectKind.CITIZEN})),
-    ("usb", IAL.HIGH, frozenset(SubjectKind)),
-    ("sim", IAL.HIGH, frozenset({SubjectKind.CITIZEN})),
-)
-"""The tiles of the guide in its order (R9) and for whom they are (R10)."""
 
 
 def ask_fields(  # noqa: PLR0913  keywords, each of them optional
@@ -113,7 +107,14 @@ def ask_fields(  # noqa: PLR0913  keywords, each of them optional
         )
         for asked in screen.fields
     )
-    context = {"key": screen.key, "fields": fields, "captcha": captcha, "tabs": tuple(tabs)}
+    context = {
+        "key": screen.key,
+        "fields": fields,
+        "shown": screen.shown,
+        "is_consent": screen.is_consent,
+        "captcha": captcha,
+        "tabs": tuple(tabs),
+    }
     return Page("ask_fields.html", {**_around(frame, faults), **context})
 
 
@@ -166,17 +167,30 @@ def choose_method(
     return Page("register_choose.html", {**_around(frame, {}), **context})
 
 
-def offers(methods: Iterable[Method]) -> tuple[Offer, ...]:
-    """The tiles of the guide, then methods it does not know; open is what ``methods`` has."""
-    able = {method.name: method for method in methods if method.registration is not None}
-    ours = tuple(Offer(name, ial, subjects, is_open=name in able) for name, ial, subjects in _TILES)
-    known = {offer.name for offer in ours}
-    installed = tuple(
-        Offer(name, method.ial, method.registration.subjects, is_open=True)
-        for name, method in able.items()
-        if name not in known and method.registration is not None
+def offers(methods: Iterable[Method], is_enabled: Callable[[str], bool]) -> tuple[Offer, ...]:
+    """The tiles, in the order of ``methods``; a method that is switched off says so (R9, R10)."""
+    return tuple(
+        Offer(method.name, method.ial, method.registration.subjects, is_enabled(method.name))
+        for method in methods
+        if method.registration is not None
     )
-    return ours + installed
+
+
+def ask_signature(screen: AskSignature, frame: Frame, *, faults: Faults | None = None) -> Page:
+    """Let the signing tool sign (R33-R36). The page's script carries question and answer."""
+    context = {"key": screen.key, "nonce": screen.nonce}
+    return Page("ask_signature.html", {**_around(frame, faults or {}), **context})
+
+
+def await_phone(screen: AwaitPhone, frame: Frame, *, faults: Faults | None = None) -> Page:
+    """Wait for the phone (R27), with the code that must be the same on both screens."""
+    context = {"key": screen.key, "phone": screen.phone, "code": screen.code}
+    return Page("await_phone.html", {**_around(frame, faults or {}), **context})
+
+
+def plain(template: str, **context: object) -> Page:
+    """A page without a form."""
+    return Page(template, {"notice": None, "portal": None, "faults": {}, **context})
 
 
 def _around(frame: Frame, faults: Faults) -> dict[str, object]:
@@ -202,6 +216,7 @@ def _field_view(
         value=value,
         attributes=attributes,
         fault=fault,
+        choices=asked.choices,
     )
 
 
@@ -210,7 +225,7 @@ def faults(invalid: Invalid) -> dict[str, Message]:
     return {name: Message(f"error.{code}") for name, code in invalid.errors.items()}
 
 
-def refusal(reason: Refusal) -> Message:
+def refusal(reason: str) -> Message:
     """What a person is told when a method says no."""
     return Message(f"refusal.{reason}")
 
@@ -228,6 +243,7 @@ class Action(enum.StrEnum):
     NEW_CAPTCHA = "new_captcha"
     ALL = "all"
     ONE = "one"
+    RESTART = "restart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +285,12 @@ def read_passwords(form: Mapping[str, str]) -> Passwords:
 def read_code(form: Mapping[str, str]) -> str:
     """The six digits of a typed code, or the empty string (``error.otp.form``)."""
     return otp.clean(form.get("code", "").replace("\u200b", "").strip()) or ""
+
+
+def read_token(form: Mapping[str, str]) -> str:
+    """What the signing tool answered, or the empty string when it is far too long."""
+    token = form.get("token", "")
+    return token if len(token) <= MAX_TOKEN_LENGTH else ""
 
 
 def read_phone(form: Mapping[str, str], phones: Iterable[Phone]) -> Phone | None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import httpx2 as httpx
 import pytest
-from werkzeug.serving import make_server
 
 from idp.adapters.carrier import CarrierAdapter
 from idp.adapters.http import Breaker
@@ -18,8 +14,6 @@ from idp.config import System, Tls
 from idp.domain.errors import PortAnswerInvalid, PortError, PortUnavailable
 from idp.domain.subjects import BirthDate, IdNumber, PersonName, PhoneNumber
 from idp.ports import SubscriberRecord, SubscriberRegistry
-from idp.sandbox.app import World, create_app
-from idp.sandbox.people import People
 from tests.support.house import MemoryCarrier
 
 PERSON = {
@@ -31,17 +25,6 @@ PERSON = {
     "phones": [{"number": "0821234088", "carrier": "vinaphone"}],
 }
 PHONE = PhoneNumber.parse("0821234088")
-
-
-@pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[str]:
-    world = World(people=People(tmp_path))
-    app = create_app(world, issuer="http://localhost:1", portals=())
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
 
 
 def adapter(url: str, **changes: float) -> CarrierAdapter:

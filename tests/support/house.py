@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from idp import app as application
 from idp import config as settings
+from idp.authenticators import Ports as Outside
 from idp.config import Config
 from idp.domain.clients import Client
 from idp.domain.errors import PortUnavailable
@@ -25,6 +26,7 @@ from idp.domain.passwords import PasswordHasher
 from idp.domain.subjects import (
     BirthDate,
     IdNumber,
+    InsuranceCode,
     NameForm,
     PersonName,
     PhoneNumber,
@@ -32,7 +34,7 @@ from idp.domain.subjects import (
 )
 from idp.oidc.registration import Loopback, new_client
 from idp.oidc.registration import build as build_client
-from idp.ports import SubscriberRecord
+from idp.ports import InsuredRecord, SubscriberRecord
 from idp.storage.clients import ClientStore
 from idp.storage.database import Database
 from idp.storage.outbox import OutboxStore
@@ -77,11 +79,41 @@ class MemoryCarrier:
 
 
 @dataclass
+class MemoryInsurance:
+    """The fake of the social-insurance database."""
+
+    records: dict[str, InsuredRecord] = field(default_factory=dict)
+    is_down: bool = False
+
+    def find_insured(self, *, code: InsuranceCode, request_id: UUID) -> InsuredRecord | None:
+        del request_id
+        if self.is_down:
+            raise PortUnavailable("bhxh")
+        return self.records.get(code.value)
+
+    def add(self, code: str, *numbers: str, name: str, birth_date: str) -> None:
+        self.records[code] = InsuredRecord(
+            tuple(map(IdNumber.parse, numbers)),
+            PersonName.parse(name),
+            NameForm.ACCENTED,
+            BirthDate.from_iso(birth_date),
+            Sex.MALE,
+        )
+
+
+def outside(hasher: PasswordHasher | None = None) -> Outside:
+    """Everything that methods need, empty."""
+    hasher = hasher or PasswordHasher(b"p" * 32, time_cost=1, memory_kib=64, max_parallel=16)
+    return Outside(hasher, MemoryCarrier(), MemoryInsurance())
+
+
+@dataclass
 class House:
     """Provider, carrier and clock of one test."""
 
     app: Flask
     carrier: MemoryCarrier
+    insurance: MemoryInsurance
     clock: TestClock
     base: application.Foundation
 
@@ -171,9 +203,9 @@ class Browser:
 
     # --- journeys -------------------------------------------------------------------------------
 
-    def opens_registration(self) -> TestResponse:
+    def opens_registration(self, method: str = "mobile") -> TestResponse:
         self.get("/register")
-        return self.post({"subject": "citizen", "method": "mobile"})
+        return self.post({"subject": "citizen", "method": method})
 
     def fills_in(self, **changes: str) -> TestResponse:
         return self.post({**PERSON, "captcha": "12345", **changes})
@@ -218,13 +250,16 @@ def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
     config = config_for(database_url, folder, **sections)
     clock, carrier = TestClock(), MemoryCarrier()
     database = Database(config.database_url, pool_size=20)
+    insurance = MemoryInsurance()
     base = application.Foundation(config, VAULT, database, clock)
     hasher = PasswordHasher(b"p" * 32, time_cost=1, memory_kib=64, max_parallel=16)
-    app = application.create_app(base, application.Ports(carrier, clock, hasher))
+    app = application.create_app(
+        base, application.Ports(Outside(hasher, carrier, insurance), clock)
+    )
     carrier.add(
         "0821234088", "001072000136", "012345678", name="Nguyễn Văn Hòa", birth_date="01/02/1972"
     )
-    return House(app, carrier, clock, base)
+    return House(app, carrier, insurance, clock, base)
 
 
 @dataclass

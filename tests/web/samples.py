@@ -9,7 +9,7 @@ from uuid import UUID
 
 from flask import Flask
 
-from idp.authenticators import mobile, password_otp
+from idp.authenticators import build_all, mobile, password_otp
 from idp.authenticators.contract import AskCode, Invalid, Refusal
 from idp.domain.accounts import Phone
 from idp.domain.assurance import IAL
@@ -35,6 +35,7 @@ from idp.web.parts import (
     TabState,
     Tone,
 )
+from tests.support.house import outside
 
 NOW: Final = datetime(2026, 11, 24, 7, 5, 9, tzinfo=UTC)
 ISSUER: Final = "http://localhost:8000"
@@ -154,11 +155,14 @@ def choose_agency() -> Page:
     return screens.choose_method(Frame("/register"), all_offers(), subject=SubjectKind.AGENCY)
 
 
+METHODS = build_all(outside())
+
+
 def all_offers() -> tuple[Offer, ...]:
     """The five tiles; mobile is open for citizens, USB for all."""
     return tuple(
         Offer(offer.name, offer.ial, offer.subjects, is_open=offer.name in {"mobile", "usb"})
-        for offer in screens.offers(())
+        for offer in screens.offers(METHODS, lambda _: True)
     )
 
 

@@ -201,6 +201,10 @@ def test_every_message_in_the_source_has_a_text() -> None:
     assert sorted(keys - VI.keys) == []
 
 
+def own_refusals() -> set[str]:
+    return {name for text in sources() for name in re.findall(r'\bRefused\("([a-z_]+)"', text)}
+
+
 def sources() -> list[str]:
     return [path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py")]
 
@@ -217,7 +221,7 @@ def test_every_key_in_a_template_has_a_text(template: Path) -> None:
 
 def test_everything_that_is_named_by_an_enum_has_a_text() -> None:
     keys = [
-        *(f"refusal.{reason}" for reason in Refusal),
+        *(f"refusal.{reason}" for reason in (*Refusal, *own_refusals())),
         *(problem.key(part) for problem in Problem for part in ("title", "text", "advice")),
         *(f"tile.{reason}" for reason in Closed),
         *(f"status.{status}" for status in RowStatus),

@@ -1,0 +1,83 @@
+"""The end of every sign-in: one session, one line of history, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from idp.domain.accounts import Credential
+from idp.domain.assurance import Evidence
+from idp.domain.events import AuditEvent, Event
+from idp.domain.sessions import Device, Session
+from idp.flows.answers import Visitor
+from idp.storage.audit import AuditStore
+from idp.storage.credentials import CredentialStore
+from idp.storage.database import Database
+from idp.storage.sessions import SessionStore
+from idp.storage.transactions import Stored, TransactionStore
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Who signed in, with what, for which portal; ``renewed`` is a credential to bind as well."""
+
+    account_id: UUID
+    evidence: Evidence
+    client_id: str
+    renewed: Credential | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Opens sessions."""
+
+    database: Database
+    transactions: TransactionStore
+    sessions: SessionStore
+    credentials: CredentialStore
+    audit: AuditStore
+
+    def open(self, stored: Stored, proven: Proven, visitor: Visitor, *, now: datetime) -> str:
+        """End the transaction and answer the cookie of the new session.
+
+        Raises ``Conflict`` when the transaction has ended: a double post opens one session.
+        """
+        self.transactions.end(stored, now=now)
+        device = Device(visitor.ip, visitor.user_agent)
+        with self.database.transaction() as connection:
+            if proven.renewed is not None:
+                self.credentials.renew(connection, proven.account_id, proven.renewed, now=now)
+                details = {"method": proven.renewed.method, "ip": visitor.ip}
+                renewal = AuditEvent(
+                    Event.CREDENTIAL_RENEWED, now, proven.account_id, details=details
+                )
+                self.audit.add(connection, renewal)
+            session_id, cookie = self.sessions.add(
+                connection, proven.account_id, [proven.evidence], device=device, now=now
+            )
+            level = f"ial{int(proven.evidence.ial)}"
+            event = AuditEvent(
+                Event.LOGIN_SUCCEEDED,
+                now,
+                proven.account_id,
+                client_id=proven.client_id or None,
+                session_id=session_id,
+                details=details_of(visitor, proven.evidence.method, level),
+            )
+            self.audit.add(connection, event)
+        return cookie
+
+    def renew(self, cookie: str, old: Session | None, *, now: datetime) -> None:
+        """End the session that this browser had before, so that none is left behind."""
+        seen = self.sessions.find(cookie, now=now)
+        if old is None or seen is None or seen.session.id == old.id:
+            return
+        with self.database.transaction() as connection:
+            self.sessions.supersede(connection, old, seen.session, now=now)
+
+
+def details_of(visitor: Visitor, method: str, level: str) -> dict[str, str]:
+    """What a line of history says beside the event."""
+    found = {"ip": visitor.ip, "method": method, "level": level}
+    return {name: text for name, text in found.items() if text}
