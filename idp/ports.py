@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from idp.domain.certificates import Path
 from idp.domain.passwords import PasswordCheck
 from idp.domain.subjects import (
     BirthDate,
@@ -85,6 +87,24 @@ class SmsGateway(Protocol):
 
         The same ``idempotency_key`` is never delivered twice.
         Raises ``PortUnavailable`` or ``PortAnswerInvalid``.
+        """
+
+
+class Revocation(enum.Enum):
+    """What a CA says about a certificate; only GOOD is good."""
+
+    GOOD = "good"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+
+
+class CertificateStatus(Protocol):
+    """OCSP and CRL of the CAs (adapter: ``pki``)."""
+
+    def check(self, path: Path, *, now: datetime) -> Revocation:
+        """The state of a certificate whose path is proven.
+
+        Raises ``PortUnavailable`` when nobody answers: the caller refuses (S16).
         """
 
 

@@ -48,6 +48,35 @@ class Breaker:
                 self._open_until = self._timer() + _OPEN_SECONDS
 
 
+class Fetcher:
+    """Fetches an address that the operator configured: no redirects, one deadline, capped size."""
+
+    def __init__(self, name: str, tls: Tls, *, seconds: float) -> None:
+        self._name, self._seconds = name, seconds
+        context = ssl.create_default_context(cafile=tls.ca_bundle or None)
+        self._client = httpx.Client(
+            timeout=seconds, follow_redirects=False, trust_env=False, verify=context
+        )
+
+    def __call__(self, url: str, *, body: bytes | None, content_type: str, most: int) -> bytes:
+        """The body of a 200; a POST when there is a ``body``. Raises ``PortUnavailable``."""
+        method = "GET" if body is None else "POST"
+        headers = {"Content-Type": content_type} if body is not None else {}
+        deadline = time.monotonic() + self._seconds
+        try:
+            with self._client.stream(method, url, content=body, headers=headers) as response:
+                if response.status_code != httpx.codes.OK:
+                    raise PortUnavailable(self._name, f"status {response.status_code}")
+                data = bytearray()
+                for part in response.iter_bytes():
+                    data += part
+                    if len(data) > most or time.monotonic() > deadline:
+                        raise PortUnavailable(self._name, "answer is too long or too slow")
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise PortUnavailable(self._name, type(error).__name__) from error
+        return bytes(data)
+
+
 class Caller:
     """One outside system."""
 

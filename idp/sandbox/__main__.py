@@ -12,6 +12,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from idp.sandbox import portal_settings
 from idp.sandbox.app import World, create_app
+from idp.sandbox.ca import Authorities
 from idp.sandbox.people import People
 from idp.sandbox.portal import create_portal
 from idp.sandbox.relying_party import RelyingParty
@@ -42,7 +43,7 @@ def main(port_base: int, issuer: str, data: Path, portals: Path | None) -> None:
     settings = (
         portal_settings.read(portals, first_port=port_base + _FIRST_PORTAL) if portals else ()
     )
-    world = World(people=People(data))
+    world = World(people=People(data), authorities=Authorities(data / "ca"))
     servers = [_server(create_app(world, issuer=issuer, portals=settings), port_base + _OWN_PORT)]
     for portal in settings:
         party = RelyingParty(portal, issuer=issuer)

@@ -9,7 +9,9 @@ from datetime import datetime, timedelta, timezone
 from flask import Blueprint, Flask, render_template, request
 from flask.typing import ResponseReturnValue
 
-from idp.sandbox import answers, bhxh, carrier, faults, sms
+from idp.sandbox import answers, bhxh, ca, carrier, faults, sms
+from idp.sandbox.ca import Authorities
+from idp.sandbox.devices import Devices
 from idp.sandbox.events import Events
 from idp.sandbox.people import People
 from idp.sandbox.portal_settings import PortalSettings
@@ -22,6 +24,7 @@ class World:
     """The state that the simulated systems share."""
 
     people: People
+    authorities: Authorities = field(default_factory=Authorities)
     inbox: sms.Inbox = field(default_factory=sms.Inbox)
     faults: faults.Faults = field(default_factory=faults.Faults)
     events: Events = field(default_factory=Events)
@@ -37,7 +40,9 @@ def create_app(world: World, *, issuer: str, portals: Sequence[PortalSettings] =
     app.register_blueprint(bhxh.blueprint(world.people, world.faults))
     app.register_blueprint(sms.gateway(world.inbox, world.faults))
     app.register_blueprint(sms.reader(world.inbox))
-    app.register_blueprint(_people(world.people))
+    devices = Devices(world.authorities)
+    app.register_blueprint(_people(world.people, devices))
+    app.register_blueprint(ca.blueprint(world.authorities, world.faults))
     app.register_blueprint(faults.blueprint(world.faults))
 
     @app.before_request
@@ -63,7 +68,7 @@ def create_app(world: World, *, issuer: str, portals: Sequence[PortalSettings] =
     return app
 
 
-def _people(registry: People) -> Blueprint:
+def _people(registry: People, devices: Devices) -> Blueprint:
     routes = Blueprint("people", __name__)
 
     @routes.get("/people")
@@ -71,7 +76,7 @@ def _people(registry: People) -> Blueprint:
         everyone = registry.all()
         if answers.wants_html():
             return render_template("people.html", people=everyone)
-        return answers.listed([person.as_json() for person in everyone])
+        return answers.listed([devices.as_json(person) for person in everyone])
 
     @routes.post("/people")
     def add_person() -> ResponseReturnValue:
@@ -82,7 +87,7 @@ def _people(registry: People) -> Blueprint:
             person = registry.add(fields)
         except ValueError as error:
             return {"error": str(error)}, 400
-        return person.as_json(), 201
+        return devices.as_json(person), 201
 
     return routes
 

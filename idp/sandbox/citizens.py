@@ -17,6 +17,8 @@ CITIZENS: tuple[dict[str, Any], ...] = (
             {"number": "0911234501", "carrier": "vinaphone"},
         ],
         "bhxh_code": "0100012345",
+        "sim": {"number": "0911234501", "carrier": "vinaphone", "pin": "123456"},
+        "usb": {"token": "AN-USB", "pin": "12345678"},
         "email": "an.nguyen@example.com",
     },
     {
@@ -26,6 +28,7 @@ CITIZENS: tuple[dict[str, Any], ...] = (
         "sex": "female",
         "phones": [{"number": "0912345602", "carrier": "vinaphone"}],
         "bhxh_code": "7900023456",
+        "sim": {"number": "0912345602", "carrier": "vinaphone", "pin": "123456"},
         "email": "hoa.tran@example.com",
     },
     {
@@ -54,6 +57,7 @@ CITIZENS: tuple[dict[str, Any], ...] = (
         "sex": "male",
         "phones": [{"number": "0993567805", "carrier": "gmobile"}],
         "bhxh_code": "3600056789",
+        "usb": {"token": "THUY-USB", "pin": "12345678", "certificates": [{"key": "ec"}]},
         "email": "thuy.pham@example.com",
     },
     {
@@ -122,5 +126,45 @@ CITIZENS: tuple[dict[str, Any], ...] = (
         ],
         "bhxh_code": "8900123456",
         "email": "kiet.bui@example.com",
+    },
+)
+
+ORGANISATIONS: tuple[dict[str, Any], ...] = (
+    {
+        "kind": "enterprise",
+        "full_name": "CÔNG TY TNHH SEN VÀNG",
+        "tax_code": "0100109106",
+        "email": "senvang@example.com",
+        "usb": {"token": "SENVANG-USB", "pin": "12345678"},
+    },
+    {
+        "kind": "enterprise",
+        "full_name": "CÔNG TY CỔ PHẦN SÔNG XANH",
+        "tax_code": "0104359717",
+        "email": "songxanh@example.com",
+        "usb": {"token": "SONGXANH-USB", "pin": "12345678", "certificates": [{"key": "ec"}]},
+    },
+    {
+        "kind": "enterprise",
+        "full_name": "HỢP TÁC XÃ CHÈ MÂY",
+        "tax_code": "0313994173",
+        "email": "chemay@example.com",
+        "usb": {"token": "CHEMAY-USB", "pin": "12345678"},
+    },
+    {
+        "kind": "agency",
+        "full_name": "Cục Thử nghiệm thủ tục",
+        "agency_code": "G22.17",
+        "parent": "Văn phòng Chính phủ",
+        "email": "thunghiem@example.com",
+        "usb": {"token": "CUC-USB", "pin": "12345678"},
+    },
+    {
+        "kind": "agency",
+        "full_name": "Sở Minh họa dịch vụ công",
+        "agency_code": "H56.01.02",
+        "parent": "UBND tỉnh Minh họa",
+        "email": "minhhoa@example.com",
+        "usb": {"token": "SO-USB", "pin": "12345678"},
     },
 )

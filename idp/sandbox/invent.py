@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from idp.sandbox import numbers
-from idp.sandbox.person import Person, Phone
+from idp.sandbox.person import Certificate, Person, Phone, Sim, Usb
 
 _FIELDS = frozenset(
-    ("kind", "id_number", "cmnd", "full_name", "birth_date", "sex", "phones", "bhxh_code", "email")
+    (
+        *("kind", "id_number", "cmnd", "full_name", "birth_date", "sex", "phones", "bhxh_code"),
+        *("email", "tax_code", "agency_code", "parent", "sim", "usb"),
+    )
 )
 _PROVINCES = ("001", "031", "036", "038", "040", "046", "048", "066", "079", "092")
 _FAMILY = ("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Vũ", "Đặng", "Bùi", "Đỗ", "Ngô")
@@ -40,8 +43,9 @@ def complete(fields: Mapping[str, object], *, taken: Taken) -> Person:
     )
     if unknown:
         raise ValueError(f"this sandbox does not know: {', '.join(unknown)}")
-    if fields.get("kind") not in (None, "citizen"):
-        raise ValueError("kind: this sandbox has only citizens")
+    kind = _text(fields, "kind", "citizen|enterprise|agency") or "citizen"
+    if kind != "citizen":
+        return _organisation(kind, fields, taken)
     id_number = _text(fields, "id_number", r"[0-9]{12}")
     sex = _text(fields, "sex", r"male|female") or (_sex_of(id_number) if id_number else None)
     sex = sex or secrets.choice(("male", "female"))
@@ -53,6 +57,7 @@ def complete(fields: Mapping[str, object], *, taken: Taken) -> Person:
     for number in (id_number, cmnd):
         if number in taken.ids:
             raise ValueError(f"{number} already belongs to somebody")
+    phones = _phones(fields.get("phones"), taken.phones)
     return Person(
         kind="citizen",
         id_number=id_number,
@@ -60,9 +65,99 @@ def complete(fields: Mapping[str, object], *, taken: Taken) -> Person:
         full_name=_text(fields, "full_name", rf"\S.{{0,{_LONGEST_NAME}}}") or _new_name(sex),
         birth_date=birth.strftime("%d/%m/%Y"),
         sex=sex,
-        phones=_phones(fields.get("phones"), taken.phones),
+        phones=phones,
         bhxh_code=_text(fields, "bhxh_code", r"[0-9]{10}") or _digits(10),
         email=_text(fields, "email", r"[^@\s]+@[^@\s]+") or f"dan{_digits(8)}@example.com",
+        sim=_sim(fields.get("sim"), phones, taken.phones),
+        usb=_usb(fields.get("usb"), "newtel", id_number),
+    )
+
+
+def _organisation(kind: str, fields: Mapping[str, object], taken: Taken) -> Person:
+    tax = _text(fields, "tax_code", r"[0-9]{10}(-?[0-9]{3})?")
+    code = _text(fields, "agency_code", r"[A-Za-z0-9.]{3,35}")
+    if kind == "enterprise":
+        tax, code = tax or _new_tax_code(taken.ids), None
+    else:
+        tax, code = None, code or f"G{10 + secrets.randbelow(80)}.{10 + secrets.randbelow(80)}"
+    name = _text(fields, "full_name", rf"\S.{{0,{_LONGEST_NAME}}}")
+    number = tax or code or ""
+    if number in taken.ids:
+        raise ValueError(f"{number} already belongs to somebody")
+    invented = "Công ty TNHH" if kind == "enterprise" else "Cục"
+    ca = "newtel" if kind == "enterprise" else "government"
+    return Person(
+        kind=kind,
+        id_number="",
+        cmnd=None,
+        full_name=name or f"{invented} {secrets.choice(_GIVEN['male'])} {_digits(3)}",
+        birth_date="",
+        sex="",
+        phones=_phones(fields.get("phones") or [], taken.phones),
+        bhxh_code="",
+        email=_text(fields, "email", r"[^@\s]+@[^@\s]+") or f"donvi{_digits(8)}@example.com",
+        tax_code=tax,
+        agency_code=code,
+        parent=_text(fields, "parent", r"\S.{0,200}") or ("Văn phòng Chính phủ" if code else None),
+        usb=_usb(fields.get("usb", True), ca, number),
+    )
+
+
+def _new_tax_code(taken: Collection[str]) -> str:
+    """Ten digits with a right check digit (weights of the tax office)."""
+    while True:
+        stem = f"01{_digits(7)}"
+        check = 10 - sum(int(d) * w for d, w in zip(stem, _WEIGHTS, strict=True)) % 11
+        if check < 10 and f"{stem}{check}" not in taken:  # noqa: PLR2004  a digit
+            return f"{stem}{check}"
+
+
+_WEIGHTS = (31, 29, 23, 19, 17, 13, 7, 5, 3)
+
+
+def _sim(value: object, phones: tuple[Phone, ...], taken: Collection[str]) -> Sim | None:
+    """``true`` makes one in the first phone."""
+    if value in (None, False):
+        return None
+    entry = {} if value is True else value
+    if not isinstance(entry, Mapping):
+        raise ValueError("sim: must be true or {number, carrier, pin}")  # noqa: TRY004 - one error
+    number = _text(entry, "number", ".{1,40}")
+    pin = _text(entry, "pin", r"[0-9*#+]{4,12}") or _digits(6)
+    if number is None:
+        if not phones:
+            raise ValueError("sim: the person has no phone")
+        return Sim(phones[0].number, phones[0].carrier, pin)
+    number = numbers.national(number)
+    own = {phone.number for phone in phones}
+    if number in taken and number not in own:
+        raise ValueError(f"sim: {number} already belongs to somebody")
+    carrier = _text(entry, "carrier", "|".join(numbers.CARRIERS))
+    return Sim(number, carrier or numbers.carrier_of(number), pin)
+
+
+def _usb(value: object, ca: str, owner: str) -> Usb | None:
+    """``true`` makes one with one valid certificate."""
+    if value in (None, False):
+        return None
+    entry = {} if value is True else value
+    if not isinstance(entry, Mapping):
+        raise ValueError("usb: must be true or {token, pin, certificates}")  # noqa: TRY004
+    wanted = entry.get("certificates") or [{}]
+    if not isinstance(wanted, list) or not all(isinstance(item, Mapping) for item in wanted):
+        raise ValueError("usb: certificates must be a list of {ca, holder, key, state}")
+    return Usb(
+        token=_text(entry, "token", r"\S.{0,31}") or f"TOKEN-{owner}"[:32],
+        pin=_text(entry, "pin", r"\S{4,32}") or _digits(6),
+        certificates=tuple(
+            Certificate(
+                ca=_text(item, "ca", "root|newtel|simca|government|foreign") or ca,
+                holder=_text(item, "holder", "own|staff|other") or "own",
+                key=_text(item, "key", "rsa|ec") or "rsa",
+                state=_text(item, "state", "valid|expired|future") or "valid",
+            )
+            for item in wanted
+        ),
     )
 
 

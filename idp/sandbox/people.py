@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from idp.sandbox.citizens import CITIZENS
+from idp.sandbox.citizens import CITIZENS, ORGANISATIONS
 from idp.sandbox.invent import Taken, complete
 from idp.sandbox.person import Person, Phone
 
@@ -24,7 +24,7 @@ class People:
         self._by_phone: dict[str, tuple[Person, Phone]] = {}
         self._ids: set[str] = set()
         self._file = folder / "people.json" if folder is not None else None
-        for fields in CITIZENS:
+        for fields in (*CITIZENS, *ORGANISATIONS):
             self._remember(self._build(fields))
         if self._file is not None and self._file.exists():
             for fields in json.loads(self._file.read_text("utf-8")):
@@ -42,10 +42,23 @@ class People:
         with self._lock:
             return self._by_phone.get(number)
 
+    def find(self, key: str) -> Person | None:
+        """Somebody by id number, tax code or agency code."""
+        with self._lock:
+            return next((person for person in self._people if person.key == key), None)
+
+    def holder_of_sim(self, number: str) -> Person | None:
+        """Whose signing SIM has this national number."""
+        with self._lock:
+            return next((p for p in self._people if p.sim and p.sim.number == number), None)
+
     def insured(self, code: str) -> Person | None:
         """Who has this social-insurance code, or this personal number in its place."""
         with self._lock:
-            return next((p for p in self._people if code in (p.bhxh_code, p.id_number)), None)
+            return next(
+                (p for p in self._people if p.bhxh_code and code in (p.bhxh_code, p.id_number)),
+                None,
+            )
 
     def add(self, fields: Mapping[str, object]) -> Person:
         """A new person; what is left out is invented. ValueError says what is wrong."""
@@ -65,7 +78,7 @@ class People:
 
     def _remember(self, person: Person) -> None:
         self._people.append(person)
-        self._ids.add(person.id_number)
+        self._ids.add(person.key)
         if person.cmnd is not None:
             self._ids.add(person.cmnd)
         for phone in person.phones:

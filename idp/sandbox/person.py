@@ -18,8 +18,39 @@ class Phone:
 
 
 @dataclass(frozen=True, slots=True)
+class Sim:
+    """A signing SIM; its certificate is the carrier's to give out."""
+
+    number: str
+    carrier: str
+    pin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate on a token: of which CA, for whom, and what is wrong with it."""
+
+    ca: str
+    holder: str = "own"  # own, staff (with an employer's tax code), other (somebody else's number)
+    key: str = "rsa"  # rsa, ec
+    state: str = "valid"  # valid, expired, future
+
+
+@dataclass(frozen=True, slots=True)
+class Usb:
+    """A signing token."""
+
+    token: str
+    pin: str
+    certificates: tuple[Certificate, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
-    """One citizen, as the state knows them."""
+    """One citizen, enterprise or agency, as the state knows them.
+
+    Of an enterprise the name is the firm's and the id number empty; of an agency likewise.
+    """
 
     kind: str
     id_number: str
@@ -30,9 +61,19 @@ class Person:
     phones: tuple[Phone, ...]
     bhxh_code: str
     email: str
+    tax_code: str | None = None
+    agency_code: str | None = None
+    parent: str | None = None  # the agency above
+    sim: Sim | None = None
+    usb: Usb | None = None
+
+    @property
+    def key(self) -> str:
+        """What this person is filed under."""
+        return self.id_number or self.tax_code or self.agency_code or ""
 
     def as_json(self) -> dict[str, Any]:
-        """What ``GET /people`` answers."""
+        """What is kept, and told to who asks for people."""
         return asdict(self)
 
     @property

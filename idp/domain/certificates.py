@@ -1,0 +1,319 @@
+"""Certificates: may this one vouch, for whom, and who is its holder (pki.md 1 and 4).
+
+The path is built only from configured authorities, never from what the client sent. Revocation is
+another matter (``idp.ports.CertificateStatus``): it is asked after the path is proven.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import cache, cached_property
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import verification
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from idp.domain.errors import DomainError
+from idp.domain.subjects import SubjectKind
+
+_PATH_LENGTH = 3
+_RSA_BITS = range(2048, 8193)
+_RSA_EXPONENT = 65537
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+_PSS_KEY: Final = bytes.fromhex("06092a864886f70d01010a")
+"""The OID id-RSASSA-PSS inside a SubjectPublicKeyInfo."""
+
+
+class CertificateRefused(DomainError):
+    """A certificate that proves nothing here; ``code`` is the reason, ``values`` for its text."""
+
+    def __init__(self, code: str, **values: str) -> None:
+        super().__init__(code)
+        self.values = values
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A CA that we accept, as ``keys/trust`` describes it.
+
+    ``kinds`` are the subjects it may vouch for. ``issues_subscribers`` allows a root to sign
+    people's certificates itself.
+    """
+
+    label: str
+    kinds: frozenset[SubjectKind]
+    certificate: x509.Certificate
+    ocsp_url: str = ""
+    crl_url: str = ""
+    agency_prefixes: tuple[str, ...] = ("MDV",)
+    issues_subscribers: bool = False
+    accept_staff_certificates: bool = False
+    accept_email_protection: bool = False
+    accept_bare_uid: bool = False
+
+    @cached_property
+    def is_root(self) -> bool:
+        """Whether it is its own issuer."""
+        return self.certificate.subject == self.certificate.issuer
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The SHA-256 of its name: what credentials remember of their issuer."""
+        return hashlib.sha256(self.certificate.subject.public_bytes()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A proven path: the certificate, then its authorities up to the root."""
+
+    leaf: x509.Certificate
+    authorities: tuple[Authority, ...]
+
+    @property
+    def issuer(self) -> Authority:
+        """Who signed the certificate."""
+        return self.authorities[0]
+
+    @property
+    def key(self) -> str:
+        """What names this very certificate: its issuer and its number there."""
+        return f"{self.issuer.fingerprint} {self.leaf.serial_number:x}"
+
+    @property
+    def spki_sha256(self) -> str:
+        """The fingerprint of its public key."""
+        spki = self.leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return hashlib.sha256(spki).hexdigest()
+
+
+class TrustStore:
+    """The authorities; an anchor vouches only for the kinds of subject it is configured for."""
+
+    def __init__(self, authorities: Iterable[Authority]) -> None:
+        self.authorities = tuple(authorities)
+        self._by_certificate = {a.certificate: a for a in self.authorities}
+
+    def prove(self, leaf: x509.Certificate, *, now: datetime) -> Path:
+        """The path from ``leaf`` to a root that is configured, valid at ``now``.
+
+        Raises ``CertificateRefused``: ``certificate_unknown_ca``, ``certificate_expired``,
+        ``certificate_not_yet``, ``certificate_use``, ``certificate_key``.
+        """
+        _check_form(leaf)
+        try:
+            path = self._path(leaf, now)
+        except verification.VerificationError:
+            self._explain(leaf, now)
+            raise CertificateRefused("certificate_unknown_ca") from None
+        _check_use(path)
+        _check_key(leaf)
+        return path
+
+    def _path(self, leaf: x509.Certificate, now: datetime) -> Path:
+        """Path building by the library; the names of our authorities never decide."""
+        roots = [a.certificate for a in self.authorities if a.is_root]
+        if not roots:
+            raise CertificateRefused("certificate_unknown_ca")
+        between = [a.certificate for a in self.authorities if not a.is_root]
+        verifier = (
+            verification.PolicyBuilder()
+            .store(verification.Store(roots))
+            .time(now)
+            .max_chain_depth(_PATH_LENGTH)
+            .extension_policies(
+                ca_policy=verification.ExtensionPolicy.webpki_defaults_ca(),
+                ee_policy=_leaf_policy(),
+            )
+            .build_client_verifier()
+        )
+        chain = verifier.verify(leaf, between).chain
+        path = Path(leaf, tuple(self._by_certificate[found] for found in chain[1:]))
+        if not path.authorities:
+            raise CertificateRefused("certificate_unknown_ca")
+        if path.issuer.is_root and not path.issuer.issues_subscribers:
+            raise CertificateRefused("certificate_unknown_ca")
+        return path
+
+    def _explain(self, leaf: x509.Certificate, now: datetime) -> None:
+        """Tell a certificate of ours that is out of date from one that never was ours."""
+        first, last = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+        if first <= now <= last:
+            self._explain_use(leaf)
+            return
+        try:
+            path = self._path(leaf, last if now > last else first)
+        except verification.VerificationError:
+            return
+        if now > last:
+            raise CertificateRefused("certificate_expired", date=day(last), ca=path.issuer.label)
+        raise CertificateRefused("certificate_not_yet", date=day(first))
+
+    def _explain_use(self, leaf: x509.Certificate) -> None:
+        """Tell a certificate of ours that is made for something else."""
+        issuers = [a for a in self.authorities if a.certificate.subject == leaf.issuer]
+        for issuer in issuers:
+            try:
+                leaf.verify_directly_issued_by(issuer.certificate)
+            except (ValueError, TypeError, InvalidSignature):
+                continue
+            if not _may_sign(leaf):
+                raise CertificateRefused("certificate_use")
+
+
+def load(der: bytes) -> x509.Certificate:
+    """A certificate from what a client sent. Raises ``CertificateRefused('certificate_form')``."""
+    try:
+        return x509.load_der_x509_certificate(der)
+    except ValueError:
+        raise CertificateRefused("certificate_form") from None
+
+
+# --- what the certificate may do ----------------------------------------------------------------
+
+
+def _leaf_policy() -> verification.ExtensionPolicy:
+    """Any extension the library knows; keyUsage must be there; a CA is not a person."""
+    return (
+        verification.ExtensionPolicy.permit_all()
+        .require_present(x509.KeyUsage, verification.Criticality.AGNOSTIC, _demand_signature)
+        .may_be_present(x509.BasicConstraints, verification.Criticality.AGNOSTIC, _demand_person)
+    )
+
+
+def _demand_signature(
+    policy: object, certificate: x509.Certificate, extension: x509.KeyUsage
+) -> None:
+    del policy, certificate
+    if not extension.digital_signature:
+        msg = "keyUsage without digitalSignature"
+        raise ValueError(msg)
+
+
+def _demand_person(
+    policy: object, certificate: x509.Certificate, extension: x509.BasicConstraints | None
+) -> None:
+    del policy, certificate
+    if extension is not None and extension.ca:
+        msg = "a CA certificate is nobody's"
+        raise ValueError(msg)
+
+
+def _check_form(leaf: x509.Certificate) -> None:
+    try:
+        extensions = leaf.extensions
+        leaf.public_key()
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, TypeError):
+        raise CertificateRefused("certificate_form") from None
+    except UnsupportedAlgorithm:
+        raise CertificateRefused("certificate_key") from None
+    if any(isinstance(found.value, x509.NameConstraints) for found in extensions):
+        raise CertificateRefused("certificate_use")
+
+
+def _may_sign(leaf: x509.Certificate) -> bool:
+    try:
+        usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return False
+    return usage.digital_signature
+
+
+def _check_use(path: Path) -> None:
+    """No extended usage, or one that is for clients (Web eID; pki.md 11)."""
+    try:
+        usages = set(path.leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except x509.ExtensionNotFound:
+        return
+    accepted = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+    if path.issuer.accept_email_protection:
+        accepted.add(ExtendedKeyUsageOID.EMAIL_PROTECTION)
+    if usages.isdisjoint(accepted):
+        raise CertificateRefused("certificate_use")
+
+
+def _check_key(leaf: x509.Certificate) -> None:
+    key = leaf.public_key()
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    match key:
+        case rsa.RSAPublicKey():
+            numbers = key.public_numbers()
+            is_sound = (
+                key.key_size in _RSA_BITS
+                and numbers.e >= _RSA_EXPONENT
+                and _PSS_KEY not in spki[:32]
+                and not has_roca_fingerprint(numbers.n)
+            )
+        case ec.EllipticCurvePublicKey():
+            is_sound = isinstance(key.curve, _CURVES)
+        case _:
+            is_sound = False
+    if not is_sound:
+        raise CertificateRefused("certificate_key")
+
+
+_ROCA_PRIMES = (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
+
+
+def has_roca_fingerprint(modulus: int) -> bool:
+    """Whether a modulus is of the weak generator of CVE-2017-15361: a power of 65537 mod each."""
+    return all(modulus % prime in _powers(prime) for prime in _ROCA_PRIMES)
+
+
+@cache
+def _powers(prime: int) -> frozenset[int]:
+    return frozenset(pow(_RSA_EXPONENT, exponent, prime) for exponent in range(prime))
+
+
+# --- who the holder is --------------------------------------------------------------------------
+
+
+def common_name(certificate: x509.Certificate) -> str:
+    """The holder's name for display; raises when it could deceive a reader (formats B.9)."""
+    return _one_name(certificate, NameOID.COMMON_NAME)
+
+
+def organisation(certificate: x509.Certificate) -> str:
+    """O, for display, or the empty string."""
+    return _one_name(certificate, NameOID.ORGANIZATION_NAME)
+
+
+def _one_name(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
+    found = certificate.subject.get_attributes_for_oid(oid)
+    if not found:
+        return ""
+    text = unicodedata.normalize("NFC", str(found[-1].value)).strip()
+    if any(unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co", "Cn"} for sign in text):
+        raise CertificateRefused("certificate_subject")
+    return " ".join(text.split())[:200]
+
+
+def user_ids(certificate: x509.Certificate) -> tuple[tuple[str, str], ...]:
+    """Every UID as (PREFIX, value); prefix empty where there is none. Read by OID, never by text.
+
+    Two different values under one prefix are refused: nobody has two tax codes.
+    """
+    found: dict[str, str] = {}
+    for attribute in certificate.subject.get_attributes_for_oid(NameOID.USER_ID):
+        text = str(attribute.value).strip()
+        prefix, colon, value = text.partition(":")
+        prefix, value = (prefix.strip().upper(), value) if colon else ("", text)
+        value = value.replace(" ", "")
+        if found.setdefault(prefix, value) != value:
+            raise CertificateRefused("certificate_subject")
+    return tuple(found.items())
+
+
+def day(moment: datetime) -> str:
+    """The day in Vietnam, dd/mm/yyyy."""
+    return moment.astimezone(_VIETNAM).strftime("%d/%m/%Y")
+
+
+_VIETNAM = timezone(timedelta(hours=7))
