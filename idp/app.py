@@ -38,6 +38,7 @@ from idp.storage.throttle import ThrottleStore
 from idp.storage.transactions import TransactionStore
 from idp.storage.vault import Vault, create_master
 from idp.web import (
+    about,
     captchas,
     errors,
     home,
@@ -117,7 +118,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     errors.init_app(app, base.clock)
     app.after_request(_tell_request)
     journey.install(app, _build_house(base, ports, _sms_text(catalogues)))
-    for pages in (home, registration, login, captchas):
+    for pages in (home, about, registration, login, captchas):
         pages.init_app(app)
     provider = build_provider(base)
     AuthorizePages(provider).init_app(app)

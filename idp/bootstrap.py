@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,6 +42,8 @@ def main(arguments: list[str]) -> int:
             print(f"IDP_REQUIRE: not here: {', '.join(sorted(required & missing))}")
             return 1
         _become("-m", "pytest", *with_workers(arguments[1:]))
+    if arguments[:1] == ["demo"]:
+        provide_system_parts(["softhsm"])
     _become("-m", "idp.cli", *arguments)
     return 0
 
@@ -153,9 +155,9 @@ def _run(command: list[str]) -> None:
         raise BootstrapError(f"This step failed: {' '.join(command)}") from error
 
 
-def provide_system_parts() -> set[str]:
+def provide_system_parts(wanted: Collection[str] = tuple(SYSTEM_PARTS)) -> set[str]:
     """Install the missing system parts when root, else say how; answers what is still missing."""
-    missing = {name for name, (program, _) in SYSTEM_PARTS.items() if not _find(program)}
+    missing = {name for name in wanted if not _find(SYSTEM_PARTS[name][0])}
     packages = [SYSTEM_PARTS[name][1] for name in sorted(missing)]
     if packages and os.geteuid() == 0 and shutil.which("apt-get"):
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -169,7 +171,7 @@ def provide_system_parts() -> set[str]:
         missing = {name for name in missing if not _find(SYSTEM_PARTS[name][0])}
     for name in sorted(missing):
         print(
-            f"Tests that use {name} are skipped. To have them: "
+            f"What uses {name} is left out. To have it: "
             f"sudo apt-get install {SYSTEM_PARTS[name][1]}"
         )
     return missing

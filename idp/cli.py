@@ -89,6 +89,17 @@ def test(arguments: tuple[str, ...]) -> None:
     sys.exit(pytest.main(list(arguments)))
 
 
+@main.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bridge(arguments: tuple[str, ...]) -> None:
+    """Run the signing tool for USB tokens on this computer (--help tells its options)."""
+    from idp import bridge as tool  # noqa: PLC0415  not part of the provider
+
+    sys.exit(tool.main(list(arguments)))
+
+
 @main.command()
 @click.pass_context
 def serve(ctx: click.Context) -> None:

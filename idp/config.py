@@ -169,6 +169,14 @@ class MethodSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SigningTool:
+    """Where pages find the signing tool, and how long a CA may take to answer."""
+
+    addresses: tuple[str, ...] = ("http://127.0.0.1:8300",)
+    status_timeout: float = _between(2.0, 0.1, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """What is logged, and in which shape (json or console)."""
 
@@ -189,6 +197,7 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     captcha: CaptchaSettings = field(default_factory=CaptchaSettings)
     sms: Sms = field(default_factory=Sms)
+    signing_tool: SigningTool = field(default_factory=SigningTool)
     tls: Tls = field(default_factory=Tls)
     log: Log = field(default_factory=Log)
     systems: Mapping[str, System] = field(default_factory=dict)

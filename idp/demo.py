@@ -20,10 +20,12 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from idp import check, portals, serve
+from idp import bridge, check, portals, serve
 from idp import config as settings
+from idp.adapters import trust
 from idp.config import Config
 from idp.oidc.claims import SCOPES
+from idp.sandbox import tokens
 
 _MARK = ".mot-cua-demo"
 _PORTALS = (
@@ -31,7 +33,7 @@ _PORTALS = (
     ("demo-boyte", "Cổng dịch vụ công Bộ Y tế", 202, "blue", "https://boyte.demo.invalid/"),
 )
 _START_SECONDS, _STOP_SECONDS = 60, 12
-_OFFSETS = (0, 1, 100, 201, 202)
+_OFFSETS = (0, 1, 100, 201, 202, 300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,13 @@ def run(options: Options) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     config = _prepare(options)
-    children = _start(options)
+    children = [_outside(options)]
     try:
-        if not _wait_until_up(options, children, stop):
+        if not _wait_until_up([f"{options.sandbox}/health"], options, children, stop):
+            return 0 if stop.is_set() else 1
+        _trust(options, config)
+        children += _inside(options)
+        if not _wait_until_up(_addresses(options), options, children, stop):
             return 0 if stop.is_set() else 1
         if options.check:
             return check.run(options.issuer, options.sandbox, f"http://localhost:{_first(options)}")
@@ -115,6 +121,7 @@ def _defaults(options: Options) -> dict[str, Any]:
         "keys": {"directory": str(options.data / "keys")},
         "captcha": {"test_answer": "12345"},
         "tls": {"allow_private": ["127.0.0.0/8", "::1/128"]},
+        "signing_tool": {"addresses": [f"http://127.0.0.1:{options.port_base + 300}"]},
         "log": {"level": "warning", "format": "console"},
         "systems": {
             name: {**system, "api_key": f"sandbox-{name}"} for name in ("bhxh", "carrier", "sms")
@@ -184,29 +191,63 @@ def _metadata(portal: dict[str, Any]) -> dict[str, Any]:
 # --- running ------------------------------------------------------------------------------------
 
 
-def _start(options: Options) -> list[subprocess.Popen[bytes]]:
-    ours = [sys.executable, "-m", "idp.cli", "--config", str(options.data / "config.toml")]
-    outside = [
+def _outside(options: Options) -> subprocess.Popen[bytes]:
+    """The sandbox comes first: the provider has to know its CAs."""
+    command = [
         *(sys.executable, "-m", "idp.sandbox", "--port-base", str(options.port_base)),
         *("--issuer", options.issuer, "--data", str(options.data / "sandbox")),
         *("--portals", str(options.data / "portals.json")),
     ]
-    commands = (outside, [*ours, "worker"], [*ours, "serve"])
+    return _run(command, options)
+
+
+def _inside(options: Options) -> list[subprocess.Popen[bytes]]:
+    ours = [sys.executable, "-m", "idp.cli", "--config", str(options.data / "config.toml")]
+    commands = [[*ours, "worker"], [*ours, "serve"]]
+    driver = tokens.driver()
+    if driver:
+        commands.append(
+            [
+                *(sys.executable, str(Path(bridge.__file__))),
+                *("--port", str(options.port_base + 300), "--origin", options.issuer),
+                *("--module", driver, "--prompt", "sandbox", "--sandbox", options.sandbox),
+            ]
+        )
+    return [_run(command, options) for command in commands]
+
+
+def _run(command: list[str], options: Options) -> subprocess.Popen[bytes]:
+    reader = options.data / "sandbox" / "usb" / "softhsm2.conf"
     with (options.data / "log.txt").open("ab") as log:
-        return [
-            subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
-            for command in commands
-        ]
+        return subprocess.Popen(  # noqa: S603
+            command,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "SOFTHSM2_CONF": str(reader)},
+        )
+
+
+def _trust(options: Options, config: Config) -> None:
+    """Accept the sandbox's CAs, as an operator accepts the real ones."""
+    for authority in httpx.get(f"{options.sandbox}/ca", trust_env=False).json():
+        name, pem = authority.pop("name"), authority.pop("pem")
+        trust.write(config.keys_folder / "trust", name, {**authority, "certificate": pem})
+
+
+def _addresses(options: Options) -> list[str]:
+    return [
+        f"{options.issuer}/.well-known/openid-configuration",
+        *(f"http://localhost:{options.port_base + offset}/" for _, _, offset, *_ in _PORTALS),
+    ]
 
 
 def _wait_until_up(
-    options: Options, children: list[subprocess.Popen[bytes]], stop: threading.Event
+    waiting: list[str],
+    options: Options,
+    children: list[subprocess.Popen[bytes]],
+    stop: threading.Event,
 ) -> bool:
-    waiting = [
-        f"{options.issuer}/.well-known/openid-configuration",
-        f"{options.sandbox}/health",
-        *(f"http://localhost:{options.port_base + offset}/" for _, _, offset, *_ in _PORTALS),
-    ]
     deadline = time.monotonic() + _START_SECONDS
     while waiting and time.monotonic() < deadline and not stop.wait(0.1):
         if any(child.poll() is not None for child in children):
@@ -247,9 +288,10 @@ def _show(options: Options, config: Config) -> None:
     table.add_column("What")
     table.add_column("Where", overflow="fold")
     table.add_row("Provider", options.issuer)
-    table.add_row("Sandbox: SMS inbox, people, faults", options.sandbox)
+    table.add_row("Sandbox: SMS inbox, USB and SIM, people, faults", options.sandbox)
     for _, name, offset, *_ in _PORTALS:
         table.add_row(name, f"http://localhost:{options.port_base + offset}")
+    table.add_row("Signing tool", _tool(options))
     table.add_row("Health, metrics", f"http://localhost:{config.server.management_port}")
     for person in _people(options)[:12]:
         phone = person["phones"][0]
@@ -259,6 +301,12 @@ def _show(options: Options, config: Config) -> None:
     table.add_row("Try first", f"{first}the code is in {options.sandbox}/sms; then a portal")
     console.print(table)
     print(f"READY {options.issuer}", flush=True)  # noqa: T201  programs wait for this line
+
+
+def _tool(options: Options) -> str:
+    if tokens.driver():
+        return f"http://127.0.0.1:{options.port_base + 300}; plug in at {options.sandbox}/usb"
+    return "not started: SoftHSM is missing (apt-get install softhsm2)"
 
 
 def _people(options: Options) -> list[dict[str, Any]]:

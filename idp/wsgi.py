@@ -9,9 +9,13 @@ from typing import Any
 
 from idp import authenticators, logs
 from idp import config as settings
+from idp.adapters import trust
 from idp.adapters.bhxh import InsuranceAdapter
 from idp.adapters.carrier import CarrierAdapter
+from idp.adapters.http import Fetcher
+from idp.adapters.pki import RevocationChecker
 from idp.app import Foundation, Ports, create_app, found, password_hasher
+from idp.web.security import origin_of
 
 Start = Callable[..., Any]
 Wsgi = Callable[[dict[str, Any], Start], Iterable[bytes]]
@@ -24,6 +28,11 @@ def build_ports(base: Foundation) -> Ports:
         hasher=password_hasher(config, base.vault),
         subscribers=CarrierAdapter(config.systems["carrier"], config.tls),
         insurance=InsuranceAdapter(config.systems["bhxh"], config.tls),
+        trust=trust.load(config.keys_folder / "trust"),
+        certificate_status=RevocationChecker(
+            Fetcher("ocsp", config.tls, seconds=config.signing_tool.status_timeout)
+        ),
+        origin=origin_of(config.server.issuer),
     )
     return Ports(methods, base.clock)
 

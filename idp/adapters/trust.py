@@ -19,7 +19,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     certificate: str
     ocsp_url: str = ""
     crl_url: str = ""
-    agency_prefixes: list[str] = ["MDV"]
+    agency_prefixes: tuple[str, ...] = ("MDV",)
     issues_subscribers: bool = False
     accept_staff_certificates: bool = False
     accept_email_protection: bool = False

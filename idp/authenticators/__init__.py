@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
-from idp.authenticators import bhxh, mobile, password_otp
+from idp.authenticators import bhxh, mobile, password_otp, usb
+from idp.authenticators.certificate_form import Examiner
 from idp.authenticators.contract import Method
-from idp.ports import Hasher, SocialInsuranceRegistry, SubscriberRegistry
+from idp.domain.certificates import TrustStore
+from idp.ports import CertificateStatus, Hasher, SocialInsuranceRegistry, SubscriberRegistry
 
 ENTRY_POINTS = "idp.authenticators"
 
@@ -19,14 +21,19 @@ class Ports:
     hasher: Hasher
     subscribers: SubscriberRegistry
     insurance: SocialInsuranceRegistry
+    trust: TrustStore
+    certificate_status: CertificateStatus
+    origin: str
 
 
 def build_all(ports: Ports) -> tuple[Method, ...]:
     """Every method: ours first, then installed packages (entry points) in name order."""
     installed = sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)
+    examiner = Examiner(ports.trust, ports.certificate_status)
     return (
         password_otp.build(ports.hasher),
         mobile.build(ports.subscribers),
         bhxh.build(ports.insurance),
+        usb.build(examiner, ports.origin),
         *(point.load()(ports) for point in installed),
     )

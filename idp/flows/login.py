@@ -37,7 +37,7 @@ from idp.authenticators.contract import (
     Verified,
 )
 from idp.domain.accounts import Account, AccountStatus, Credential, Phone
-from idp.domain.assurance import Evidence
+from idp.domain.assurance import IAL, Evidence
 from idp.domain.errors import PortError
 from idp.domain.events import AuditEvent, Event
 from idp.domain.subjects import IdNumber
@@ -60,6 +60,7 @@ class LoginState(msgspec.Struct, frozen=True):
     """What a sign-in in progress remembers.
 
     ``request`` is the authorization transaction that waits, or empty for our own pages.
+    ``wanted`` is the level that was asked for, ``floor`` the level below which no method does.
     ``captcha`` is the answer of the picture on the page, empty when none is shown.
     """
 
@@ -68,6 +69,7 @@ class LoginState(msgspec.Struct, frozen=True):
     portal: str = OWN_PAGES
     client_id: str = ""
     wanted: int = 0
+    floor: int = 0
     ui_locales: str = ""
     redirect_uri: str = ""
     typed: dict[str, str] = {}
@@ -78,6 +80,7 @@ class LoginState(msgspec.Struct, frozen=True):
     screen: AskSignature | AwaitPhone | None = None
     method_state: dict[str, str] = {}
     is_human: bool = False
+    told: tuple[str, dict[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,12 @@ class LoginFlow:
     @property
     def first_method(self) -> Method:
         """The method of the default tab (R42)."""
-        return next(method for method in self.methods if method.login is not None)
+        return self.method_for(IAL.NONE)
+
+    def method_for(self, level: IAL) -> Method:
+        """The first method that can prove ``level``; the first of all when none can."""
+        able = [method for method in self.methods if method.login is not None]
+        return next((method for method in able if method.ial >= level), able[0])
 
     def form(self, journey: Journey[LoginState]) -> AskFields:
         """The form of the chosen method."""
@@ -141,10 +149,10 @@ class LoginFlow:
 
     def choose(self, journey: Journey[LoginState], method: str) -> Answer[LoginState]:
         """Another tab: another method, from its first screen (R42)."""
-        able = {found.name: found for found in self.methods if found.login is not None}
+        state = journey.state
+        able = {m.name for m in self.methods if m.login is not None and m.ial >= state.floor}
         if method not in able:
             return self._answer(journey)
-        state = journey.state
         journey = self._with(
             journey,
             method=method,
@@ -152,12 +160,22 @@ class LoginFlow:
             account="",
             screen=None,
             method_state={},
+            told=None,
             captcha=state.captcha if method == state.method else "",
         )
         form = self.form(journey)
         if form.is_guarded and not state.is_human and not journey.state.captcha:
             journey = self._with(journey, captcha=self.captchas.new_answer())
         return self._answer(journey)
+
+    def restart(
+        self, journey: Journey[LoginState], visitor: Visitor, *, now: datetime
+    ) -> Answer[LoginState]:
+        """The method from its first screen, or past it when it asks for nothing."""
+        answer = self.choose(journey, journey.state.method)
+        if self.form(answer.journey).fields:
+            return answer
+        return self.submit(answer.journey, Filled({}), "", visitor, now=now)
 
     def code_screen(self, journey: Journey[LoginState]) -> AskCode | None:
         """The code screen with the account's other phones, once a code was sent."""
@@ -180,7 +198,7 @@ class LoginFlow:
         """Check number and password; a code follows when they are right."""
         login = self._login(journey)
         typed = {name: text for name, text in filled.values.items() if name != "password"}
-        journey = self._with(journey, typed={**journey.state.typed, **typed})
+        journey = self._with(journey, typed={**journey.state.typed, **typed}, told=None)
         number = login.identify(filled)
         if isinstance(number, Invalid):
             return self._answer(journey, faults=_faults(number))
@@ -309,10 +327,16 @@ class LoginFlow:
             case Invalid() as invalid:
                 return self._answer(journey, faults=_faults(invalid))
             case Refused(reason, values):
-                journey = self._with(journey, screen=None, method_state={})
-                return self._answer(journey, faults={"": Said(f"refusal.{reason}", values)})
+                return self._refuse(journey, f"refusal.{reason}", values)
             case Continue() | Verified():
                 raise TypeError(journey.state.method)
+
+    def _refuse(
+        self, journey: Journey[LoginState], key: str, values: Mapping[str, str]
+    ) -> Answer[LoginState]:
+        """Back to the form, with the reason kept: it may be a script that asked."""
+        told = (key, dict(values))
+        return self._answer(self._with(journey, screen=None, method_state={}, told=told))
 
     def _enter(
         self,
@@ -330,8 +354,7 @@ class LoginFlow:
             owner, renewed = self.credentials.owner_of_predecessor(credential), credential
         account = self.accounts.get(owner) if owner else None
         if account is None or account.status is not AccountStatus.ACTIVE:
-            journey = self._with(journey, screen=None, method_state={})
-            return self._answer(journey, faults={"": Said("refusal.not_registered")})
+            return self._refuse(journey, "refusal.not_registered", {})
         proven = Proven(account.id, evidence, journey.state.client_id, renewed)
         cookie = self.opening.open(journey.stored, proven, visitor, now=now)
         return SignedIn(cookie, journey.state.request)

@@ -81,6 +81,7 @@ class RegistrationState(msgspec.Struct, frozen=True):
     typed: dict[str, str] = {}
     captcha: str = ""
     is_human: bool = False
+    told: tuple[str, dict[str, str]] | None = None
     method_state: dict[str, str] = {}
     code: SentCode | None = None
     identity: dict[str, str] = {}
@@ -151,7 +152,7 @@ class RegistrationFlow:
         state = journey.state
         if not isinstance(state.screen, AskFields):
             return self._answer(journey)
-        journey = self._with(journey, typed={**state.typed, **filled.values})
+        journey = self._with(journey, typed={**state.typed, **filled.values}, told=None)
         journey, faults = self._check_captcha(journey, captcha)
         registration = self._method(journey)
         invalid = registration.validate(state.method_state, filled, now=now)
@@ -185,9 +186,15 @@ class RegistrationFlow:
             return self._answer(journey)
         return self._resume(journey, state.method_state, Poll(), visitor, now=now)
 
-    def restart(self, journey: Journey[RegistrationState]) -> Answer[RegistrationState]:
-        """Back to the method's first screen; what was typed stays."""
-        return self._answer(self._at_first_screen(journey))
+    def restart(
+        self, journey: Journey[RegistrationState], visitor: Visitor, *, now: datetime
+    ) -> Answer[RegistrationState]:
+        """Back to the method's first screen, or past it when it asks for nothing."""
+        journey = self._with(self._at_first_screen(journey), told=None)
+        first = journey.state.screen
+        if isinstance(first, AskFields) and not first.fields:
+            return self.submit(journey, Filled({}), "", visitor, now=now)
+        return self._answer(journey)
 
     def _count(
         self, registration: Registration, filled: Filled, visitor: Visitor, *, now: datetime
@@ -218,9 +225,12 @@ class RegistrationFlow:
             case Continue(screen, kept, identity):
                 return self._continue(journey, screen, kept, identity, (visitor, now))
             case Refused(reason, values):
-                waiting = isinstance(journey.state.screen, AwaitPhone)
-                back = self._at_first_screen(journey) if waiting else journey
-                return self._answer(back, faults={"": Said(f"refusal.{reason}", values)})
+                if isinstance(reply, Filled):
+                    fault = Said(f"refusal.{reason}", values)
+                    return self._answer(journey, faults={"": fault})
+                # Kept, since it may be a script that asked.
+                told = (f"refusal.{reason}", dict(values))
+                return self._answer(self._with(self._at_first_screen(journey), told=told))
             case Invalid() as invalid:
                 return self._answer(journey, faults=_faults(invalid))
             case Proofed() as proofed:
@@ -240,13 +250,22 @@ class RegistrationFlow:
         if isinstance(screen, AskCode):
             visitor, now = at
             return self._send(journey, screen.phone, visitor, now=now)
-        asks = isinstance(screen, AskFields) and screen.is_guarded and not journey.state.is_human
-        captcha = self.captchas.new_answer() if asks else ""
+        captcha = self._captcha_for(screen, journey.state)
         return self._answer(self._with(journey, screen=screen, captcha=captcha))
 
     def _at_first_screen(self, journey: Journey[RegistrationState]) -> Journey[RegistrationState]:
         first = self._method(journey).start(SubjectKind(journey.state.subject))
-        return self._with(journey, screen=first.screen, method_state=dict(first.state))
+        return self._with(
+            journey,
+            screen=first.screen,
+            method_state=dict(first.state),
+            captcha=self._captcha_for(first.screen, journey.state),
+        )
+
+    def _captcha_for(self, screen: Screen, state: RegistrationState) -> str:
+        """A new picture, where the screen has one and this person has not passed one yet."""
+        asks = isinstance(screen, AskFields) and screen.is_guarded and not state.is_human
+        return self.captchas.new_answer() if asks else ""
 
     def _check_captcha(
         self, journey: Journey[RegistrationState], typed: str
@@ -371,7 +390,11 @@ class RegistrationFlow:
         except Conflict:
             return self._answer(self._with(journey, step=Step.EXISTS))
         done = RegistrationState(
-            journey.state.method, journey.state.subject, journey.state.login, Step.DONE
+            journey.state.method,
+            journey.state.subject,
+            journey.state.login,
+            Step.DONE,
+            evidence=journey.state.evidence,
         )
         return self._answer(replace(journey, state=done))
 

@@ -338,7 +338,9 @@ def _decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstan
     why = _why_again(request, proven, around)
     if why is None and not satisfies(proven, request.wanted):
         _check_reachable(request, session.account_ial, around)
-        if proven.auth_time < around.since and around.reachable > proven.ial:
+        can_rise = min(around.reachable, session.account_ial) > proven.ial
+        # A fresh sign-in that stayed below does for a voluntary level, never for an essential one.
+        if can_rise and (request.is_acr_essential or proven.auth_time < around.since):
             why = Why.STEP_UP
     if why is not None:
         return NeedLogin(why)

@@ -43,7 +43,7 @@ def main(port_base: int, issuer: str, data: Path, portals: Path | None) -> None:
     settings = (
         portal_settings.read(portals, first_port=port_base + _FIRST_PORTAL) if portals else ()
     )
-    world = World(people=People(data), authorities=Authorities(data / "ca"))
+    world = World(people=People(data), authorities=Authorities(data / "ca"), folder=data)
     servers = [_server(create_app(world, issuer=issuer, portals=settings), port_base + _OWN_PORT)]
     for portal in settings:
         party = RelyingParty(portal, issuer=issuer)

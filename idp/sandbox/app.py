@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from flask import Blueprint, Flask, render_template, request
 from flask.typing import ResponseReturnValue
 
-from idp.sandbox import answers, bhxh, ca, carrier, faults, sms
+from idp.sandbox import answers, bhxh, ca, carrier, faults, sms, usb
 from idp.sandbox.ca import Authorities
 from idp.sandbox.devices import Devices
 from idp.sandbox.events import Events
 from idp.sandbox.people import People
 from idp.sandbox.portal_settings import PortalSettings
+from idp.sandbox.tokens import Reader
 
 _HANOI = timezone(timedelta(hours=7))
 
@@ -25,6 +27,7 @@ class World:
 
     people: People
     authorities: Authorities = field(default_factory=Authorities)
+    folder: Path | None = None
     inbox: sms.Inbox = field(default_factory=sms.Inbox)
     faults: faults.Faults = field(default_factory=faults.Faults)
     events: Events = field(default_factory=Events)
@@ -41,6 +44,8 @@ def create_app(world: World, *, issuer: str, portals: Sequence[PortalSettings] =
     app.register_blueprint(sms.gateway(world.inbox, world.faults))
     app.register_blueprint(sms.reader(world.inbox))
     devices = Devices(world.authorities)
+    reader = Reader(world.folder / "usb" if world.folder else None, devices)
+    app.register_blueprint(usb.blueprint(world.people, reader, usb.Dialogues()))
     app.register_blueprint(_people(world.people, devices))
     app.register_blueprint(ca.blueprint(world.authorities, world.faults))
     app.register_blueprint(faults.blueprint(world.faults))

@@ -153,12 +153,14 @@ class AuthorizePages:
         if isinstance(decision, NeedConsent):
             return again(f"/consent/{stored.id.hex}")
         asked = waiting.request
+        wanted = asked.wanted or IAL.NONE
         state = LoginState(
-            house().login.first_method.name,
+            house().login.method_for(wanted).name,
             request=stored.id.hex,
             portal=client.client_name,
             client_id=client.client_id,
             wanted=int(asked.wanted or 0),
+            floor=int(wanted) if asked.is_acr_essential else 0,
             ui_locales=asked.ui_locales,
             redirect_uri=asked.redirect_uri,
             typed={"username": asked.login_hint[:50]} if asked.login_hint else {},

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
-from flask import Flask, Response, current_app, redirect, request
+from flask import Flask, Response, current_app, jsonify, redirect, request
 from werkzeug.exceptions import NotFound
 
-from idp.authenticators.contract import Method
+from idp.authenticators.contract import AskSignature, Method
 from idp.config import Config
 from idp.domain.sessions import Session
 from idp.flows.answers import Answer, Said, Visitor
@@ -22,10 +23,11 @@ from idp.storage.database import Database
 from idp.storage.sessions import ConsentStore, SessionStore
 from idp.storage.transactions import TransactionStore
 from idp.web.captcha import Challenger
-from idp.web.parts import Captcha, Message, Notice, Page, Tone
-from idp.web.screens import respond
-from idp.web.security import browser_hash, client_ip, session_cookie
+from idp.web.parts import Captcha, Frame, Message, Notice, Page, Tone
+from idp.web.screens import ask_signature, respond
+from idp.web.security import allow_program, browser_hash, client_ip, session_cookie
 
+S = TypeVar("S")
 _EXTENSION = "idp.house"
 
 
@@ -114,3 +116,39 @@ def captcha(kind: str, transaction_id: UUID, answer: str) -> Captcha | None:
         return None
     base = f"/captcha/{kind}/{transaction_id.hex}"
     return Captcha(f"{base}.png", f"{base}.wav", house().config.captcha.test_answer)
+
+
+def signature_page(screen: AskSignature, frame: Frame, answer: Answer[object]) -> Page:
+    """The page whose script calls the signing tool, which no other page may do."""
+    tools = house().config.signing_tool.addresses
+    for address in tools:
+        allow_program(address)
+    return ask_signature(screen, frame, tools, faults=faults(answer))
+
+
+def wants_json() -> bool:
+    """Whether the script of a waiting page asks, and not the browser itself."""
+    return request.accept_mimetypes.best == "application/json"
+
+
+def next_of(response: Response) -> Response:
+    """What a waiting page's script is told: where to go; cookies come with it."""
+    if not wants_json():
+        return response
+    told = jsonify({"next": response.headers["Location"]})
+    for cookie in response.headers.getlist("Set-Cookie"):
+        told.headers.add("Set-Cookie", cookie)
+    return told
+
+
+def still_waiting(here: str) -> Response:
+    """Nothing yet: the script asks again, the browser sees the same page."""
+    return jsonify({}) if wants_json() else again(here)
+
+
+def with_told(answer: Answer[S], told: tuple[str, dict[str, str]] | None) -> Answer[S]:
+    """What the phone refused, told on the page that follows."""
+    if told is None or not answer.is_quiet:
+        return answer
+    key, values = told
+    return replace(answer, faults={"": Said(key, values)})

@@ -18,9 +18,14 @@ from idp.web.journey import (
     expired,
     faults,
     house,
+    next_of,
     notice,
     read_id,
+    signature_page,
+    still_waiting,
     visitor,
+    wants_json,
+    with_told,
 )
 from idp.web.parts import (
     Cancel,
@@ -83,7 +88,8 @@ def _step(journey: Journey[LoginState]) -> _Answer | SignedIn:
     """Let the flow do what the pressed button of this step asks."""
     flow, now = house().login, house().clock()
     action = screens.read_action(request.form)
-    if journey.state.screen is not None:
+    # A late second answer of the signing tool is no answer to the form that may stand here now.
+    if journey.state.screen is not None or "token" in request.form:
         return _credential_step(journey, action)
     if journey.state.code is not None:
         if action in {Action.RESEND, Action.PHONE}:
@@ -100,8 +106,8 @@ def _credential_step(journey: Journey[LoginState], action: Action) -> _Answer | 
     """The screens of a method with a credential."""
     flow, now = house().login, house().clock()
     if action is Action.RESTART:
-        return flow.choose(journey, journey.state.method)
-    if isinstance(journey.state.screen, AskSignature):
+        return flow.restart(journey, visitor(), now=now)
+    if "token" in request.form:
         return flow.sign(journey, screens.read_token(request.form), visitor(), now=now)
     return flow.poll(journey, visitor(), now=now)
 
@@ -112,10 +118,13 @@ def _poll(transaction: str) -> Response:
     journey = flow.find(read_id(transaction), visitor(), now=now)
     if journey is None:
         return expired("/login")
+    here = f"/login/{transaction}"
     result = flow.poll(journey, visitor(), now=now)
     if isinstance(result, SignedIn):
-        return _signed_in(result)
-    return again(f"/login/{transaction}") if result.is_quiet else _show(result)
+        return next_of(_signed_in(result))
+    if not isinstance(result.journey.state.screen, AwaitPhone):
+        return next_of(again(here))
+    return still_waiting(here) if result.is_quiet or wants_json() else _show(result)
 
 
 def _filled(journey: Journey[LoginState]) -> Filled:
@@ -132,10 +141,11 @@ def _signed_in(result: SignedIn) -> Response:
 
 
 def _show(answer: _Answer) -> Response:
+    answer = with_told(answer, answer.journey.state.told)
     status = 200 if answer.is_quiet else 422
     match answer.journey.state.screen:
         case AskSignature() as asked:
-            page = screens.ask_signature(asked, _frame(answer), faults=faults(answer))
+            page = signature_page(asked, _frame(answer), answer)
             return respond(page, status)
         case AwaitPhone() as asked:
             page = screens.await_phone(asked, _frame(answer), faults=faults(answer))
@@ -182,6 +192,8 @@ def _tabs(journey: Journey[LoginState]) -> tuple[Tab, ...]:
             where = TabState.CURRENT
         elif not house().config.is_enabled(method.name):
             where = TabState.CLOSED
+        elif method.ial < state.floor:
+            where = TabState.TOO_LOW
         else:
             where = TabState.OPEN
         found.append(Tab(f"login.tab.{method.name}", f"{here}?method={method.name}", where))

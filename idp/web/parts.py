@@ -61,11 +61,16 @@ class TabState(enum.Enum):
     CURRENT = "current"
     OPEN = "open"
     CLOSED = "closed"
+    TOO_LOW = "too_low"
 
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """One way to sign in; ``CLOSED`` is one that this installation does not offer yet."""
+    """One way to sign in.
+
+    ``CLOSED`` is one that this installation does not offer; ``TOO_LOW`` one that cannot prove the
+    level that is demanded.
+    """
 
     key: str
     href: str

@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Flask, Response, request
 
 from idp.authenticators.contract import AskCode, AskFields, AskSignature, AwaitPhone
+from idp.domain.assurance import IAL
 from idp.domain.subjects import SubjectKind
 from idp.flows.answers import Answer, Journey
 from idp.flows.registration import RegistrationState
@@ -18,9 +19,14 @@ from idp.web.journey import (
     expired,
     faults,
     house,
+    next_of,
     notice,
     read_id,
+    signature_page,
+    still_waiting,
     visitor,
+    wants_json,
+    with_told,
 )
 from idp.web.parts import Cancel, CodeTiming, Frame, Link, Page, Step
 from idp.web.screens import Action, respond
@@ -87,6 +93,8 @@ def _method_step(  # noqa: PLR0911  one for each screen
 ) -> _Answer:
     """The method's own screens."""
     flow, now = house().registration, house().clock()
+    if "token" in request.form:
+        return flow.sign(journey, screens.read_token(request.form), visitor(), now=now)
     match journey.state.screen:
         case AskFields() as form:
             filled = screens.read_fields(form, request.form)
@@ -99,9 +107,7 @@ def _method_step(  # noqa: PLR0911  one for each screen
                 return flow.resend(journey, visitor(), now=now)
             return flow.confirm(journey, screens.read_code(request.form), visitor(), now=now)
         case _ if action is Action.RESTART:
-            return flow.restart(journey)
-        case AskSignature():
-            return flow.sign(journey, screens.read_token(request.form), visitor(), now=now)
+            return flow.restart(journey, visitor(), now=now)
         case _:
             return flow.poll(journey, visitor(), now=now)
 
@@ -112,14 +118,16 @@ def _poll(transaction: str) -> Response:
     if journey is None:
         return expired("/register")
     answer = house().registration.poll(journey, visitor(), now=house().clock())
-    if answer.is_quiet:
-        return again(f"/register/{transaction}")
-    return _show(answer)
+    here = f"/register/{transaction}"
+    if not isinstance(answer.journey.state.screen, AwaitPhone):
+        return next_of(again(here))
+    return still_waiting(here) if answer.is_quiet or wants_json() else _show(answer)
 
 
 def _show(answer: _Answer) -> Response:
     """The page of the step that the registration stands at."""
     state = answer.journey.state
+    answer = with_told(answer, state.told)
     status = 200 if answer.is_quiet else 422
     match state.step:
         case At.METHOD:
@@ -131,7 +139,9 @@ def _show(answer: _Answer) -> Response:
             ways = {"forgot_url": "", "complaint_url": "", "login_url": _login_url(state.login)}
             page = screens.plain("existing_account.html", **ways)
         case At.DONE:
-            page = screens.plain("done.html", login_url=_login_url(state.login))
+            level = state.evidence[1] if state.evidence else IAL.NONE
+            url = _login_url(state.login)
+            page = screens.plain("done.html", login_url=url, level=level, method=state.method)
     return respond(page, status)
 
 
@@ -153,7 +163,7 @@ def _method_page(answer: _Answer) -> Page:
                 AskCode(phone), _frame(answer, 3), timing=timing, faults=faults(answer)
             )
         case AskSignature() as screen:
-            return screens.ask_signature(screen, _frame(answer, 3), faults=faults(answer))
+            return signature_page(screen, _frame(answer, 3), answer)
         case AwaitPhone() as screen:
             return screens.await_phone(screen, _frame(answer, 3), faults=faults(answer))
         case _:

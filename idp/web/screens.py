@@ -176,15 +176,17 @@ def offers(methods: Iterable[Method], is_enabled: Callable[[str], bool]) -> tupl
     )
 
 
-def ask_signature(screen: AskSignature, frame: Frame, *, faults: Faults | None = None) -> Page:
+def ask_signature(
+    screen: AskSignature, frame: Frame, tools: Sequence[str], *, faults: Faults | None = None
+) -> Page:
     """Let the signing tool sign (R33-R36). The page's script carries question and answer."""
-    context = {"key": screen.key, "nonce": screen.nonce}
+    context = {"key": screen.key, "nonce": screen.nonce, "tools": tools, "codes": SIGNING_CODES}
     return Page("ask_signature.html", {**_around(frame, faults or {}), **context})
 
 
 def await_phone(screen: AwaitPhone, frame: Frame, *, faults: Faults | None = None) -> Page:
     """Wait for the phone (R27), with the code that must be the same on both screens."""
-    context = {"key": screen.key, "phone": screen.phone, "code": screen.code}
+    context = {"phone": screen.phone, "code": screen.code}
     return Page("await_phone.html", {**_around(frame, faults or {}), **context})
 
 
@@ -228,6 +230,14 @@ def faults(invalid: Invalid) -> dict[str, Message]:
 def refusal(reason: str) -> Message:
     """What a person is told when a method says no."""
     return Message(f"refusal.{reason}")
+
+
+SIGNING_CODES: Final = (
+    *("absent", "denied", "driver_missing", "no_token", "no_certificate", "token_removed"),
+    *("pin_incorrect", "pin_final_try", "pin_locked", "user_cancelled", "busy"),
+    *("origin_not_allowed", "token_error"),
+)
+"""What the signing tool can answer instead of a token; each has the text ``sign.<code>``."""
 
 
 # --- replies ------------------------------------------------------------------------------------

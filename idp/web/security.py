@@ -60,7 +60,7 @@ _CROSS_SITE_MARK = "idp_cross_site"
 _ONE_YEAR = 31_536_000
 _PRESENTATION: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "font-src 'self'; connect-src {programs}; base-uri 'none'; frame-ancestors 'none'; "
     "form-action {targets}; require-trusted-types-for 'script'"
 )
 _SOUND: Final = "default-src 'none'; media-src 'self'; frame-ancestors 'none'"
@@ -263,6 +263,11 @@ def safe_path(value: str | None, default: str = "/") -> str:
 # --- headers ------------------------------------------------------------------------------------
 
 
+def allow_program(address: str) -> None:
+    """Let this page's script call a program on the person's computer: the signing tool."""
+    g.setdefault("programs", set()).add(origin_of(address))
+
+
 def allow_form_target(uri: str) -> None:
     """Let the forms of this response end at ``uri``'s origin: the portal that is waiting."""
     g.setdefault("form_targets", set()).add(origin_of(uri))
@@ -315,5 +320,6 @@ def _cache_static(response: Response) -> None:
 def _content_policy(response: Response) -> str:
     if response.mimetype == "text/html":
         targets = " ".join(("'self'", *sorted(g.get("form_targets", ()))))
-        return _PRESENTATION.format(targets=targets)
+        programs = " ".join(("'self'", *sorted(g.get("programs", ()))))
+        return _PRESENTATION.format(targets=targets, programs=programs)
     return _SOUND if (response.mimetype or "").startswith("audio/") else _DATA

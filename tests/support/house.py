@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -20,6 +21,7 @@ from idp import app as application
 from idp import config as settings
 from idp.authenticators import Ports as Outside
 from idp.config import Config
+from idp.domain.certificates import Path as CertificatePath
 from idp.domain.clients import Client
 from idp.domain.errors import PortUnavailable
 from idp.domain.passwords import PasswordHasher
@@ -34,10 +36,11 @@ from idp.domain.subjects import (
 )
 from idp.oidc.registration import Loopback, new_client
 from idp.oidc.registration import build as build_client
-from idp.ports import InsuredRecord, SubscriberRecord
+from idp.ports import InsuredRecord, Revocation, SubscriberRecord
 from idp.storage.clients import ClientStore
 from idp.storage.database import Database
 from idp.storage.outbox import OutboxStore
+from tests.support import pki
 from tests.support.build import NOW, VAULT, TestClock
 
 PASSWORD = "Sông-Hồng-2026-xanh"
@@ -101,10 +104,33 @@ class MemoryInsurance:
         )
 
 
+@dataclass
+class MemoryStatus:
+    """The fake of OCSP and CRL: by serial number."""
+
+    states: dict[int, Revocation] = field(default_factory=dict)
+    is_down: bool = False
+    asked: int = 0
+
+    def check(self, path: CertificatePath, *, now: datetime) -> Revocation:
+        del now
+        self.asked += 1
+        if self.is_down:
+            raise PortUnavailable("ocsp")
+        return self.states.get(path.leaf.serial_number, Revocation.GOOD)
+
+
 def outside(hasher: PasswordHasher | None = None) -> Outside:
     """Everything that methods need, empty."""
     hasher = hasher or PasswordHasher(b"p" * 32, time_cost=1, memory_kib=64, max_parallel=16)
-    return Outside(hasher, MemoryCarrier(), MemoryInsurance())
+    return Outside(
+        hasher=hasher,
+        subscribers=MemoryCarrier(),
+        insurance=MemoryInsurance(),
+        trust=pki.pki().store(),
+        certificate_status=MemoryStatus(),
+        origin="http://localhost:8000",
+    )
 
 
 @dataclass
@@ -114,6 +140,7 @@ class House:
     app: Flask
     carrier: MemoryCarrier
     insurance: MemoryInsurance
+    status: MemoryStatus
     clock: TestClock
     base: application.Foundation
 
@@ -250,16 +277,17 @@ def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
     config = config_for(database_url, folder, **sections)
     clock, carrier = TestClock(), MemoryCarrier()
     database = Database(config.database_url, pool_size=20)
-    insurance = MemoryInsurance()
     base = application.Foundation(config, VAULT, database, clock)
     hasher = PasswordHasher(b"p" * 32, time_cost=1, memory_kib=64, max_parallel=16)
-    app = application.create_app(
-        base, application.Ports(Outside(hasher, carrier, insurance), clock)
+    insurance, status = MemoryInsurance(), MemoryStatus()
+    methods = replace(
+        outside(hasher), subscribers=carrier, insurance=insurance, certificate_status=status
     )
+    app = application.create_app(base, application.Ports(methods, clock))
     carrier.add(
         "0821234088", "001072000136", "012345678", name="Nguyễn Văn Hòa", birth_date="01/02/1972"
     )
-    return House(app, carrier, insurance, clock, base)
+    return House(app, carrier, insurance, status, clock, base)
 
 
 @dataclass

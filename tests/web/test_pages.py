@@ -141,6 +141,9 @@ def test_every_kind_of_subject_has_its_panel_and_one_is_chosen() -> None:
     tiles = [(b["name"], b["value"]) for b in page.all("button")]
     assert tiles == [
         ("method", "mobile"),
+        ("method", "usb"),
+        ("method", "usb"),
+        ("method", "usb"),
     ]
 
 

@@ -1,0 +1,126 @@
+"""What methods with a certificate share: examine it, show what it says, make it a credential."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+
+from idp.authenticators.contract import AskFields, Field, FieldKind, Filled, Invalid
+from idp.domain.accounts import Attribute, Credential, Identity
+from idp.domain.certificates import CertificateRefused, Path, TrustStore, day
+from idp.domain.errors import InvalidInput
+from idp.domain.holders import Holder, read
+from idp.domain.subjects import EmailAddress, PersonName, SubjectKind
+from idp.ports import CertificateStatus, Revocation
+
+_NAMES = {
+    SubjectKind.CITIZEN: "full_name",
+    SubjectKind.ENTERPRISE: "enterprise_name",
+    SubjectKind.AGENCY: "organisation_name",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """A certificate that was found good, and who holds it."""
+
+    path: Path
+    holder: Holder
+
+    def credential(self, method: str, **details: str) -> Credential:
+        """What an account remembers of it."""
+        leaf = self.path.leaf
+        return Credential(
+            method=method,
+            key=self.path.key,
+            issuer=self.path.issuer.fingerprint,
+            numbers=self.holder.numbers,
+            expires_at=leaf.not_valid_after_utc,
+            details={
+                "holder": self.holder.name,
+                "ca": self.path.issuer.label,
+                "serial": f"{leaf.serial_number:x}",
+                "spki_sha256": self.path.spki_sha256,
+                "valid_from": day(leaf.not_valid_before_utc),
+                "valid_to": day(leaf.not_valid_after_utc),
+                **details,
+            },
+        )
+
+    def identity(self, *, now: datetime) -> Identity:
+        """Who the certificate says this is; it holds no birth date and no sex."""
+        is_agency = self.holder.kind is SubjectKind.AGENCY and self.holder.organisation
+        return Identity(
+            kind=self.holder.kind,
+            id_numbers=self.holder.numbers,
+            name=PersonName(self.holder.name),
+            birth_date=None,
+            sex=None,
+            phone=None,
+            email=None,
+            source=f"certificate:{self.path.issuer.label}",
+            reference=self.path.key,
+            verified_at=now,
+            more={Attribute.PARENT_AGENCY: self.holder.organisation} if is_agency else {},
+        )
+
+    def review(self) -> AskFields:
+        """The review screen (R29, R37, R38): data of the certificate, and the e-mail."""
+        leaf = self.path.leaf
+        return AskFields(
+            "register.review",
+            (email_field(self.holder.kind),),
+            shown=(
+                (_NAMES[self.holder.kind], self.holder.name),
+                ("valid_from", day(leaf.not_valid_before_utc)),
+                ("valid_to", day(leaf.not_valid_after_utc)),
+                ("ca", self.path.issuer.label),
+            ),
+            is_guarded=self.holder.kind is SubjectKind.AGENCY,
+            is_consent=True,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Examiner:
+    """Path, then revocation, then holder: nobody outside is asked about a stranger."""
+
+    trust: TrustStore
+    status: CertificateStatus
+
+    def examine(self, leaf: x509.Certificate, *, now: datetime) -> Certified:
+        """Raises ``CertificateRefused`` with the reason, or ``PortError``: then it is refused."""
+        path = self.trust.prove(leaf, now=now)
+        match self.status.check(path, now=now):
+            case Revocation.REVOKED:
+                raise CertificateRefused("certificate_revoked")
+            case Revocation.UNKNOWN:
+                raise CertificateRefused("certificate_unknown")
+            case Revocation.GOOD:
+                pass
+        holder = read(path)
+        if not holder.numbers:
+            raise CertificateRefused("certificate_no_code")
+        return Certified(path, holder)
+
+
+def email_field(kind: SubjectKind) -> Field:
+    """Mandatory for enterprises only (R37)."""
+    return Field("email", FieldKind.EMAIL, required=kind is SubjectKind.ENTERPRISE)
+
+
+def read_email(
+    values: Mapping[str, str] | Filled, kind: SubjectKind
+) -> EmailAddress | Invalid | None:
+    """The e-mail of the review screen."""
+    typed = (values.values if isinstance(values, Filled) else values).get("email", "").strip()
+    if not typed:
+        is_needed = kind is SubjectKind.ENTERPRISE
+        return Invalid({"email": "email.empty"}) if is_needed else None
+    try:
+        return EmailAddress.parse(typed)
+    except InvalidInput as error:
+        return Invalid({"email": error.code})

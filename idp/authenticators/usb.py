@@ -1,0 +1,190 @@
+"""A USB signing token: open an account (R31-R39) and sign in (R53-R55). Proves level 3.
+
+The browser's signing tool signs our origin and a nonce of ours (Web eID), so a page elsewhere can
+relay nothing: the proof is phishing-resistant. The nonce lives five minutes, belongs to one
+journey of one browser, and is forgotten before the answer is looked at.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from idp.authenticators.certificate_form import Certified, Examiner, read_email
+from idp.authenticators.contract import (
+    AskFields,
+    AskSignature,
+    CodeConfirmed,
+    Continue,
+    Filled,
+    Invalid,
+    LoginOutcome,
+    Method,
+    Poll,
+    Presented,
+    Proofed,
+    Refusal,
+    Refused,
+    RegistrationOutcome,
+    Reply,
+    Signed,
+)
+from idp.domain import identities, web_eid
+from idp.domain.accounts import Account
+from idp.domain.assurance import IAL, Amr, Evidence
+from idp.domain.certificates import CertificateRefused
+from idp.domain.subjects import PhoneNumber, SubjectKind
+from idp.domain.web_eid import InvalidToken
+
+NAME = "usb"
+NONCE_LIFE = timedelta(minutes=5)
+_AMR = (Amr.HWK, Amr.PIN, Amr.MFA)
+_NONCE_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Asks for a signature and judges it."""
+
+    examiner: Examiner
+    origin: str
+
+    def ask(self, key: str, state: Mapping[str, str], *, now: datetime) -> Continue:
+        """A fresh question for the signing tool."""
+        nonce = base64.b64encode(secrets.token_bytes(_NONCE_BYTES)).decode()
+        until = (now + NONCE_LIFE).isoformat()
+        return Continue(AskSignature(key, nonce), {**state, "nonce": nonce, "until": until})
+
+    def judge(self, state: Mapping[str, str], token: str, *, now: datetime) -> Certified | Refused:
+        """Whose token signed our question, or why that is not proven."""
+        if "nonce" not in state or now > datetime.fromisoformat(state["until"]):
+            return Refused("signature_late")
+        try:
+            read = web_eid.read(token)
+            found = self.examiner.examine(read.certificate, now=now)
+            web_eid.verify(read, origin=self.origin, nonce=state["nonce"])
+        except InvalidToken:
+            return Refused("signature_wrong")
+        except CertificateRefused as error:
+            return Refused(error.code, error.values)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class UsbRegistration:
+    """Button, signature, review of what the certificate says."""
+
+    signer: Signer
+    subjects: frozenset[SubjectKind] = frozenset(SubjectKind)
+    sets_password: bool = False
+
+    def start(self, subject: SubjectKind) -> Continue:
+        """Tell what is needed; the button asks for the signature."""
+        key = "register.usb_agency" if subject is SubjectKind.AGENCY else "register.usb"
+        return Continue(AskFields(key), {"subject": subject})
+
+    def validate(self, state: Mapping[str, str], reply: Filled, *, now: datetime) -> Invalid | None:
+        """The e-mail, on the review screen."""
+        del now
+        if "identity.name" not in state:
+            return None
+        found = read_email(reply, SubjectKind(state["subject"]))
+        return found if isinstance(found, Invalid) else None
+
+    def disturbs(self, reply: Filled) -> PhoneNumber | None:
+        """Nobody."""
+        del reply
+        return None
+
+    def resume(
+        self, state: Mapping[str, str], reply: Reply, *, now: datetime
+    ) -> RegistrationOutcome:
+        """Ask for a signature, then show what its certificate says, then be done."""
+        match reply:
+            case Filled() if "identity.name" in state:
+                return self._done(state, reply)
+            case Filled():
+                return self.signer.ask("register.usb", state, now=now)
+            case Signed(token):
+                found = self.signer.judge(state, token, now=now)
+                if isinstance(found, Refused):
+                    return found
+                return self._review(found, SubjectKind(state["subject"]), now=now)
+            case CodeConfirmed() | Poll():
+                return Refused(Refusal.WRONG_CREDENTIALS)
+
+    def _review(
+        self, found: Certified, subject: SubjectKind, *, now: datetime
+    ) -> RegistrationOutcome:
+        if found.holder.kind is not subject:
+            return Refused("certificate_other_subject")
+        identity, credential = found.identity(now=now), found.credential(NAME)
+        state = {
+            "subject": str(subject),
+            **_prefixed("identity", identities.to_text(identity)),
+            **_prefixed("credential", identities.credential_to_text(credential)),
+        }
+        return Continue(found.review(), state, identity)
+
+    def _done(self, state: Mapping[str, str], reply: Filled) -> RegistrationOutcome:
+        email = read_email(reply, SubjectKind(state["subject"]))
+        if isinstance(email, Invalid):
+            return email
+        identity = identities.from_text(_under("identity", state))
+        evidence = Evidence(NAME, IAL.HIGH, _AMR, identity.verified_at)
+        credential = identities.credential_from_text(_under("credential", state))
+        return Proofed(replace(identity, email=email), evidence, credential)
+
+
+@dataclass(frozen=True, slots=True)
+class UsbLogin:
+    """Button, signature."""
+
+    signer: Signer
+
+    def start(self) -> AskFields:
+        """Tell what is needed; the button asks for the signature."""
+        return AskFields("login.usb")
+
+    def identify(self, reply: Filled) -> None:
+        """The certificate tells who this is."""
+        del reply
+
+    def disturbs(self, reply: Filled) -> PhoneNumber | None:
+        """Nobody."""
+        del reply
+        return None
+
+    def resume(
+        self, account: Account | None, state: Mapping[str, str], reply: Reply, *, now: datetime
+    ) -> LoginOutcome:
+        """Ask for a signature, then say whose it is."""
+        del account
+        match reply:
+            case Filled():
+                return self.signer.ask("login.usb", {}, now=now)
+            case Signed(token):
+                found = self.signer.judge(state, token, now=now)
+                if isinstance(found, Refused):
+                    return found
+                return Presented(found.credential(NAME), Evidence(NAME, IAL.HIGH, _AMR, now))
+            case CodeConfirmed() | Poll():
+                return Refused(Refusal.WRONG_CREDENTIALS)
+
+
+def _prefixed(prefix: str, text: Mapping[str, str]) -> dict[str, str]:
+    return {f"{prefix}.{name}": value for name, value in text.items()}
+
+
+def _under(prefix: str, state: Mapping[str, str]) -> dict[str, str]:
+    start = f"{prefix}."
+    return {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
+
+
+def build(examiner: Examiner, origin: str) -> Method:
+    """The method, ready to use. ``origin`` is that of our pages, as the browser writes it."""
+    signer = Signer(examiner, origin)
+    return Method(NAME, IAL.HIGH, UsbLogin(signer), UsbRegistration(signer))
