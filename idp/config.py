@@ -169,6 +169,13 @@ class MethodSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Sim:
+    """Signing SIMs: the carriers that offer them, in the order of the drop-down."""
+
+    carriers: tuple[str, ...] = ("viettel", "vinaphone", "mobifone")
+
+
+@dataclass(frozen=True, slots=True)
 class SigningTool:
     """Where pages find the signing tool, and how long a CA may take to answer."""
 
@@ -197,6 +204,7 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     captcha: CaptchaSettings = field(default_factory=CaptchaSettings)
     sms: Sms = field(default_factory=Sms)
+    sim: Sim = field(default_factory=Sim)
     signing_tool: SigningTool = field(default_factory=SigningTool)
     tls: Tls = field(default_factory=Tls)
     log: Log = field(default_factory=Log)
@@ -226,7 +234,7 @@ _ENV = re.compile(r"IDP_([A-Z0-9]+(?:_[A-Z0-9]+)*?)__([A-Z0-9_]+)")
 Fault = tuple[tuple[str, ...], str]
 """Which setting, and what is wrong with it."""
 
-_SYSTEMS = ("bhxh", "carrier", "sms")
+_SYSTEMS = ("bhxh", "carrier", "mssp", "sms")
 _MEMORY_FLOOR, _TIME_FLOOR = 19456, 2
 
 

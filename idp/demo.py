@@ -124,7 +124,8 @@ def _defaults(options: Options) -> dict[str, Any]:
         "signing_tool": {"addresses": [f"http://127.0.0.1:{options.port_base + 300}"]},
         "log": {"level": "warning", "format": "console"},
         "systems": {
-            name: {**system, "api_key": f"sandbox-{name}"} for name in ("bhxh", "carrier", "sms")
+            name: {**system, "api_key": f"sandbox-{name}"}
+            for name in ("bhxh", "carrier", "mssp", "sms")
         },
     }
 

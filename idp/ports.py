@@ -108,6 +108,67 @@ class CertificateStatus(Protocol):
         """
 
 
+class SignatureFailure(enum.StrEnum):
+    """Why a phone did not sign; the person's text is ``refusal.sim_<value>``."""
+
+    USER_CANCELLED = "user_cancelled"
+    EXPIRED = "expired"
+    UNKNOWN_SUBSCRIBER = "unknown_subscriber"
+    PIN_BLOCKED = "pin_blocked"
+    SIM_BLOCKED = "sim_blocked"
+    NO_KEY = "no_key"
+    BUSY = "busy"
+    UNREACHABLE = "unreachable"
+    REVOKED = "revoked"
+    BAD_SIGNATURE = "bad_signature"
+
+
+@dataclass(frozen=True, slots=True)
+class SignaturePending:
+    """The phone has not answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureFailed:
+    """It will not sign."""
+
+    reason: SignatureFailure
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureDone:
+    """It signed; nothing of this is believed before it is checked."""
+
+    signature: bytes
+    certificate: bytes
+
+
+SignatureState = SignaturePending | SignatureFailed | SignatureDone
+
+
+class MobileSigner(Protocol):
+    """The carriers' signature platforms (adapter: ``mssp``)."""
+
+    def start(  # noqa: PLR0913  keywords: what a prompt is
+        self,
+        *,
+        phone: PhoneNumber,
+        carrier: str,
+        digest: bytes,
+        text: str,
+        seconds: int,
+        request_id: UUID,
+    ) -> str | SignatureFailed:
+        """Ask the phone to sign a SHA-256 digest; answers the number of the transaction.
+
+        ``text`` is shown on the phone: unaccented, at most 100 characters.
+        Raises ``PortUnavailable`` or ``PortAnswerInvalid``.
+        """
+
+    def poll(self, transaction: str) -> SignatureState:
+        """How it stands. Raises as ``start``."""
+
+
 class Hasher(Protocol):
     """Verifies passwords; bounded in parallel work (``Busy`` when the queue is full)."""
 

@@ -13,6 +13,7 @@ from idp.adapters import trust
 from idp.adapters.bhxh import InsuranceAdapter
 from idp.adapters.carrier import CarrierAdapter
 from idp.adapters.http import Fetcher
+from idp.adapters.mssp import MsspAdapter
 from idp.adapters.pki import RevocationChecker
 from idp.app import Foundation, Ports, create_app, found, password_hasher
 from idp.web.security import origin_of
@@ -32,6 +33,11 @@ def build_ports(base: Foundation) -> Ports:
         certificate_status=RevocationChecker(
             Fetcher("ocsp", config.tls, seconds=config.signing_tool.status_timeout)
         ),
+        mobile_signer=MsspAdapter(
+            config.systems["mssp"], config.tls, identity=config.server.issuer, clock=base.clock
+        ),
+        carriers=config.sim.carriers,
+        issuer=config.server.issuer,
         origin=origin_of(config.server.issuer),
     )
     return Ports(methods, base.clock)

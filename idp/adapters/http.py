@@ -20,6 +20,7 @@ from idp.domain.errors import PortAnswerInvalid, PortUnavailable
 
 T = TypeVar("T")
 _MOST_BYTES = 65536
+_FAULT = 500
 _FAILURES, _OPEN_SECONDS = 5, 10.0
 
 
@@ -117,12 +118,34 @@ class Caller:
         self._breaker.note(is_success=True)
         return found
 
+    def post_any(self, path: str, body: Mapping[str, object]) -> tuple[int, bytes]:
+        """Send JSON; the status and body of a 200, or of a 500 that may be the protocol's fault.
+
+        Raises ``PortUnavailable``.
+        """
+        if self._breaker.is_open():
+            raise PortUnavailable(self._name, "breaker is open")
+        try:
+            found = self._exchange(path, msgspec.json.encode(body), {}, faults=True)
+        except PortUnavailable:
+            self._breaker.note(is_success=False)
+            raise
+        self._breaker.note(is_success=True)
+        return found
+
     def _send(self, path: str, body: bytes, headers: dict[str, str]) -> bytes:
+        return self._exchange(path, body, headers, faults=False)[1]
+
+    def _exchange(
+        self, path: str, body: bytes, headers: dict[str, str], *, faults: bool
+    ) -> tuple[int, bytes]:
         headers |= {"Content-Type": "application/json"}
         for attempt in range(self._retries + 1):
             try:
                 with self._client.stream("POST", path, content=body, headers=headers) as response:
-                    return self._read(response)
+                    if not response.is_success and not (faults and response.status_code == _FAULT):
+                        raise PortUnavailable(self._name, f"status {response.status_code}")
+                    return response.status_code, self._read(response)
             except httpx.ConnectError as error:
                 # Nothing was sent, so asking again cannot do a thing twice.
                 if attempt == self._retries:
@@ -132,8 +155,6 @@ class Caller:
         raise PortUnavailable(self._name, "no connection")
 
     def _read(self, response: httpx.Response) -> bytes:
-        if not response.is_success:
-            raise PortUnavailable(self._name, f"status {response.status_code}")
         data = b""
         for part in response.iter_bytes():
             data += part

@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
-from idp.authenticators import bhxh, mobile, password_otp, usb
+from idp.authenticators import bhxh, mobile, password_otp, sim, usb
 from idp.authenticators.certificate_form import Examiner
 from idp.authenticators.contract import Method
 from idp.domain.certificates import TrustStore
-from idp.ports import CertificateStatus, Hasher, SocialInsuranceRegistry, SubscriberRegistry
+from idp.ports import (
+    CertificateStatus,
+    Hasher,
+    MobileSigner,
+    SocialInsuranceRegistry,
+    SubscriberRegistry,
+)
 
 ENTRY_POINTS = "idp.authenticators"
 
@@ -23,6 +29,9 @@ class Ports:
     insurance: SocialInsuranceRegistry
     trust: TrustStore
     certificate_status: CertificateStatus
+    mobile_signer: MobileSigner
+    carriers: tuple[str, ...]
+    issuer: str
     origin: str
 
 
@@ -35,5 +44,6 @@ def build_all(ports: Ports) -> tuple[Method, ...]:
         mobile.build(ports.subscribers),
         bhxh.build(ports.insurance),
         usb.build(examiner, ports.origin),
+        sim.build(ports.mobile_signer, examiner, ports.issuer, ports.carriers),
         *(point.load()(ports) for point in installed),
     )

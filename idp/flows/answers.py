@@ -52,5 +52,6 @@ class Visitor:
 
 
 def source_down(error: PortError) -> Said:
-    """What is told when an outside system failed; each has words of its own."""
-    return Said("notice.source_down", {"system": error.system})
+    """What is told when an outside system failed, by what the person knows it as."""
+    keys = {"ocsp": "notice.ca_down", "mssp": "notice.sim_down"}
+    return Said(keys.get(error.system, "notice.source_down"))

@@ -303,7 +303,10 @@ class LoginFlow:
             return self._answer(journey)
         if not self.limits.may_poll(journey.stored.id, now=now):
             return self._answer(journey)
-        return self._resume(journey, state.method_state, Poll(), visitor, now=now)
+        result = self._resume(journey, state.method_state, Poll(), visitor, now=now)
+        if not is_awaited(result):
+            self.limits.after_prompt(state.screen.phone)
+        return result
 
     def _resume(
         self,
@@ -495,6 +498,11 @@ class LoginFlow:
         notice: Said | None = None,
     ) -> Answer[LoginState]:
         return Answer(self._save(journey), faults or {}, notice)
+
+
+def is_awaited(result: Answer[LoginState] | SignedIn) -> bool:
+    """Whether the phone has not answered yet."""
+    return isinstance(result, Answer) and isinstance(result.journey.state.screen, AwaitPhone)
 
 
 _encode = msgspec.msgpack.Encoder().encode

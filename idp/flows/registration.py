@@ -184,7 +184,10 @@ class RegistrationFlow:
             return self._answer(journey)
         if not self.limits.may_poll(journey.stored.id, now=now):
             return self._answer(journey)
-        return self._resume(journey, state.method_state, Poll(), visitor, now=now)
+        answer = self._resume(journey, state.method_state, Poll(), visitor, now=now)
+        if not isinstance(answer.journey.state.screen, AwaitPhone):
+            self.limits.after_prompt(state.screen.phone)
+        return answer
 
     def restart(
         self, journey: Journey[RegistrationState], visitor: Visitor, *, now: datetime

@@ -10,7 +10,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, render_template, request
 from flask.typing import ResponseReturnValue
 
-from idp.sandbox import answers, bhxh, ca, carrier, faults, sms, usb
+from idp.sandbox import answers, bhxh, ca, carrier, faults, mssp, sms, usb
 from idp.sandbox.ca import Authorities
 from idp.sandbox.devices import Devices
 from idp.sandbox.events import Events
@@ -44,6 +44,9 @@ def create_app(world: World, *, issuer: str, portals: Sequence[PortalSettings] =
     app.register_blueprint(sms.gateway(world.inbox, world.faults))
     app.register_blueprint(sms.reader(world.inbox))
     devices = Devices(world.authorities)
+    phones = mssp.Phones(world.people, devices)
+    app.register_blueprint(mssp.platform(phones, world.faults))
+    app.register_blueprint(mssp.phone_pages(phones))
     reader = Reader(world.folder / "usb" if world.folder else None, devices)
     app.register_blueprint(usb.blueprint(world.people, reader, usb.Dialogues()))
     app.register_blueprint(_people(world.people, devices))

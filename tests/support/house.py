@@ -36,7 +36,14 @@ from idp.domain.subjects import (
 )
 from idp.oidc.registration import Loopback, new_client
 from idp.oidc.registration import build as build_client
-from idp.ports import InsuredRecord, Revocation, SubscriberRecord
+from idp.ports import (
+    InsuredRecord,
+    Revocation,
+    SignatureFailed,
+    SignaturePending,
+    SignatureState,
+    SubscriberRecord,
+)
 from idp.storage.clients import ClientStore
 from idp.storage.database import Database
 from idp.storage.outbox import OutboxStore
@@ -120,6 +127,29 @@ class MemoryStatus:
         return self.states.get(path.leaf.serial_number, Revocation.GOOD)
 
 
+@dataclass
+class MemorySigner:
+    """The fake of the signature platform: one prompt at a time, answered by the test."""
+
+    prompts: list[dict[str, Any]] = field(default_factory=list)
+    state: SignatureState = field(default_factory=SignaturePending)
+    refuses: SignatureFailed | None = None
+    is_down: bool = False
+
+    def start(self, **asked: Any) -> str | SignatureFailed:
+        if self.is_down:
+            raise PortUnavailable("mssp")
+        self.state = SignaturePending()
+        self.prompts.append(asked)
+        return self.refuses or f"t{len(self.prompts)}"
+
+    def poll(self, transaction: str) -> SignatureState:
+        assert transaction == f"t{len(self.prompts)}"
+        if self.is_down:
+            raise PortUnavailable("mssp")
+        return self.state
+
+
 def outside(hasher: PasswordHasher | None = None) -> Outside:
     """Everything that methods need, empty."""
     hasher = hasher or PasswordHasher(b"p" * 32, time_cost=1, memory_kib=64, max_parallel=16)
@@ -129,6 +159,9 @@ def outside(hasher: PasswordHasher | None = None) -> Outside:
         insurance=MemoryInsurance(),
         trust=pki.pki().store(),
         certificate_status=MemoryStatus(),
+        mobile_signer=MemorySigner(),
+        carriers=("viettel", "vinaphone"),
+        issuer="http://localhost:8000",
         origin="http://localhost:8000",
     )
 
@@ -141,6 +174,7 @@ class House:
     carrier: MemoryCarrier
     insurance: MemoryInsurance
     status: MemoryStatus
+    signer: MemorySigner
     clock: TestClock
     base: application.Foundation
 
@@ -279,15 +313,19 @@ def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
     database = Database(config.database_url, pool_size=20)
     base = application.Foundation(config, VAULT, database, clock)
     hasher = PasswordHasher(b"p" * 32, time_cost=1, memory_kib=64, max_parallel=16)
-    insurance, status = MemoryInsurance(), MemoryStatus()
+    insurance, status, signer = MemoryInsurance(), MemoryStatus(), MemorySigner()
     methods = replace(
-        outside(hasher), subscribers=carrier, insurance=insurance, certificate_status=status
+        outside(hasher),
+        subscribers=carrier,
+        insurance=insurance,
+        certificate_status=status,
+        mobile_signer=signer,
     )
     app = application.create_app(base, application.Ports(methods, clock))
     carrier.add(
         "0821234088", "001072000136", "012345678", name="Nguyễn Văn Hòa", birth_date="01/02/1972"
     )
-    return House(app, carrier, insurance, status, clock, base)
+    return House(app, carrier, insurance, status, signer, clock, base)
 
 
 @dataclass

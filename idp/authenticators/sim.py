@@ -1,0 +1,261 @@
+"""A signing SIM: open an account (R25-R30) and sign in (R51-R52). Proves level 3.
+
+The phone shows the code that the page shows, and signs after its PIN. The signature, the path of
+the certificate and its state are checked here; what the carrier says about them is not believed.
+A code on two screens does not stop a live phishing page: SIM is no phishing-resistant proof.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from idp.authenticators.certificate_form import Certified, Examiner, read_email
+from idp.authenticators.contract import (
+    AskFields,
+    AwaitPhone,
+    CodeConfirmed,
+    Continue,
+    Field,
+    FieldKind,
+    Filled,
+    Invalid,
+    LoginOutcome,
+    Method,
+    Poll,
+    Presented,
+    Proofed,
+    Refusal,
+    Refused,
+    RegistrationOutcome,
+    Reply,
+    Signed,
+)
+from idp.domain import certificates, identities, sim_signing
+from idp.domain.accounts import Account
+from idp.domain.assurance import IAL, Amr, Evidence
+from idp.domain.certificates import CertificateRefused
+from idp.domain.errors import InvalidInput
+from idp.domain.sim_signing import Challenge
+from idp.domain.subjects import PhoneNumber, SubjectKind
+from idp.ports import MobileSigner, SignatureDone, SignatureFailed, SignaturePending
+
+NAME = "sim"
+LIFE = timedelta(seconds=110)
+_AMR = (Amr.SC, Amr.PIN, Amr.MFA)
+_TEXTS = {
+    "register": "Dang ky tai khoan Cong DVCQG. Ma xac nhan {code}",
+    "login": "Dang nhap Cong DVCQG. Ma xac nhan {code}",
+}
+"""Without accents: GSM-7 holds no Vietnamese letters, and UCS-2 halves what fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompter:
+    """Sends the question to a phone and judges its answer."""
+
+    signer: MobileSigner
+    examiner: Examiner
+    issuer: str
+    carriers: tuple[str, ...]
+
+    def form(self, key: str) -> AskFields:
+        """Carrier and number (R26); a number may have been ported, so the person says which."""
+        fields = (
+            Field("carrier", FieldKind.CHOICE, choices=self.carriers),
+            Field("phone", FieldKind.PHONE),
+        )
+        return AskFields(key, fields, is_guarded=True)
+
+    def read(self, reply: Filled) -> PhoneNumber | Invalid:
+        """The number of a form; every fault at once."""
+        errors = {}
+        if reply.values.get("carrier", "") not in self.carriers:
+            errors["carrier"] = "carrier.unknown"
+        try:
+            phone = PhoneNumber.parse(reply.values.get("phone", ""))
+        except InvalidInput as error:
+            return Invalid({**errors, "phone": error.code})
+        return Invalid(errors) if errors else phone
+
+    def ask(self, reply: Filled, purpose: str, *, now: datetime) -> Continue | Invalid | Refused:
+        """Send the question. May raise ``PortError``."""
+        phone = self.read(reply)
+        if isinstance(phone, Invalid):
+            return phone
+        until = (now + LIFE).replace(microsecond=0)
+        nonce = secrets.token_urlsafe(24)
+        challenge = Challenge(self.issuer, purpose, phone, nonce, until)
+        code = sim_signing.verification_code(challenge.digest)
+        started = self.signer.start(
+            phone=phone,
+            carrier=reply.values["carrier"],
+            digest=challenge.digest,
+            text=_TEXTS[purpose].format(code=code),
+            seconds=int(LIFE.total_seconds()),
+            request_id=uuid4(),
+        )
+        if isinstance(started, SignatureFailed):
+            return Refused(f"sim_{started.reason}")
+        state = {
+            "transaction": started,
+            "purpose": purpose,
+            "phone": phone.e164,
+            "carrier": reply.values["carrier"],
+            "digest": base64.b64encode(challenge.digest).decode(),
+            "until": until.isoformat(),
+        }
+        return Continue(AwaitPhone(f"{purpose}.sim", phone, code, until), state)
+
+    def judge(self, state: Mapping[str, str], *, now: datetime) -> Continue | Certified | Refused:
+        """Has the phone answered, and is the answer good? May raise ``PortError``."""
+        if now > datetime.fromisoformat(state["until"]):
+            return Refused("sim_expired")
+        match self.signer.poll(state["transaction"]):
+            case SignaturePending():
+                return self._same(state)
+            case SignatureFailed(reason):
+                return Refused(f"sim_{reason}")
+            case SignatureDone(signature, der):
+                return self._check(state, signature, der, now=now)
+
+    @staticmethod
+    def _same(state: Mapping[str, str]) -> Continue:
+        code = sim_signing.verification_code(base64.b64decode(state["digest"]))
+        until = datetime.fromisoformat(state["until"])
+        phone = PhoneNumber(state["phone"])
+        return Continue(AwaitPhone(f"{state['purpose']}.sim", phone, code, until), state)
+
+    def _check(
+        self, state: Mapping[str, str], signature: bytes, der: bytes, *, now: datetime
+    ) -> Certified | Refused:
+        try:
+            leaf = certificates.load(der)
+            found = self.examiner.examine(leaf, now=now)
+        except CertificateRefused as error:
+            return Refused(error.code, error.values)
+        if not sim_signing.is_signed(leaf, base64.b64decode(state["digest"]), signature):
+            return Refused("signature_wrong")
+        if found.holder.kind is not SubjectKind.CITIZEN:
+            return Refused("certificate_other_subject")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class SimRegistration:
+    """Form, confirmation on the phone, review of what the certificate says."""
+
+    prompter: Prompter
+    subjects: frozenset[SubjectKind] = frozenset({SubjectKind.CITIZEN})
+    sets_password: bool = False
+
+    def start(self, subject: SubjectKind) -> Continue:
+        """Ask for carrier and number."""
+        del subject
+        return Continue(self.prompter.form("register.sim"))
+
+    def validate(self, state: Mapping[str, str], reply: Filled, *, now: datetime) -> Invalid | None:
+        """The form, or the e-mail of the review screen."""
+        del now
+        found = (
+            read_email(reply, SubjectKind.CITIZEN)
+            if "identity.name" in state
+            else self.prompter.read(reply)
+        )
+        return found if isinstance(found, Invalid) else None
+
+    def disturbs(self, reply: Filled) -> PhoneNumber | None:
+        """The phone that will ring."""
+        found = self.prompter.read(reply)
+        return found if isinstance(found, PhoneNumber) else None
+
+    def resume(
+        self, state: Mapping[str, str], reply: Reply, *, now: datetime
+    ) -> RegistrationOutcome:
+        """Ask the phone, wait, show what its certificate says, then be done."""
+        match reply:
+            case Filled() if "identity.name" in state:
+                return self._done(state, reply)
+            case Filled():
+                return self.prompter.ask(reply, "register", now=now)
+            case Poll():
+                found = self.prompter.judge(state, now=now)
+                if not isinstance(found, Certified):
+                    return found
+                return self._review(found, state, now=now)
+            case CodeConfirmed() | Signed():
+                return Refused(Refusal.WRONG_CREDENTIALS)
+
+    @staticmethod
+    def _review(found: Certified, state: Mapping[str, str], *, now: datetime) -> Continue:
+        identity = found.identity(now=now)
+        credential = found.credential(NAME, phone=state["phone"], carrier=state["carrier"])
+        kept = {
+            **{f"identity.{k}": v for k, v in identities.to_text(identity).items()},
+            **{f"credential.{k}": v for k, v in identities.credential_to_text(credential).items()},
+        }
+        return Continue(found.review(), kept, identity)
+
+    @staticmethod
+    def _done(state: Mapping[str, str], reply: Filled) -> RegistrationOutcome:
+        email = read_email(reply, SubjectKind.CITIZEN)
+        if isinstance(email, Invalid):
+            return email
+        identity = identities.from_text(_under("identity.", state))
+        credential = identities.credential_from_text(_under("credential.", state))
+        evidence = Evidence(NAME, IAL.HIGH, _AMR, identity.verified_at)
+        return Proofed(replace(identity, email=email), evidence, credential)
+
+
+@dataclass(frozen=True, slots=True)
+class SimLogin:
+    """Form, confirmation on the phone."""
+
+    prompter: Prompter
+
+    def start(self) -> AskFields:
+        """Ask for carrier and number."""
+        return self.prompter.form("login.sim")
+
+    def identify(self, reply: Filled) -> Invalid | None:
+        """The certificate tells who this is; only the number is read here."""
+        found = self.prompter.read(reply)
+        return found if isinstance(found, Invalid) else None
+
+    def disturbs(self, reply: Filled) -> PhoneNumber | None:
+        """The phone that will ring."""
+        found = self.prompter.read(reply)
+        return found if isinstance(found, PhoneNumber) else None
+
+    def resume(
+        self, account: Account | None, state: Mapping[str, str], reply: Reply, *, now: datetime
+    ) -> LoginOutcome:
+        """Ask the phone, wait, then say whose certificate it is."""
+        del account
+        match reply:
+            case Filled():
+                return self.prompter.ask(reply, "login", now=now)
+            case Poll():
+                found = self.prompter.judge(state, now=now)
+                if not isinstance(found, Certified):
+                    return found
+                credential = found.credential(NAME, phone=state["phone"], carrier=state["carrier"])
+                return Presented(credential, Evidence(NAME, IAL.HIGH, _AMR, now))
+            case CodeConfirmed() | Signed():
+                return Refused(Refusal.WRONG_CREDENTIALS)
+
+
+def _under(prefix: str, state: Mapping[str, str]) -> dict[str, str]:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+def build(
+    signer: MobileSigner, examiner: Examiner, issuer: str, carriers: tuple[str, ...]
+) -> Method:
+    """The method, ready to use."""
+    prompter = Prompter(signer, examiner, issuer, carriers)
+    return Method(NAME, IAL.HIGH, SimLogin(prompter), SimRegistration(prompter))
