@@ -4,14 +4,19 @@
 const form = document.querySelector("[data-sign]");
 const PATIENCE = 130_000;
 
-function show(state) {
-  for (const text of form.querySelectorAll("[data-state]")) {
-    text.hidden = text.dataset.state !== state;
-  }
+function template(state) {
+  return form.querySelector(`template[data-state="${CSS.escape(state)}"]`);
 }
 
-function known(code) {
-  return form.querySelector(`[data-state="${CSS.escape(code)}"]`) ? code : "token_error";
+function wait() {
+  form.querySelector("[data-waiting]").hidden = false;
+}
+
+function tell(state) {
+  // What is put into an alert is spoken; what was hidden in it before would not be.
+  const text = template(state) ?? template("token_error");
+  form.querySelector("[data-waiting]").hidden = true;
+  form.querySelector("[data-alert]").replaceChildren(text.content.cloneNode(true));
 }
 
 async function mayAsk() {
@@ -40,10 +45,10 @@ async function ask(tool) {
 }
 
 async function sign() {
-  show("waiting");
+  wait();
   const permission = await mayAsk();
   if (permission === "denied") {
-    show("denied");
+    tell("denied");
     return;
   }
   for (const tool of form.dataset.tools.split(" ").filter(Boolean)) {
@@ -54,16 +59,16 @@ async function sign() {
       continue;
     }
     if (answer.code === "pin_incorrect" && answer.pin_state === "final_try") {
-      show("pin_final_try");
+      tell("pin_final_try");
     } else if (answer.code) {
-      show(known(answer.code));
+      tell(answer.code);
     } else {
       form.elements.token.value = JSON.stringify(answer);
       form.submit();
     }
     return;
   }
-  show((await mayAsk()) === "denied" ? "denied" : "absent");
+  tell((await mayAsk()) === "denied" ? "denied" : "absent");
 }
 
 sign();

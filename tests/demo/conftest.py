@@ -1,0 +1,124 @@
+"""One running demo and one browser for all tests of this folder."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.support.postgres import require
+
+ROOT = Path(__file__).parents[2]
+PASSWORD = "Sông-Hồng-2026-xanh"
+
+
+@dataclass
+class Demo:
+    base: int
+    data: Path
+    process: subprocess.Popen[str]
+
+    @property
+    def issuer(self) -> str:
+        return f"http://localhost:{self.base}"
+
+    @property
+    def sandbox(self) -> str:
+        return f"http://localhost:{self.base + 100}"
+
+    def person(self) -> dict[str, str]:
+        found = self.somebody(kind="citizen")
+        return {**found, "phone": found["phones"][0]["number"]}
+
+    def somebody(self, **fields: Any) -> dict[str, Any]:
+        """A new person, enterprise or agency."""
+        answer = httpx.post(f"{self.sandbox}/people", json=fields)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def tell(self, path: str, **fields: Any) -> httpx.Response:
+        """Something that a person does outside the browser."""
+        return httpx.post(f"{self.sandbox}{path}", json=fields, timeout=20)
+
+    def code(self, phone: str, count: int) -> str:
+        for _ in range(100):
+            found = httpx.get(
+                f"{self.sandbox}/sms", params={"to": phone}, headers={"Accept": "application/json"}
+            ).json()
+            if len(found) >= count:
+                return str(found[0]["code"])
+            time.sleep(0.1)
+        raise AssertionError("no message came")
+
+    def idp(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "idp.cli", "--config", str(self.data / "config.toml")]
+        return subprocess.run(
+            [*command, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+
+
+def free_base() -> int:
+    # Below the ports that outgoing connections take; by chance, as other runs look as well.
+    for base in random.sample(range(11000, 31000, 400), 50):
+        for offset in (0, 1, 100, 201, 202, 300):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", base + offset)) == 0:
+                    break
+        else:
+            return base
+    raise AssertionError("no free ports")
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    data, base = tmp_path_factory.mktemp("demo"), free_base()
+    command = [sys.executable, "-m", "idp.cli", "demo", "--data", str(data)]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("IDP_")}
+    process = subprocess.Popen(
+        [*command, "--port-base", str(base)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    assert process.stdout
+    for line in process.stdout:
+        if line.startswith("READY"):
+            assert line == f"READY http://localhost:{base}\n"
+            break
+    else:
+        raise AssertionError((data / "log.txt").read_text())
+    running = Demo(base, data, process)
+    yield running
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium")
+    require("chromium", found=bool(path), how="apt-get install chromium")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()
+
+
+def accessible(page: Page) -> None:
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()

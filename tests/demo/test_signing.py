@@ -1,0 +1,243 @@
+"""USB tokens and signing SIMs in the demo: a real token, the real tool, a real browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.demo.conftest import Demo, accessible
+from tests.support.postgres import require
+
+pytestmark = pytest.mark.xdist_group("demo")
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(locale="vi-VN", viewport={"width": 1280, "height": 900})
+    found = context.new_page()
+    found.set_default_timeout(15_000)
+    yield found
+    context.close()
+
+
+@pytest.fixture(autouse=True)
+def reader(demo: Demo) -> None:
+    found = bool(shutil.which("softhsm2-util"))
+    require("softhsm", found=found, how="apt-get install softhsm2")
+    demo.tell("/usb/remove")
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def plugs_in(demo: Demo, person: dict[str, Any]) -> None:
+    assert demo.tell("/usb/insert", person=person).status_code == 200
+
+
+def types_pin(demo: Demo, person: dict[str, Any], pin: str = "") -> None:
+    answer = demo.tell("/usb/answer", certificate=0, pin=pin or person["usb"]["pin"])
+    assert answer.status_code == 200, answer.text
+
+
+def opens(demo: Demo, page: Page, subject: str, method: str) -> None:
+    page.goto(f"{demo.issuer}/register")
+    if subject != "Công dân":
+        page.get_by_label(subject).check()
+    page.locator("form.panel:visible").get_by_role("button", name=method).click()
+
+
+def registers(demo: Demo, page: Page, person: dict[str, Any], subject: str) -> None:
+    plugs_in(demo, person)
+    opens(demo, page, subject, "USB ký số")
+    accessible(page)
+    press(page, "ĐĂNG KÝ")
+    types_pin(demo, person)
+    expect(page.get_by_text("Chào mừng bạn đến với Cổng Dịch vụ công quốc gia")).to_be_visible()
+
+
+def test_a_citizen_registers_by_usb_and_a_portal_sees_level_three(demo: Demo, page: Page) -> None:
+    person = demo.somebody(kind="citizen", usb=True)
+    registers(demo, page, person, "Công dân")
+    accessible(page)
+    press(page, "ĐĂNG KÝ")
+    expect(page.get_by_text("Đăng ký thành công")).to_be_visible()
+
+    page.goto(f"http://localhost:{demo.base + 201}")
+    page.get_by_role("link", name="Đăng nhập").first.click()
+    page.get_by_role("link", name="Usb ký số").click()
+    accessible(page)
+    press(page, "ĐĂNG NHẬP")
+    types_pin(demo, person)
+    press(page, "Tiếp tục")
+
+    expect(page.get_by_text("ial3")).to_be_visible()
+    assert "hwk" in page.inner_text("body")
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "name"),
+    [("enterprise", "Doanh nghiệp", "Tên doanh nghiệp"),
+     ("agency", "Cơ quan nhà nước", "Tên tổ chức")],
+)  # fmt: skip
+def test_an_organisation_registers_by_usb(
+    demo: Demo, page: Page, kind: str, subject: str, name: str
+) -> None:
+    organisation = demo.somebody(kind=kind)
+    registers(demo, page, organisation, subject)
+    expect(page.get_by_text(name)).to_be_visible()
+    page.get_by_label("Email").fill("donvi@example.com")
+    if kind == "agency":
+        page.locator("[name=captcha]").fill("12345")
+    press(page, "ĐĂNG KÝ")
+
+    expect(page.get_by_text("Đăng ký thành công")).to_be_visible()
+
+
+def test_a_wrong_pin_is_told_and_the_right_one_goes_on(demo: Demo, page: Page) -> None:
+    person = demo.somebody(kind="citizen", usb=True)
+    plugs_in(demo, person)
+    opens(demo, page, "Công dân", "USB ký số")
+    press(page, "ĐĂNG KÝ")
+    types_pin(demo, person, "000000")
+    expect(page.get_by_role("alert").get_by_text("Mã PIN không đúng")).to_be_visible()
+    accessible(page)
+
+    press(page, "ĐĂNG KÝ")
+    types_pin(demo, person)
+
+    expect(page.get_by_text("Chào mừng bạn")).to_be_visible()
+
+
+def test_without_a_token_the_page_says_how_to_go_on(demo: Demo, page: Page) -> None:
+    opens(demo, page, "Công dân", "USB ký số")
+    press(page, "ĐĂNG KÝ")
+
+    expect(page.get_by_text("Chưa thấy USB ký số")).to_be_visible()
+    page.get_by_role("link", name="Xem hướng dẫn cài đặt").click()
+    accessible(page)
+    assert "bridge.py" in page.inner_text("body")
+
+
+def test_cancelling_in_the_tool_is_told(demo: Demo, page: Page) -> None:
+    plugs_in(demo, demo.somebody(kind="citizen", usb=True))
+    opens(demo, page, "Công dân", "USB ký số")
+    press(page, "ĐĂNG KÝ")
+    demo.tell("/usb/answer", cancel=True)
+
+    expect(page.get_by_text("Bạn đã hủy ở cửa sổ của công cụ ký")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("certificate", "text"),
+    [
+        ({"state": "expired"}, "đã hết hạn ngày"),
+        ({"state": "future"}, "chưa có hiệu lực"),
+        ({"ca": "foreign"}, "không do CA được công nhận cấp"),
+        ({"holder": "staff"}, "cá nhân trong doanh nghiệp"),
+    ],
+    ids=["expired", "future", "foreign", "staff"],
+)
+def test_a_bad_certificate_is_refused_with_its_reason(
+    demo: Demo, page: Page, certificate: dict[str, str], text: str
+) -> None:
+    person = demo.somebody(kind="citizen", usb={"certificates": [certificate]})
+    plugs_in(demo, person)
+    opens(demo, page, "Công dân", "USB ký số")
+    press(page, "ĐĂNG KÝ")
+    types_pin(demo, person)
+
+    expect(page.get_by_role("alert").get_by_text(text)).to_be_visible()
+
+
+def test_a_revoked_certificate_is_refused(demo: Demo, page: Page) -> None:
+    person = demo.somebody(kind="citizen", usb=True)
+    certificate = person["usb"]["certificates"][0]
+    revoked = demo.tell(f"/ca/{certificate['ca']}/revoke", serial=certificate["serial"])
+    assert revoked.status_code == 200
+    plugs_in(demo, person)
+    opens(demo, page, "Công dân", "USB ký số")
+    press(page, "ĐĂNG KÝ")
+    types_pin(demo, person)
+
+    expect(page.get_by_role("alert").get_by_text("đã bị thu hồi")).to_be_visible()
+
+
+def test_when_ocsp_is_down_so_is_its_crl_here_and_nobody_gets_in(demo: Demo, page: Page) -> None:
+    person = demo.somebody(kind="citizen", usb=True)
+    plugs_in(demo, person)
+    opens(demo, page, "Công dân", "USB ký số")
+    demo.tell("/faults", system="ocsp", mode="down", seconds=30)
+    try:
+        press(page, "ĐĂNG KÝ")
+        types_pin(demo, person)
+        expect(page.get_by_text("chưa kiểm tra được chứng thư số")).to_be_visible()
+    finally:
+        httpx.delete(f"{demo.sandbox}/faults")
+
+
+def test_a_page_of_another_origin_gets_nothing_from_the_tool(demo: Demo, page: Page) -> None:
+    """The portal's page asks the tool: the browser and the tool both refuse."""
+    plugs_in(demo, demo.somebody(kind="citizen", usb=True))
+    page.goto(f"{demo.sandbox}/")
+    script = """async tool => {
+      try {
+        const answer = await fetch(`${tool}/authenticate`, {method: "POST",
+          headers: {"Content-Type": "application/json"},
+          body: JSON.stringify({challengeNonce: "n".repeat(44)})});
+        return await answer.text();
+      } catch (error) { return "refused"; }
+    }"""
+
+    answer = page.evaluate(script, f"http://127.0.0.1:{demo.base + 300}")
+
+    assert answer == "refused"
+    assert httpx.get(f"{demo.sandbox}/usb").json()["dialogue"] is None
+
+
+def test_a_citizen_registers_and_signs_in_by_sim(demo: Demo, page: Page) -> None:
+    person = demo.somebody(kind="citizen", phones=[{"carrier": "vinaphone"}], sim=True)
+    number, pin = person["sim"]["number"], person["sim"]["pin"]
+    opens(demo, page, "Công dân", "SIM ký số")
+    accessible(page)
+    page.get_by_label("Nhà mạng").select_option("vinaphone")
+    page.get_by_label("Số điện thoại").fill(number)
+    page.locator("[name=captcha]").fill("12345")
+    press(page, "ĐĂNG KÝ")
+    accessible(page)
+    shown = page.locator("#verification-code").inner_text()
+    prompts = httpx.get(f"{demo.sandbox}/sim/{number}", headers={"Accept": "*/*"}).json()
+    assert [prompt["verification_code"] for prompt in prompts] == [shown]
+    assert demo.tell(f"/sim/{number}/confirm", pin=pin).status_code == 200
+    expect(page.get_by_text("Chào mừng bạn")).to_be_visible()
+    press(page, "ĐĂNG KÝ")
+    expect(page.get_by_text("Đăng ký thành công")).to_be_visible()
+
+    page.goto(f"http://localhost:{demo.base + 202}")
+    page.get_by_role("link", name="Đăng nhập").first.click()
+    page.get_by_role("link", name="Sim ký số").click()
+    page.get_by_label("Số điện thoại").fill(number)
+    page.get_by_label("Nhà mạng").select_option("vinaphone")
+    page.locator("[name=captcha]").fill("12345")
+    press(page, "ĐĂNG NHẬP")
+    demo.tell(f"/sim/{number}/confirm", pin=pin)
+    press(page, "Tiếp tục")
+
+    expect(page.get_by_text("ial3")).to_be_visible()
+
+
+def test_refused_on_the_phone_is_told(demo: Demo, page: Page) -> None:
+    person = demo.somebody(kind="citizen", phones=[{"carrier": "viettel"}], sim=True)
+    opens(demo, page, "Công dân", "SIM ký số")
+    page.get_by_label("Nhà mạng").select_option("viettel")
+    page.get_by_label("Số điện thoại").fill(person["sim"]["number"])
+    page.locator("[name=captcha]").fill("12345")
+    press(page, "ĐĂNG KÝ")
+    demo.tell(f"/sim/{person['sim']['number']}/cancel")
+
+    expect(page.get_by_role("alert").get_by_text("Bạn đã từ chối trên điện thoại")).to_be_visible()
