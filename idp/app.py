@@ -14,6 +14,7 @@ from idp import authenticators
 from idp.config import Config
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import PasswordHasher
+from idp.flows.counter import CounterFlow
 from idp.flows.limits import Limits
 from idp.flows.login import Captchas, LoginFlow
 from idp.flows.opening import Opening
@@ -26,6 +27,7 @@ from idp.oidc.registration import build as build_client
 from idp.oidc.tokens import Tokens
 from idp.ports import Clock
 from idp.storage.accounts import AccountStore
+from idp.storage.activations import ActivationStore
 from idp.storage.audit import AuditStore
 from idp.storage.clients import ClientStore
 from idp.storage.credentials import CredentialStore
@@ -40,6 +42,7 @@ from idp.storage.vault import Vault, create_master
 from idp.web import (
     about,
     captchas,
+    counter,
     errors,
     home,
     i18n,
@@ -118,7 +121,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     errors.init_app(app, base.clock)
     app.after_request(_tell_request)
     journey.install(app, _build_house(base, ports, _sms_text(catalogues)))
-    for pages in (home, about, registration, login, captchas):
+    for pages in (home, about, counter, registration, login, captchas):
         pages.init_app(app)
     provider = build_provider(base)
     AuthorizePages(provider).init_app(app)
@@ -219,6 +222,7 @@ def _build_house(base: Foundation, ports: Ports, text: SmsText) -> House:
         audit,
         login_flow,
         registration_flow,
+        CounterFlow(database, accounts, ActivationStore(database, vault), outbox, audit, text),
         every,
         challenger,
     )

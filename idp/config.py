@@ -234,7 +234,7 @@ _ENV = re.compile(r"IDP_([A-Z0-9]+(?:_[A-Z0-9]+)*?)__([A-Z0-9_]+)")
 Fault = tuple[tuple[str, ...], str]
 """Which setting, and what is wrong with it."""
 
-_SYSTEMS = ("bhxh", "carrier", "mssp", "sms")
+_SYSTEMS = ("bhxh", "carrier", "mssp", "sms", "vnpost")
 _MEMORY_FLOOR, _TIME_FLOOR = 19456, 2
 
 

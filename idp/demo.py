@@ -28,6 +28,7 @@ from idp.oidc.claims import SCOPES
 from idp.sandbox import tokens
 
 _MARK = ".mot-cua-demo"
+_SYSTEMS = ("bhxh", "carrier", "mssp", "sms", "vnpost")
 _PORTALS = (
     ("demo-hanoi", "Cổng dịch vụ công Hà Nội", 201, "red", "https://hanoi.demo.invalid/"),
     ("demo-boyte", "Cổng dịch vụ công Bộ Y tế", 202, "blue", "https://boyte.demo.invalid/"),
@@ -123,10 +124,7 @@ def _defaults(options: Options) -> dict[str, Any]:
         "tls": {"allow_private": ["127.0.0.0/8", "::1/128"]},
         "signing_tool": {"addresses": [f"http://127.0.0.1:{options.port_base + 300}"]},
         "log": {"level": "warning", "format": "console"},
-        "systems": {
-            name: {**system, "api_key": f"sandbox-{name}"}
-            for name in ("bhxh", "carrier", "mssp", "sms")
-        },
+        "systems": {name: {**system, "api_key": f"sandbox-{name}"} for name in _SYSTEMS},
     }
 
 

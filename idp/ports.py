@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from idp.domain.accounts import Identity
 from idp.domain.certificates import Path
 from idp.domain.passwords import PasswordCheck
 from idp.domain.subjects import (
@@ -77,6 +78,25 @@ class SocialInsuranceRegistry(Protocol):
 
         Raises ``PortUnavailable`` or ``PortAnswerInvalid``.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class PostalRecord:
+    """What a clerk of a post office vouched for; ``key`` names this one record."""
+
+    identity: Identity
+    clerk: str
+    post_office: str
+    key: str
+
+
+class PostalCounter(Protocol):
+    """Accounts issued at post offices (kept by ``storage.activations``)."""
+
+    def find_activation(
+        self, *, code: str, id_number: IdNumber, now: datetime
+    ) -> PostalRecord | None:
+        """The record of that activation code and that number, while it lives."""
 
 
 class SmsGateway(Protocol):

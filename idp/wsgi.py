@@ -16,6 +16,7 @@ from idp.adapters.http import Fetcher
 from idp.adapters.mssp import MsspAdapter
 from idp.adapters.pki import RevocationChecker
 from idp.app import Foundation, Ports, create_app, found, password_hasher
+from idp.storage.activations import ActivationStore
 from idp.web.security import origin_of
 
 Start = Callable[..., Any]
@@ -29,6 +30,7 @@ def build_ports(base: Foundation) -> Ports:
         hasher=password_hasher(config, base.vault),
         subscribers=CarrierAdapter(config.systems["carrier"], config.tls),
         insurance=InsuranceAdapter(config.systems["bhxh"], config.tls),
+        counter=ActivationStore(base.database, base.vault),
         trust=trust.load(config.keys_folder / "trust"),
         certificate_status=RevocationChecker(
             Fetcher("ocsp", config.tls, seconds=config.signing_tool.status_timeout)

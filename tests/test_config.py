@@ -24,6 +24,8 @@ PRODUCTION = {
     "IDP_SYSTEMS__BHXH__API_KEY": "another key",
     "IDP_SYSTEMS__MSSP__URL": "https://mssp.example.vn",
     "IDP_SYSTEMS__MSSP__API_KEY": "a third key",
+    "IDP_SYSTEMS__VNPOST__URL": "https://vnpost.example.vn",
+    "IDP_SYSTEMS__VNPOST__API_KEY": "a fourth key",
     "IDP_SYSTEMS__SMS__API_KEY": "k2",
 }
 
@@ -71,7 +73,7 @@ def test_every_mistake_is_told_at_once_with_its_line(tmp_path: Path) -> None:
 def test_contradictions_are_told_together(tmp_path: Path) -> None:
     found = problems(tmp_path, '[server]\nissuer = "ftp://x/?a"\nport = 8001\n[log]\nlevel = "x"')
 
-    assert len(found) == 8, found
+    assert len(found) == 9, found
 
 
 @pytest.mark.parametrize("text", ["[", "a = ", "\ufeff[x", "[server]\nport=1\nport=2"])

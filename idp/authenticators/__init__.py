@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
-from idp.authenticators import bhxh, mobile, password_otp, sim, usb
+from idp.authenticators import bhxh, mobile, password_otp, sim, usb, vnpost
 from idp.authenticators.certificate_form import Examiner
 from idp.authenticators.contract import Method
 from idp.domain.certificates import TrustStore
@@ -13,6 +13,7 @@ from idp.ports import (
     CertificateStatus,
     Hasher,
     MobileSigner,
+    PostalCounter,
     SocialInsuranceRegistry,
     SubscriberRegistry,
 )
@@ -27,6 +28,7 @@ class Ports:
     hasher: Hasher
     subscribers: SubscriberRegistry
     insurance: SocialInsuranceRegistry
+    counter: PostalCounter
     trust: TrustStore
     certificate_status: CertificateStatus
     mobile_signer: MobileSigner
@@ -43,6 +45,7 @@ def build_all(ports: Ports) -> tuple[Method, ...]:
         password_otp.build(ports.hasher),
         mobile.build(ports.subscribers),
         bhxh.build(ports.insurance),
+        vnpost.build(ports.counter),
         usb.build(examiner, ports.origin),
         sim.build(ports.mobile_signer, examiner, ports.issuer, ports.carriers),
         *(point.load()(ports) for point in installed),

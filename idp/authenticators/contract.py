@@ -170,11 +170,15 @@ class Presented:
 
 @dataclass(frozen=True, slots=True)
 class Proofed:
-    """The identity is proven and an account may be opened; ``credential`` opens it later."""
+    """The identity is proven and an account may be opened; ``credential`` opens it later.
+
+    ``once`` names a proof that serves for a single account: it is spent when the account opens.
+    """
 
     identity: Identity
     evidence: Evidence
     credential: Credential | None = None
+    once: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,12 +46,16 @@ class Amr(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One finished proof: which method, when, what it can prove, and by what means."""
+    """One finished proof: which method, when, what it can prove, and by what means.
+
+    ``vouched_by`` is the human who vouched, where there was one.
+    """
 
     method: str
     ial: IAL
     amr: tuple[Amr, ...]
     at: datetime
+    vouched_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ class Event(enum.StrEnum):
     """Everything that is audited; the person's own history is read from these."""
 
     ACCOUNT_OPENED = "account.opened"
+    ACCOUNT_ISSUED = "account.issued"
+    COMPLAINT_MADE = "complaint.made"
+    COMPLAINT_ANSWERED = "complaint.answered"
     ACCOUNT_EXISTS = "account.exists"
     IDENTITY_REFUSED = "identity.refused"
     LOGIN_SUCCEEDED = "login.succeeded"

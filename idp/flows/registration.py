@@ -11,6 +11,7 @@ that dies anywhere leaves either no account or a whole one.
 from __future__ import annotations
 
 import enum
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from sqlalchemy import Connection
 
 from idp.authenticators.contract import (
     AskCode,
@@ -53,9 +55,11 @@ from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
 from idp.storage.database import Database
 from idp.storage.models import milliseconds, moment
+from idp.storage.single_use import spend
 from idp.storage.transactions import TransactionStore
 
 KIND = "registration"
+_PROOF_KEPT = timedelta(days=30)
 
 
 class Step(enum.StrEnum):
@@ -86,7 +90,8 @@ class RegistrationState(msgspec.Struct, frozen=True):
     code: SentCode | None = None
     identity: dict[str, str] = {}
     credential: dict[str, str] = {}
-    evidence: tuple[str, int, tuple[str, ...], int] | None = None
+    once: str = ""
+    evidence: tuple[str, int, tuple[str, ...], int, str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +331,7 @@ class RegistrationFlow:
             int(evidence.ial),
             tuple(map(str, evidence.amr)),
             milliseconds(evidence.at),
+            evidence.vouched_by,
         )
         journey = self._with(
             journey,
@@ -333,6 +339,7 @@ class RegistrationFlow:
             identity=identities.to_text(proofed.identity),
             credential=identities.credential_to_text(credential) if credential else {},
             evidence=kept,
+            once=proofed.once,
             code=None,
         )
         if self._method(journey).sets_password:
@@ -374,11 +381,12 @@ class RegistrationFlow:
         *,
         now: datetime,
     ) -> Answer[RegistrationState]:
-        method, ial, amr, at = journey.state.evidence or ("", 1, (), 0)
-        evidence = Evidence(method, IAL(ial), tuple(map(Amr, amr)), moment(at))
+        method, ial, amr, at, vouched_by = journey.state.evidence or ("", 1, (), 0, None)
+        evidence = Evidence(method, IAL(ial), tuple(map(Amr, amr)), moment(at), vouched_by)
         text = journey.state.credential
         try:
             with self.database.transaction() as connection:
+                self._spend(connection, journey.state.once, now=now)
                 account_id = self.accounts.open_account(
                     connection,
                     identity,
@@ -400,6 +408,15 @@ class RegistrationFlow:
             evidence=journey.state.evidence,
         )
         return self._answer(replace(journey, state=done))
+
+    @staticmethod
+    def _spend(connection: Connection, once: str, *, now: datetime) -> None:
+        """A proof for one account is spent with the account that it opens."""
+        if not once:
+            return
+        key = hashlib.sha256(once.encode()).digest()
+        if not spend(connection, "proof", key, expires_at=now + _PROOF_KEPT):
+            raise Conflict("proof.spent")
 
     # --- small steps ----------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, render_template, request
 from flask.typing import ResponseReturnValue
 
-from idp.sandbox import answers, bhxh, ca, carrier, faults, mssp, sms, usb
+from idp.sandbox import answers, bhxh, ca, carrier, faults, mssp, sms, usb, vnpost
 from idp.sandbox.ca import Authorities
 from idp.sandbox.devices import Devices
 from idp.sandbox.events import Events
@@ -44,6 +44,7 @@ def create_app(world: World, *, issuer: str, portals: Sequence[PortalSettings] =
     app.register_blueprint(sms.gateway(world.inbox, world.faults))
     app.register_blueprint(sms.reader(world.inbox))
     devices = Devices(world.authorities)
+    app.register_blueprint(vnpost.blueprint(world.people, world.faults, issuer))
     phones = mssp.Phones(world.people, devices)
     app.register_blueprint(mssp.platform(phones, world.faults))
     app.register_blueprint(mssp.phone_pages(phones))

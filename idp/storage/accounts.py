@@ -224,7 +224,7 @@ class AccountStore:
             "reference_sealed": seal.seal_text(
                 identity.reference, context=f"evidence {account_id}"
             ),
-            "vouched_by": None,
+            "vouched_by": evidence.vouched_by,
             "at": evidence.at,
         }
         connection.execute(insert(EvidenceRow).values(row))

@@ -178,6 +178,29 @@ class CredentialRow(db.Model):  # type: ignore[name-defined,misc]
     )
 
 
+class ActivationRow(db.Model):  # type: ignore[name-defined,misc]
+    """What a clerk vouched for, until the person activates it or a week is over."""
+
+    __tablename__ = "activations"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    key_index: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    record_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Required = _moment()
+    expires_at: Required = _moment(index=True)
+
+
+class ComplaintRow(db.Model):  # type: ignore[name-defined,misc]
+    """Somebody says that an account with their number is not theirs (R14, S4)."""
+
+    __tablename__ = "complaints"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    ticket_index: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    status: Mapped[str] = mapped_column(Text, index=True)
+    content_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Required = _moment()
+    updated_at: Required = _moment()
+
+
 class SessionRow(db.Model):  # type: ignore[name-defined,misc]
     """A signed-in browser. ``actor_id`` is who acts, ``account_id`` for whom."""
 

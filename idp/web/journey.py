@@ -14,6 +14,7 @@ from idp.authenticators.contract import AskSignature, Method
 from idp.config import Config
 from idp.domain.sessions import Session
 from idp.flows.answers import Answer, Said, Visitor
+from idp.flows.counter import CounterFlow
 from idp.flows.login import LoginFlow
 from idp.flows.registration import RegistrationFlow
 from idp.ports import Clock
@@ -48,6 +49,7 @@ class House:
     audit: AuditStore
     login: LoginFlow
     registration: RegistrationFlow
+    counter: CounterFlow
     methods: tuple[Method, ...]
     challenger: Challenger
 

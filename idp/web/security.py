@@ -43,6 +43,7 @@ MACHINE_PATHS: Final = (
     "/device_authorization",
     "/bc-authorize",
     "/connect/",
+    "/counter/",
     "/oauth2/token",
     "/oauth2/userinfo",
     "/oauth2/introspect",

@@ -38,12 +38,14 @@ from idp.oidc.registration import Loopback, new_client
 from idp.oidc.registration import build as build_client
 from idp.ports import (
     InsuredRecord,
+    PostalRecord,
     Revocation,
     SignatureFailed,
     SignaturePending,
     SignatureState,
     SubscriberRecord,
 )
+from idp.storage.activations import ActivationStore
 from idp.storage.clients import ClientStore
 from idp.storage.database import Database
 from idp.storage.outbox import OutboxStore
@@ -150,6 +152,17 @@ class MemorySigner:
         return self.state
 
 
+@dataclass
+class MemoryCounter:
+    """The fake of the post offices: nobody was there."""
+
+    def find_activation(
+        self, *, code: str, id_number: IdNumber, now: datetime
+    ) -> PostalRecord | None:
+        del code, id_number, now
+        return None
+
+
 def outside(hasher: PasswordHasher | None = None) -> Outside:
     """Everything that methods need, empty."""
     hasher = hasher or PasswordHasher(b"p" * 32, time_cost=1, memory_kib=64, max_parallel=16)
@@ -157,6 +170,7 @@ def outside(hasher: PasswordHasher | None = None) -> Outside:
         hasher=hasher,
         subscribers=MemoryCarrier(),
         insurance=MemoryInsurance(),
+        counter=MemoryCounter(),
         trust=pki.pki().store(),
         certificate_status=MemoryStatus(),
         mobile_signer=MemorySigner(),
@@ -299,7 +313,8 @@ def config_for(database_url: str, folder: Path, **sections: dict[str, Any]) -> C
     """Demo settings: a captcha answer is known, limits are as shipped."""
     loaded = settings.load(Path(__file__).parents[2] / "config.toml", {})
     changed = {
-        name: replace(getattr(loaded, name), **changes) for name, changes in sections.items()
+        name: changes if name == "systems" else replace(getattr(loaded, name), **changes)
+        for name, changes in sections.items()
     }
     database = replace(loaded.database, url=database_url, pool_size=20)
     captcha = changed.pop("captcha", replace(loaded.captcha, test_answer="12345"))
@@ -320,6 +335,7 @@ def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
         insurance=insurance,
         certificate_status=status,
         mobile_signer=signer,
+        counter=ActivationStore(database, VAULT),
     )
     app = application.create_app(base, application.Ports(methods, clock))
     carrier.add(

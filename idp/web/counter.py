@@ -1,0 +1,122 @@
+"""``/counter/v1``: what the post offices' own system calls (``docs/openapi/counter.yaml``)."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Literal
+
+import msgspec
+from flask import Flask, Response, jsonify, request
+
+from idp.domain.accounts import Identity
+from idp.domain.errors import Conflict, InvalidInput
+from idp.domain.subjects import (
+    BirthDate,
+    EmailAddress,
+    IdNumber,
+    PersonName,
+    PhoneNumber,
+    Sex,
+    SubjectKind,
+)
+from idp.flows.counter import Clerk
+from idp.web.journey import house
+
+
+class _Clerk(msgspec.Struct):
+    id: str
+    post_office: str
+
+
+class _Account(msgspec.Struct):
+    id_number: str
+    full_name: str
+    birth_date: str
+    phone: str
+    clerk: _Clerk
+    consent: bool
+    other_id_numbers: list[str] = []
+    sex: Literal["male", "female"] | None = None
+    email: str = ""
+
+
+def init_app(app: Flask) -> None:
+    """Answer the counter system."""
+    app.add_url_rule("/counter/v1/accounts", "counter_accounts", _issue, methods=["POST"])
+
+
+class _Refused(Exception):
+    """A request that changes nothing: status, code, words for a developer."""
+
+
+def _issue() -> Response:
+    """Issue an activation for a person whose card the clerk has seen."""
+    try:
+        _check_key()
+        asked = _read()
+        issued = house().counter.issue(_identity(asked), _clerk(asked), now=house().clock())
+    except _Refused as error:
+        status, code, text = error.args
+        return _error(status, code, text)
+    except InvalidInput as error:
+        return _error(400, "invalid_request", error.code)
+    except Conflict as error:
+        return _error(409, error.code, "this person has an account")
+    answer = jsonify(activation_code=issued.code, expires_at=issued.expires_at.isoformat())
+    answer.status_code = 201
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _check_key() -> None:
+    key = house().config.systems["vnpost"].api_key
+    shown = request.headers.get("Authorization", "")
+    if not key or not hmac.compare_digest(shown.encode(), f"Bearer {key}".encode()):
+        raise _Refused(401, "unauthorized", "a key of the counter system is needed")
+
+
+def _read() -> _Account:
+    try:
+        asked = msgspec.json.decode(request.get_data(), type=_Account)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise _Refused(400, "invalid_request", str(error)[:200]) from error
+    if not asked.consent:
+        raise _Refused(400, "consent_required", "the person has to agree")
+    return asked
+
+
+def _clerk(asked: _Account) -> Clerk:
+    clerk = Clerk(asked.clerk.id.strip()[:100], asked.clerk.post_office.strip()[:100])
+    if not clerk.id or not clerk.post_office:
+        raise _Refused(400, "invalid_request", "clerk")
+    return clerk
+
+
+def _identity(asked: _Account) -> Identity:
+    numbers = tuple(map(IdNumber.parse, (asked.id_number, *asked.other_id_numbers)))
+    birth_date = (
+        BirthDate.from_iso(asked.birth_date)
+        if "-" in asked.birth_date
+        else BirthDate.parse(asked.birth_date)
+    )
+    sex = Sex(asked.sex) if asked.sex else None
+    if not numbers[0].agrees_with(birth_date, sex):
+        raise InvalidInput("id_number.birth_date")
+    return Identity(
+        kind=SubjectKind.CITIZEN,
+        id_numbers=numbers,
+        name=PersonName.parse(asked.full_name),
+        birth_date=birth_date,
+        sex=sex,
+        phone=PhoneNumber.parse(asked.phone),
+        email=EmailAddress.parse(asked.email) if asked.email else None,
+        source="vnpost",
+        reference=asked.clerk.post_office[:100],
+        verified_at=house().clock(),
+    )
+
+
+def _error(status: int, code: str, text: str) -> Response:
+    answer = jsonify(error=code, error_description=text)
+    answer.status_code = status
+    return answer
