@@ -14,6 +14,7 @@ from idp import authenticators
 from idp.config import Config
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import PasswordHasher
+from idp.flows.complaint import ComplaintFlow, Decision, answer
 from idp.flows.counter import CounterFlow
 from idp.flows.limits import Limits
 from idp.flows.login import Captchas, LoginFlow
@@ -30,6 +31,7 @@ from idp.storage.accounts import AccountStore
 from idp.storage.activations import ActivationStore
 from idp.storage.audit import AuditStore
 from idp.storage.clients import ClientStore
+from idp.storage.complaints import ComplaintStatus, ComplaintStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
 from idp.storage.grants import GrantStore
@@ -42,6 +44,7 @@ from idp.storage.vault import Vault, create_master
 from idp.web import (
     about,
     captchas,
+    complaint,
     counter,
     errors,
     home,
@@ -121,7 +124,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     errors.init_app(app, base.clock)
     app.after_request(_tell_request)
     journey.install(app, _build_house(base, ports, _sms_text(catalogues)))
-    for pages in (home, about, counter, registration, login, captchas):
+    for pages in (home, about, complaint, counter, registration, login, captchas):
         pages.init_app(app)
     provider = build_provider(base)
     AuthorizePages(provider).init_app(app)
@@ -162,6 +165,14 @@ def build_provider(base: Foundation) -> Provider:
     tools = GrantTools(config.oidc, tokens, GrantStore(database, vault), note)
     clients = ClientStore(database, build_client)
     return Provider(config.server.issuer, tools, clients, base.clock)
+
+
+def answer_complaint(base: Foundation, ticket: str, text: str, *, is_accepted: bool) -> None:
+    """An operator's decision from the command line. Raises ``Conflict``."""
+    store = ComplaintStore(base.database, base.vault)
+    audit, now = AuditStore(base.database, base.vault), base.clock()
+    status = ComplaintStatus.ACCEPTED if is_accepted else ComplaintStatus.REJECTED
+    answer(base.database, store, audit, Decision(ticket, status, text), now=now)
 
 
 def _build_house(base: Foundation, ports: Ports, text: SmsText) -> House:
@@ -223,6 +234,16 @@ def _build_house(base: Foundation, ports: Ports, text: SmsText) -> House:
         login_flow,
         registration_flow,
         CounterFlow(database, accounts, ActivationStore(database, vault), outbox, audit, text),
+        ComplaintFlow(
+            database,
+            transactions,
+            ComplaintStore(database, vault),
+            audit,
+            limits,
+            codes,
+            pictures,
+            ttl,
+        ),
         every,
         challenger,
     )

@@ -302,5 +302,36 @@ def apply(ctx: click.Context, folder: Path, *, dry_run: bool) -> None:
     click.echo(f"{count} {'would change' if dry_run else 'changed'}")
 
 
+@main.group()
+def complaints() -> None:
+    """What people complain about (khiếu nại)."""
+
+
+@complaints.command("list")
+@click.pass_context
+def complaints_list(ctx: click.Context) -> None:
+    """Show those that nobody has answered, oldest first."""
+    from idp.storage.complaints import ComplaintStore  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    for found in ComplaintStore(base.database, base.vault).waiting():
+        about = found.content
+        click.echo(f"{about.ticket}  {found.created_at:%d/%m/%Y}  {about.id_number}")
+        click.echo(f"  {about.full_name}, {about.phone}: {about.text}")
+
+
+@complaints.command("answer")
+@click.argument("ticket")
+@click.option("--accept/--reject", "is_accepted", required=True)
+@click.option("--text", required=True, help="What the claimant reads.")
+@click.pass_context
+def complaints_answer(ctx: click.Context, ticket: str, text: str, *, is_accepted: bool) -> None:
+    """Decide a complaint."""
+    from idp.app import answer_complaint  # noqa: PLC0415  heavy
+
+    answer_complaint(_found(ctx), ticket, text, is_accepted=is_accepted)
+    click.echo(f"{ticket} answered")
+
+
 if __name__ == "__main__":
     main()

@@ -35,6 +35,7 @@ class FieldKind(enum.StrEnum):
     EMAIL = "email"
     PASSWORD = "password"  # noqa: S105  a kind of field, no secret
     TEXT = "text"
+    LONG_TEXT = "long_text"
     CHOICE = "choice"
 
 

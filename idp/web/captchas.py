@@ -29,6 +29,8 @@ def _answer(kind: str, transaction: str, *, fresh: bool) -> str:
             return _of_flow(house().login, transaction_id, fresh=fresh)
         case "registration":
             return _of_flow(house().registration, transaction_id, fresh=fresh)
+        case "complaint":
+            return _of_flow(house().complaint, transaction_id, fresh=fresh)
         case _:
             raise NotFound
 
@@ -49,7 +51,7 @@ S = TypeVar("S", bound=_HasCaptcha)
 
 
 class _Flow(Protocol[S]):
-    """What both flows have in common here."""
+    """What these flows have in common here."""
 
     def find(
         self, transaction_id: UUID, visitor: Visitor, *, now: datetime

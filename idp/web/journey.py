@@ -14,6 +14,7 @@ from idp.authenticators.contract import AskSignature, Method
 from idp.config import Config
 from idp.domain.sessions import Session
 from idp.flows.answers import Answer, Said, Visitor
+from idp.flows.complaint import ComplaintFlow
 from idp.flows.counter import CounterFlow
 from idp.flows.login import LoginFlow
 from idp.flows.registration import RegistrationFlow
@@ -50,6 +51,7 @@ class House:
     login: LoginFlow
     registration: RegistrationFlow
     counter: CounterFlow
+    complaint: ComplaintFlow
     methods: tuple[Method, ...]
     challenger: Challenger
 

@@ -134,6 +134,7 @@ class FieldView:
     attributes: Mapping[str, str]
     fault: Message | None
     choices: tuple[str, ...] = ()
+    is_long: bool = False
 
     @property
     def is_secret(self) -> bool:

@@ -136,7 +136,11 @@ def _show(answer: _Answer) -> Response:
             username = state.typed.get("username", "")
             page = screens.set_password(_frame(answer, 4), username=username, faults=faults(answer))
         case At.EXISTS:
-            ways = {"forgot_url": "", "complaint_url": "", "login_url": _login_url(state.login)}
+            ways = {
+                "forgot_url": "",
+                "complaint_url": "/complaint",
+                "login_url": _login_url(state.login),
+            }
             page = screens.plain("existing_account.html", **ways)
         case At.DONE:
             level = state.evidence[1] if state.evidence else IAL.NONE

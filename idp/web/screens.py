@@ -50,6 +50,7 @@ from idp.web.parts import (
 MAX_LENGTH: Final = 512
 MAX_PASSWORD_LENGTH: Final = 128
 MAX_TOKEN_LENGTH: Final = 10_000
+MAX_LONG_TEXT: Final = 4000
 
 # --- pages --------------------------------------------------------------------------------------
 
@@ -73,6 +74,7 @@ _TYPED: Final[Mapping[FieldKind, Mapping[str, str]]] = {
     },
     FieldKind.PASSWORD: {"type": "password", "autocomplete": "current-password"},
     FieldKind.TEXT: {"type": "text", "autocomplete": "off"},
+    FieldKind.LONG_TEXT: {"autocomplete": "off", "rows": "6"},
     FieldKind.CHOICE: {"autocomplete": "off"},
 }
 """How each kind is typed, filled in and announced (ux.md, rule 3)."""
@@ -219,6 +221,7 @@ def _field_view(
         attributes=attributes,
         fault=fault,
         choices=asked.choices,
+        is_long=asked.kind is FieldKind.LONG_TEXT,
     )
 
 
@@ -272,10 +275,8 @@ def read_action(form: Mapping[str, str]) -> Action:
 
 def read_fields(screen: AskFields, form: Mapping[str, str]) -> Filled:
     """Only the fields that were asked; passwords as typed, the rest cleaned."""
-    read = {
-        asked.name: _read_secret if asked.kind is FieldKind.PASSWORD else read_text
-        for asked in screen.fields
-    }
+    special = {FieldKind.PASSWORD: _read_secret, FieldKind.LONG_TEXT: _read_long}
+    read = {asked.name: special.get(asked.kind, read_text) for asked in screen.fields}
     return Filled({name: reader(form.get(name, "")) for name, reader in read.items()})
 
 
@@ -313,6 +314,13 @@ def read_text(value: str) -> str:
     normal = unicodedata.normalize("NFC", value[: MAX_LENGTH * 2])
     printable = "".join(sign for sign in normal if unicodedata.category(sign) not in _UNSEEN)
     return printable.strip()[:MAX_LENGTH]
+
+
+def _read_long(value: str) -> str:
+    """Several lines: NFC, without control characters but the ends of lines."""
+    normal = unicodedata.normalize("NFC", value[: MAX_LONG_TEXT * 2].replace("\r\n", "\n"))
+    kept = (sign for sign in normal if sign == "\n" or unicodedata.category(sign) not in _UNSEEN)
+    return "".join(kept).strip()[:MAX_LONG_TEXT]
 
 
 _UNSEEN = frozenset({"Cc", "Cs", "Co", "Cn"})
