@@ -11,6 +11,7 @@ import structlog
 from flask import Flask, Response, request
 
 from idp import authenticators
+from idp.authenticators.contract import Method
 from idp.config import Config
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import PasswordHasher
@@ -111,7 +112,8 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     """The pages and the protocol, ready to serve."""
     config = base.config
     app = Flask("idp.web")
-    catalogues = i18n.load(i18n.Missing.LOG)
+    methods = authenticators.build_all(ports.methods)
+    catalogues = i18n.load(i18n.Missing.LOG, [method.texts for method in methods])
     i18n.init_app(app, catalogues, browsers=i18n.BrowserLanguage.IGNORE)
     policy = security.Policy(
         config.server.issuer,
@@ -123,7 +125,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     screens.init_app(app)
     errors.init_app(app, base.clock)
     app.after_request(_tell_request)
-    journey.install(app, _build_house(base, ports, _sms_text(catalogues)))
+    journey.install(app, _build_house(base, ports, methods, _sms_text(catalogues)))
     for pages in (home, about, complaint, counter, registration, login, captchas):
         pages.init_app(app)
     provider = build_provider(base)
@@ -175,9 +177,8 @@ def answer_complaint(base: Foundation, ticket: str, text: str, *, is_accepted: b
     answer(base.database, store, audit, Decision(ticket, status, text), now=now)
 
 
-def _build_house(base: Foundation, ports: Ports, text: SmsText) -> House:
+def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], text: SmsText) -> House:
     config, database, vault = base.config, base.database, base.vault
-    every = authenticators.build_all(ports.methods)
     methods = tuple(method for method in every if config.is_enabled(method.name))
     accounts = AccountStore(database, vault)
     audit = AuditStore(database, vault)

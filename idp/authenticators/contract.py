@@ -245,9 +245,14 @@ class Registration(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One way to prove oneself. ``name`` is its settings block and the prefix of its texts."""
+    """One way to prove oneself. ``name`` is its settings block and the prefix of its texts.
+
+    ``texts`` are those of an installed package: language (vi, en) to key to text. Ours stand in
+    the translation files.
+    """
 
     name: str
     ial: IAL
     login: Login | None = None
     registration: Registration | None = None
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import enum
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -125,14 +125,22 @@ class _Settings:
     browsers: BrowserLanguage
 
 
-def load(missing: Missing) -> Catalogues:
-    """Read every translation file."""
-    return {language: _read(language, missing) for language in Language}
+def load(missing: Missing, more: Iterable[Mapping[str, Mapping[str, str]]] = ()) -> Catalogues:
+    """Read every translation file; ``more`` are texts of installed packages, by language."""
+    packages = tuple(more)
+    return {language: _read(language, missing, packages) for language in Language}
 
 
-def _read(language: Language, missing: Missing) -> Catalogue:
+def _read(
+    language: Language, missing: Missing, more: Iterable[Mapping[str, Mapping[str, str]]]
+) -> Catalogue:
     with (_TRANSLATIONS / f"{language}.po").open("rb") as file:
         messages = pofile.read_po(file, locale=str(language), abort_invalid=True)
+    ours = {str(message.id) for message in messages}
+    for package in more:
+        for key, text in package.get(language, {}).items():
+            if key not in ours:  # a package adds texts, it does not change ours
+                messages.add(key, text)
     compiled = io.BytesIO()
     mofile.write_mo(compiled, messages)
     compiled.seek(0)
