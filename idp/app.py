@@ -36,6 +36,7 @@ from idp.storage.complaints import ComplaintStatus, ComplaintStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
 from idp.storage.grants import GrantStore
+from idp.storage.levels import LevelStore
 from idp.storage.otps import OtpStore
 from idp.storage.outbox import OutboxStore
 from idp.storage.sessions import ConsentStore, Lifetimes, SessionStore
@@ -52,6 +53,7 @@ from idp.web import (
     i18n,
     journey,
     login,
+    methods,
     oidc,
     registration,
     screens,
@@ -112,8 +114,8 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     """The pages and the protocol, ready to serve."""
     config = base.config
     app = Flask("idp.web")
-    methods = authenticators.build_all(ports.methods)
-    catalogues = i18n.load(i18n.Missing.LOG, [method.texts for method in methods])
+    every = authenticators.build_all(ports.methods)
+    catalogues = i18n.load(i18n.Missing.LOG, [method.texts for method in every])
     i18n.init_app(app, catalogues, browsers=i18n.BrowserLanguage.IGNORE)
     policy = security.Policy(
         config.server.issuer,
@@ -125,8 +127,8 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     screens.init_app(app)
     errors.init_app(app, base.clock)
     app.after_request(_tell_request)
-    journey.install(app, _build_house(base, ports, methods, _sms_text(catalogues)))
-    for pages in (home, about, complaint, counter, registration, login, captchas):
+    journey.install(app, _build_house(base, ports, every, _sms_text(catalogues)))
+    for pages in (home, about, complaint, counter, registration, login, methods, captchas):
         pages.init_app(app)
     provider = build_provider(base)
     AuthorizePages(provider).init_app(app)
@@ -182,7 +184,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], text
     methods = tuple(method for method in every if config.is_enabled(method.name))
     accounts = AccountStore(database, vault)
     audit = AuditStore(database, vault)
-    credentials = CredentialStore(database, vault)
+    credentials, levels = CredentialStore(database, vault), LevelStore(database, vault)
     transactions = TransactionStore(database, vault)
     lifetimes = Lifetimes(
         timedelta(seconds=config.server.session_idle),
@@ -204,6 +206,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], text
         transactions,
         accounts,
         credentials,
+        levels,
         Opening(database, transactions, sessions, credentials, audit),
         audit,
         limits,
@@ -230,6 +233,8 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], text
         accounts,
         sessions,
         ConsentStore(database),
+        credentials,
+        levels,
         transactions,
         audit,
         login_flow,

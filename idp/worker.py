@@ -15,6 +15,7 @@ from idp.domain.errors import IdpError, PortError, StorageUnavailable
 from idp.domain.subjects import PhoneNumber
 from idp.ports import SmsGateway
 from idp.storage.audit import AuditStore
+from idp.storage.levels import LevelStore
 from idp.storage.models import moment
 from idp.storage.outbox import Job, OutboxStore
 
@@ -33,6 +34,7 @@ class Worker:
     gateway: SmsGateway
     outbox: OutboxStore
     audit: AuditStore
+    levels: LevelStore
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; a database that is away is waited for."""
@@ -43,6 +45,7 @@ class Worker:
                 self.deliver()
                 if turn % _SEAL_EVERY == 0:
                     self.audit.seal_pending()
+                    self.levels.lapse(now=self.base.clock())
             except StorageUnavailable:
                 _log.warning("worker.storage_unavailable")
                 stop.wait(1)
@@ -91,4 +94,5 @@ def build(base: Foundation) -> Worker:
         gateway,
         OutboxStore(base.database, base.vault),
         AuditStore(base.database, base.vault),
+        LevelStore(base.database, base.vault),
     )

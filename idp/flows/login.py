@@ -38,7 +38,7 @@ from idp.authenticators.contract import (
 )
 from idp.domain.accounts import Account, AccountStatus, Credential, Phone
 from idp.domain.assurance import IAL, Evidence
-from idp.domain.errors import PortError
+from idp.domain.errors import Conflict, PortError
 from idp.domain.events import AuditEvent, Event
 from idp.domain.subjects import IdNumber
 from idp.flows.answers import Answer, Journey, Said, Visitor, source_down
@@ -49,6 +49,7 @@ from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
+from idp.storage.levels import LevelStore
 from idp.storage.transactions import TransactionStore
 
 KIND = "login"
@@ -61,7 +62,9 @@ class LoginState(msgspec.Struct, frozen=True):
 
     ``request`` is the authorization transaction that waits, or empty for our own pages.
     ``wanted`` is the level that was asked for, ``floor`` the level below which no method does.
-    ``captcha`` is the answer of the picture on the page, empty when none is shown.
+    ``binding`` is the account that a proven credential is added to, instead of looking up whose it
+    is; ``back`` is the page of ours that the sign-in is for. ``captcha`` is the answer of the
+    picture on the page, empty when none is shown.
     """
 
     method: str
@@ -70,6 +73,8 @@ class LoginState(msgspec.Struct, frozen=True):
     client_id: str = ""
     wanted: int = 0
     floor: int = 0
+    binding: str = ""
+    back: str = ""
     ui_locales: str = ""
     redirect_uri: str = ""
     typed: dict[str, str] = {}
@@ -85,10 +90,11 @@ class LoginState(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The end: the session's cookie, and the request that waited for it."""
+    """The end: the session's cookie, and the request or the page that waited for it."""
 
     cookie: str
     request: str
+    back: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,7 @@ class LoginFlow:
     transactions: TransactionStore
     accounts: AccountStore
     credentials: CredentialStore
+    levels: LevelStore
     opening: Opening
     audit: AuditStore
     limits: Limits
@@ -334,6 +341,31 @@ class LoginFlow:
             case Continue() | Verified():
                 raise TypeError(journey.state.method)
 
+    def _bind(
+        self,
+        journey: Journey[LoginState],
+        credential: Credential,
+        evidence: Evidence,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[LoginState] | SignedIn:
+        """Add it to the account that asked, if it was made for that very person (S6)."""
+        account_id = UUID(hex=journey.state.binding)
+        if not self.levels.is_own(account_id, credential):
+            return self._refuse(journey, "refusal.credential_of_another", {})
+        try:
+            with self.database.transaction() as connection:
+                self.levels.bind(connection, account_id, credential, evidence, now=now)
+                details = details_of(visitor, evidence.method, f"ial{int(evidence.ial)}")
+                event = AuditEvent(Event.CREDENTIAL_ADDED, now, account_id, details=details)
+                self.audit.add(connection, event)
+        except Conflict:
+            return self._refuse(journey, "refusal.credential_taken", {})
+        proven = Proven(account_id, evidence, "")
+        cookie = self.opening.open(journey.stored, proven, visitor, now=now)
+        return SignedIn(cookie, "", "/account/methods")
+
     def _refuse(
         self, journey: Journey[LoginState], key: str, values: Mapping[str, str]
     ) -> Answer[LoginState]:
@@ -351,6 +383,8 @@ class LoginFlow:
         now: datetime,
     ) -> Answer[LoginState] | SignedIn:
         """Find whose credential it is: this very one, or the successor of one (S15)."""
+        if journey.state.binding:
+            return self._bind(journey, credential, evidence, visitor, now=now)
         renewed = None
         owner = self.credentials.owner(credential)
         if owner is None:
@@ -360,7 +394,7 @@ class LoginFlow:
             return self._refuse(journey, "refusal.not_registered", {})
         proven = Proven(account.id, evidence, journey.state.client_id, renewed)
         cookie = self.opening.open(journey.stored, proven, visitor, now=now)
-        return SignedIn(cookie, journey.state.request)
+        return SignedIn(cookie, journey.state.request, journey.state.back)
 
     # --- the code -------------------------------------------------------------------------------
 
@@ -405,7 +439,8 @@ class LoginFlow:
             return self._answer(journey, faults={"": Said("refusal.wrong_credentials")})
         self.limits.after_login(IdNumber.parse(state.number), visitor, now=now)
         proven = Proven(account.id, outcome.evidence, state.client_id)
-        return SignedIn(self.opening.open(journey.stored, proven, visitor, now=now), state.request)
+        cookie = self.opening.open(journey.stored, proven, visitor, now=now)
+        return SignedIn(cookie, state.request, state.back)
 
     def cancel(self, journey: Journey[LoginState], *, now: datetime) -> str:
         """Give up; answers the request that waited, so that the portal hears of it."""

@@ -21,7 +21,9 @@ from idp.flows.registration import RegistrationFlow
 from idp.ports import Clock
 from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
+from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
+from idp.storage.levels import LevelStore
 from idp.storage.sessions import ConsentStore, SessionStore
 from idp.storage.transactions import TransactionStore
 from idp.web.captcha import Challenger
@@ -46,6 +48,8 @@ class House:
     accounts: AccountStore
     sessions: SessionStore
     consents: ConsentStore
+    credentials: CredentialStore
+    levels: LevelStore
     transactions: TransactionStore
     audit: AuditStore
     login: LoginFlow

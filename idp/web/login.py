@@ -135,7 +135,9 @@ def _signed_in(result: SignedIn) -> Response:
     now = house().clock()
     before = current_session(now=now)
     house().login.opening.renew(result.cookie, before, now=now)
-    response = again(f"/authorize/{result.request}" if result.request else "/account")
+    response = again(
+        f"/authorize/{result.request}" if result.request else result.back or "/account"
+    )
     set_session_cookie(response, result.cookie)
     return response
 

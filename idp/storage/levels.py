@@ -1,0 +1,178 @@
+"""The level proven for an account: the highest of its proofs that still stand (S6).
+
+Whoever adds or ends a proof counts anew in the same transaction, so the level can neither be
+copied nor be left behind.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, exists, func, insert, select, update
+
+from idp.domain.accounts import Credential
+from idp.domain.assurance import IAL, Evidence
+from idp.domain.errors import Conflict, LastMethodError
+from idp.domain.ids import uuid7
+from idp.storage.credentials import CredentialStore
+from idp.storage.database import Database
+from idp.storage.models import (
+    AccountRow,
+    CredentialRow,
+    EvidenceRow,
+    IdentifierRow,
+    PasswordRow,
+    PhoneRow,
+)
+from idp.storage.vault import Vault
+
+
+class LevelStore:
+    """Binds and unbinds what can prove a level."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database, self._vault = database, vault
+        self._credentials = CredentialStore(database, vault)
+
+    def is_own(self, account_id: UUID, credential: Credential) -> bool:
+        """Whether the credential was made for a number of this very account."""
+        with self._database.transaction() as connection:
+            return any(
+                connection.scalar(
+                    select(
+                        exists().where(
+                            IdentifierRow.account_id == account_id,
+                            IdentifierRow.kind == number.kind,
+                            IdentifierRow.value_index
+                            == self._vault.index(number.kind, number.value),
+                            IdentifierRow.retired_at.is_(None),
+                        )
+                    )
+                )
+                for number in credential.numbers
+            )
+
+    def bind(
+        self,
+        connection: Connection,
+        account_id: UUID,
+        credential: Credential,
+        evidence: Evidence,
+        *,
+        now: datetime,
+    ) -> None:
+        """Add a credential as a proof. Raises ``Conflict('credential.taken')``."""
+        evidence_id = uuid7(now)
+        data_key = connection.scalar(
+            select(AccountRow.data_key).where(AccountRow.id == account_id).with_for_update()
+        )
+        if data_key is None:
+            raise Conflict("account.gone")
+        seal = self._vault.data_key(bytes(data_key), account_id)
+        row = {
+            "id": evidence_id,
+            "account_id": account_id,
+            "method": evidence.method,
+            "ial": int(evidence.ial),
+            "source": f"certificate:{credential.details.get('ca', credential.method)}",
+            "reference_sealed": seal.seal_text(credential.key, context=f"evidence {account_id}"),
+            "vouched_by": evidence.vouched_by,
+            "at": evidence.at,
+        }
+        connection.execute(insert(EvidenceRow).values(row))
+        self._credentials.add(
+            connection, account_id, credential, evidence_id=evidence_id, seal=seal, now=now
+        )
+        self._count(connection, account_id)
+
+    def unbind(
+        self, connection: Connection, account_id: UUID, credential_id: UUID, *, now: datetime
+    ) -> str:
+        """Remove a credential; answers its method. Raises ``LastMethodError`` or ``Conflict``."""
+        # The account's row is the lock: two removals at once cannot both be the last but one.
+        connection.execute(
+            update(AccountRow).where(AccountRow.id == account_id).values(id=account_id)
+        )
+        found = connection.execute(
+            update(CredentialRow)
+            .where(
+                CredentialRow.id == credential_id,
+                CredentialRow.account_id == account_id,
+                CredentialRow.removed_at.is_(None),
+            )
+            .values(removed_at=now)
+            .returning(CredentialRow.evidence_id, CredentialRow.method)
+        ).first()
+        if found is None:
+            raise Conflict("credential.gone")
+        if not self._can_sign_in(connection, account_id):
+            raise LastMethodError("method.last")
+        self._end_evidence(connection, found.evidence_id, now=now)
+        self._count(connection, account_id)
+        return str(found.method)
+
+    def lapse(self, *, now: datetime) -> int:
+        """End the proofs of credentials whose time is over; answers how many accounts changed.
+
+        The credential stays bound, so that its renewal is recognised (S15).
+        """
+        query = (
+            select(CredentialRow.evidence_id, CredentialRow.account_id)
+            .join(EvidenceRow, EvidenceRow.id == CredentialRow.evidence_id)
+            .where(
+                CredentialRow.expires_at < now,
+                CredentialRow.removed_at.is_(None),
+                EvidenceRow.ended_at.is_(None),
+            )
+            .limit(_BATCH)
+        )
+        with self._database.transaction() as connection:
+            rows = connection.execute(query).all()
+            for evidence_id, account_id in rows:
+                self._end_evidence(connection, evidence_id, now=now)
+                self._count(connection, account_id)
+        return len({row.account_id for row in rows})
+
+    @staticmethod
+    def _end_evidence(connection: Connection, evidence_id: UUID, *, now: datetime) -> None:
+        """The proof ends with the last live credential that stands on it."""
+        stands = exists().where(
+            CredentialRow.evidence_id == evidence_id,
+            CredentialRow.removed_at.is_(None),
+            CredentialRow.expires_at >= now,
+        )
+        connection.execute(
+            update(EvidenceRow)
+            .where(EvidenceRow.id == evidence_id, EvidenceRow.ended_at.is_(None), ~stands)
+            .values(ended_at=now)
+        )
+
+    @staticmethod
+    def _can_sign_in(connection: Connection, account_id: UUID) -> bool:
+        has_credential = exists().where(
+            CredentialRow.account_id == account_id, CredentialRow.removed_at.is_(None)
+        )
+        has_password = exists().where(PasswordRow.account_id == account_id)
+        has_phone = exists().where(PhoneRow.account_id == account_id, PhoneRow.removed_at.is_(None))
+        return bool(
+            connection.scalar(select(has_credential))
+            or (connection.scalar(select(has_password)) and connection.scalar(select(has_phone)))
+        )
+
+    @staticmethod
+    def _count(connection: Connection, account_id: UUID) -> None:
+        """The level is the highest standing proof; an account always was somebody's once."""
+        highest = connection.scalar(
+            select(func.max(EvidenceRow.ial)).where(
+                EvidenceRow.account_id == account_id, EvidenceRow.ended_at.is_(None)
+            )
+        )
+        connection.execute(
+            update(AccountRow)
+            .where(AccountRow.id == account_id)
+            .values(ial=int(highest or IAL.MEDIUM))
+        )
+
+
+_BATCH = 500

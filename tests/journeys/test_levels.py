@@ -1,0 +1,201 @@
+"""The level of an account rises and falls with its proofs (S6, S8); the methods page (R64-R66)."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from werkzeug.test import TestResponse
+
+from idp.domain.assurance import IAL
+from idp.domain.subjects import IdNumber
+from idp.storage.accounts import AccountStore
+from idp.storage.levels import LevelStore
+from tests.journeys.test_usb import TAB, certificate, registers, signs
+from tests.support.build import NOW, VAULT
+from tests.support.house import Browser, House
+
+CCCD = IdNumber.parse("001072000136")
+
+
+def level(house: House) -> IAL:
+    found = AccountStore(house.database, VAULT).find_by_id_number(CCCD)
+    assert found
+    return found.ial
+
+
+def signed_in(house: House) -> Browser:
+    browser = house.browser()
+    browser.registers()
+    browser.signs_in()
+    return browser
+
+
+def adds_usb(browser: Browser, **changes: object) -> TestResponse:
+    browser.get("/account/methods")
+    browser.post({"method": "usb"}, "/account/methods/add")
+    browser.post({"do": "confirm"})
+    return signs(browser, certificate(**changes))
+
+
+def removes(browser: Browser) -> TestResponse:
+    page = browser.get("/account/methods")
+    found = re.search(r'name="credential" value="([0-9a-f]{32})"', page.text)
+    assert found, page.text
+    return browser.post({"credential": found[1]}, "/account/methods/remove")
+
+
+def test_adding_a_certificate_of_ones_own_raises_the_account_to_three(house: House) -> None:
+    browser = signed_in(house)
+    assert level(house) is IAL.MEDIUM
+
+    adds_usb(browser, serial=31)
+
+    assert level(house) is IAL.HIGH
+    page = browser.get("/account/methods")
+    assert "NEWTEL-CA v2" in page.text
+    assert "Xác thực bằng tin nhắn SMS 082****088" in page.text
+
+
+def test_removing_the_last_certificate_brings_it_back_to_two(house: House) -> None:
+    browser = signed_in(house)
+    adds_usb(browser, serial=32)
+
+    removes(browser)
+
+    assert level(house) is IAL.MEDIUM
+    other = house.browser()
+    other.get("/login")
+    other.get(other.path + TAB)
+    other.post({"do": "confirm"})
+    signs(other, certificate(serial=32))
+    assert "chưa được đăng ký" in other.text
+
+
+def test_of_two_certificates_one_keeps_the_level(house: House) -> None:
+    browser = signed_in(house)
+    adds_usb(browser, serial=33)
+    adds_usb(browser, serial=34)
+
+    removes(browser)
+
+    assert level(house) is IAL.HIGH
+
+
+def test_a_certificate_that_expires_takes_its_level_along(house: House) -> None:
+    browser = signed_in(house)
+    adds_usb(browser, serial=35, ends=NOW + timedelta(days=10))
+    levels = LevelStore(house.database, VAULT)
+    assert levels.lapse(now=NOW + timedelta(days=9)) == 0
+
+    assert levels.lapse(now=NOW + timedelta(days=11)) == 1
+
+    assert level(house) is IAL.MEDIUM
+
+
+def test_a_certificate_of_somebody_else_is_refused(house: House) -> None:
+    browser = signed_in(house)
+    browser.get("/account/methods")
+    browser.post({"method": "usb"}, "/account/methods/add")
+    browser.post({"do": "confirm"})
+
+    signs(browser, certificate("CCCD:001199000001"))
+
+    assert "cấp cho người khác" in browser.text
+    assert level(house) is IAL.MEDIUM
+
+
+def test_a_certificate_that_is_bound_already_is_refused(house: House) -> None:
+    browser = signed_in(house)
+    adds_usb(browser, serial=36)
+
+    page = adds_usb(browser, serial=36)
+
+    assert "đã gắn với một tài khoản" in page.text
+
+
+def test_the_last_way_in_cannot_be_removed(house: House) -> None:
+    registers(house.browser(), certificate(serial=37))
+    browser = house.browser()
+    browser.get("/login")
+    browser.get(browser.path + TAB)
+    browser.post({"do": "confirm"})
+    signs(browser, certificate(serial=37))
+
+    page = removes(browser)
+
+    assert "cách đăng nhập cuối cùng" in page.text
+    assert level(house) is IAL.HIGH
+
+
+def test_of_two_removals_at_once_the_last_way_in_stays(house: House) -> None:
+    registers(house.browser(), certificate(serial=38))
+    browser = house.browser()
+    browser.get("/login")
+    browser.get(browser.path + TAB)
+    browser.post({"do": "confirm"})
+    signs(browser, certificate(serial=38))
+    adds_usb(browser, serial=39)
+    page = browser.get("/account/methods")
+    ids = re.findall(r'name="credential" value="([0-9a-f]{32})"', page.text)
+    assert len(ids) == 2
+    csrf, path = browser._csrf(), "/account/methods/remove"
+
+    with ThreadPoolExecutor(2) as pool:
+        forms = [{"csrf": csrf, "credential": each} for each in ids]
+        done = list(pool.map(lambda form: browser.client.post(path, data=form), forms))
+
+    assert sorted(answer.status_code for answer in done) == [303, 422]
+
+
+@pytest.mark.parametrize("what", ["add", "remove"])
+def test_a_change_needs_a_proof_of_the_last_five_minutes(house: House, what: str) -> None:
+    browser = signed_in(house)
+    adds_usb(browser, serial=40)
+    house.clock.forward(minutes=6)
+
+    if what == "add":
+        browser.get("/account/methods")
+        browser.post({"method": "usb"}, "/account/methods/add")
+    else:
+        removes(browser)
+
+    assert 'name="password"' in browser.text
+    assert level(house) is IAL.HIGH
+    browser.types_password()
+    page = browser.post({"code": house.last_code()})
+    assert page.request.path == "/account/methods"
+
+
+@pytest.mark.parametrize("path", ["/account/methods", "/account/methods/add"])
+def test_strangers_see_nothing(house: House, path: str) -> None:
+    browser = house.browser()
+    browser.get("/login")
+
+    page = browser.get(path) if path.endswith("methods") else browser.post({"method": "usb"}, path)
+
+    assert "/login/" in page.request.path
+
+
+@pytest.mark.parametrize("credential", ["", "x", "0" * 32, "x" * 5000, "\\0"])
+def test_hostile_removals_change_nothing(house: House, credential: str) -> None:
+    browser = signed_in(house)
+    adds_usb(browser, serial=41)
+    browser.get("/account/methods")
+
+    page = browser.post({"credential": credential}, "/account/methods/remove")
+
+    assert 400 <= page.status_code < 500
+    assert level(house) is IAL.HIGH
+
+
+@pytest.mark.parametrize("method", ["", "password_otp", "mobile", "nothing", "<b>"])
+def test_hostile_additions_lead_back(house: House, method: str) -> None:
+    browser = signed_in(house)
+    browser.get("/account/methods")
+
+    page = browser.post({"method": method}, "/account/methods/add")
+
+    assert page.request.path == "/account/methods"
