@@ -74,7 +74,7 @@ def _contact(facts: dict[tuple[str, str], Fact]) -> dict[str, Any]:
 
 
 def _number(facts: dict[tuple[str, str], Fact]) -> dict[str, Any]:
-    for kind in ("cccd", "cmnd", "passport", "foreigner"):
+    for kind in ("cccd", "cmnd", "passport", "foreigner", "mst", "mdv"):
         fact = facts.get(("identifier", kind))
         if fact:
             return {"id_number": fact.value, "id_number_type": kind}

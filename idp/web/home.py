@@ -7,20 +7,41 @@ from flask import Flask, Response
 from idp.domain.accounts import Attribute
 from idp.domain.assurance import IAL
 from idp.domain.sessions import Session
-from idp.domain.subjects import BirthDate, IdKind, PhoneNumber
+from idp.domain.subjects import BirthDate, IdKind, PhoneNumber, SubjectKind
 from idp.storage.accounts import OwnIdentity
 from idp.web import i18n
 from idp.web.journey import again, current_session, house
 from idp.web.parts import IdentityRow, Page, RowStatus, SessionRow
 from idp.web.screens import respond
 
+_CONTACT = {Attribute.CONTACT_PHONE: "contact_phone", Attribute.EMAIL: "email"}
 _ROWS = {
-    Attribute.FULL_NAME: "full_name",
-    Attribute.SEX: "sex",
-    Attribute.BIRTH_DATE: "birth_date",
-    Attribute.CONTACT_PHONE: "contact_phone",
-    Attribute.EMAIL: "email",
+    SubjectKind.CITIZEN: {
+        Attribute.FULL_NAME: "full_name",
+        Attribute.SEX: "sex",
+        Attribute.BIRTH_DATE: "birth_date",
+        **_CONTACT,
+    },
+    SubjectKind.ENTERPRISE: {
+        Attribute.FULL_NAME: "enterprise_name",
+        **_CONTACT,
+        Attribute.ADDRESS: "office_address",
+    },
+    SubjectKind.AGENCY: {
+        Attribute.FULL_NAME: "organisation_name",
+        Attribute.PARENT_AGENCY: "parent_agency",
+        **_CONTACT,
+        Attribute.ADDRESS: "office_address",
+    },
 }
+"""The rows of R60, S10 and R63 that we know."""
+
+_NUMBERS = {
+    SubjectKind.CITIZEN: (Attribute.SEX, (IdKind.CMND, IdKind.CCCD)),
+    SubjectKind.ENTERPRISE: (Attribute.FULL_NAME, (IdKind.TAX_CODE,)),
+    SubjectKind.AGENCY: (Attribute.FULL_NAME, (IdKind.AGENCY_CODE,)),
+}
+"""After which row the numbers stand, and which."""
 
 
 def init_app(app: Flask) -> None:
@@ -54,7 +75,7 @@ def _account() -> Response:
     context = {
         "name": _name(session),
         "level": IAL(session.account_ial),
-        "rows": tuple(_rows(own)),
+        "rows": tuple(_rows(own, session.account_kind)),
         "sessions": tuple(_session_row(each, session) for each in others),
         "logout_action": "/logout/confirm",
         "notice": None,
@@ -69,27 +90,31 @@ def _name(session: Session) -> str:
     return found.value if found else ""
 
 
-def _rows(own: OwnIdentity) -> list[IdentityRow]:
-    """The rows of R60 that we know; both numbers have a row of their own."""
+def _rows(own: OwnIdentity, kind: SubjectKind) -> list[IdentityRow]:
+    """A row for each fact, also for those that are not known; numbers have rows of their own."""
     rows = []
-    for attribute, name in _ROWS.items():
-        fact = own.find(attribute)
-        if fact is None:
-            rows.append(IdentityRow(name, "", RowStatus.UNVERIFIED))
-            continue
-        status = RowStatus.VERIFIED if fact.is_verified else RowStatus.DECLARED
-        source, _, reference = fact.source.partition(":")
-        shown = i18n.text(f"source.{source}", **({source: reference} if reference else {}))
-        rows.append(IdentityRow(name, _shown(attribute, fact.value), status, shown, fact.at))
-        if attribute is Attribute.SEX:
-            rows += _number_rows(own)
+    after, numbers = _NUMBERS[kind]
+    for attribute, name in _ROWS[kind].items():
+        rows.append(_row(own, attribute, name))
+        if attribute is after:
+            rows += _number_rows(own, numbers)
     return rows
 
 
-def _number_rows(own: OwnIdentity) -> list[IdentityRow]:
+def _row(own: OwnIdentity, attribute: Attribute, name: str) -> IdentityRow:
+    fact = own.find(attribute)
+    if fact is None:
+        return IdentityRow(name, "", RowStatus.UNVERIFIED)
+    status = RowStatus.VERIFIED if fact.is_verified else RowStatus.DECLARED
+    source, _, reference = fact.source.partition(":")
+    shown = i18n.text(f"source.{source}", **({source: reference} if reference else {}))
+    return IdentityRow(name, _shown(attribute, fact.value), status, shown, fact.at)
+
+
+def _number_rows(own: OwnIdentity, kinds: tuple[IdKind, ...]) -> list[IdentityRow]:
     found = {number.kind: (number.value, at) for number, at in own.id_numbers}
     rows = []
-    for kind in (IdKind.CMND, IdKind.CCCD):
+    for kind in kinds:
         value, at = found.get(kind, ("", None))
         status = RowStatus.VERIFIED if value else RowStatus.UNVERIFIED
         rows.append(IdentityRow(kind.value, value, status, "", at))

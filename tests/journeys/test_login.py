@@ -333,7 +333,8 @@ def test_level_three_is_not_asserted_for_a_password(house: House) -> None:
     portal, browser = add_portal(house), house.browser()
     browser.registers()
 
-    answer = answer_of(browser.signs_in_at(portal.request(acr_values="ial3")))
+    browser.visit(portal.request(acr_values="ial3"))
+    answer = answer_of(browser.signs_in_at(f"{browser.path}?method=password_otp"))
 
     tokens = portal.redeems(answer["code"]).get_json()
     assert portal.claims(tokens["id_token"])["acr"] == "ial2"

@@ -433,3 +433,35 @@ def test_an_essential_level_closes_the_tabs_below_it(house: House) -> None:
     assert "USB ký số" in page.text
     browser.get(browser.path + "?method=password_otp")
     assert 'name="password"' not in browser.text
+
+
+@pytest.mark.parametrize(
+    ("subject", "user_id", "labels"),
+    [
+        ("enterprise", "MST:0100109106", ["Tên doanh nghiệp", "Mã số thuế", "0100109106"]),
+        ("agency", "MDV:000.00.17.G22", ["Tên tổ chức", "Mã đơn vị", "G22.17", "Đơn vị chủ quản"]),
+    ],
+)
+def test_an_organisation_sees_its_own_rows_and_a_portal_its_code(
+    house: House, subject: str, user_id: str, labels: list[str]
+) -> None:
+    portal = add_portal(house)
+    leaf = certificate(user_id, ca=pki().government if subject == "agency" else None, serial=77)
+    form = {"email": "a@example.vn", "captcha": "12345"}
+    registers(house.browser(), leaf, subject, **form)
+    browser = house.browser()
+    browser.visit(portal.request(acr_values="ial3"))
+    browser.send({"do": "confirm"})
+    signs(browser, leaf)
+    back = browser.send({"do": "confirm"})
+    token_answer = portal.redeems(answer_of(back)["code"]).get_json()
+
+    page = browser.get("/account")
+    told = house.app.test_client().get(
+        "/userinfo", headers={"Authorization": f"Bearer {token_answer['access_token']}"}
+    )
+
+    for label in labels:
+        assert label in page.text
+    assert told.get_json()["account_kind"] == subject
+    assert told.get_json()["id_number"] == labels[2]

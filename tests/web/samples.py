@@ -9,11 +9,23 @@ from uuid import UUID
 
 from flask import Flask
 
-from idp.authenticators import build_all, mobile, password_otp
-from idp.authenticators.contract import AskCode, Invalid, Refusal
+from idp.authenticators import bhxh, build_all, mobile, password_otp, vnpost
+from idp.authenticators.contract import (
+    AskCode,
+    AskFields,
+    AskSignature,
+    AwaitPhone,
+    Field,
+    FieldKind,
+    Invalid,
+    Refusal,
+)
 from idp.domain.accounts import Phone
 from idp.domain.assurance import IAL
 from idp.domain.subjects import PhoneNumber, SubjectKind
+from idp.flows.complaint import FORM as COMPLAINT
+from idp.storage.complaints import Complaint, ComplaintStatus, Content
+from idp.storage.credentials import Bound
 from idp.web import errors, i18n, screens, security
 from idp.web.parts import (
     Cancel,
@@ -172,6 +184,57 @@ def existing_account() -> Page:
     return Page("existing_account.html", context)
 
 
+STEPPED = Frame(
+    "/form", step=Step(2, 4), links=(Link("link.login", "/login"),), cancel=Cancel.OFFERED
+)
+SIM = AskFields(
+    "register.sim",
+    (
+        Field("carrier", FieldKind.CHOICE, choices=("viettel", "vinaphone")),
+        Field("phone", FieldKind.PHONE),
+    ),
+    is_guarded=True,
+)
+REVIEW = AskFields(
+    "register.review",
+    (Field("email", FieldKind.EMAIL, required=False),),
+    shown=(
+        ("organisation_name", "Cục Kiểm soát thủ tục hành chính và cải cách thể chế quốc gia"),
+        ("valid_from", "24/11/2025"),
+        ("valid_to", "24/11/2027"),
+        ("ca", "Co quan chung thuc so Chinh phu"),
+    ),
+    is_guarded=True,
+    is_consent=True,
+)
+ANSWERED = Complaint(
+    UUID(int=9),
+    ComplaintStatus.ACCEPTED,
+    Content("KN-AAAA-BBBB-CCCC", "001072000136", "A", "+84912345678", "…", "Đã khóa tài khoản."),
+    NOW,
+    NOW,
+)
+
+
+def complaint_status(found: Complaint | None, faults: Mapping[str, Message]) -> Page:
+    """The outcome of a complaint, or its form with a fault."""
+    context = {"ticket": "KN", "found": found, "faults": faults}
+    return Page("complaint_status.html", context)
+
+
+def methods_page() -> Page:
+    """What opens the account."""
+    details = {"holder": "NGUYỄN VĂN HOÀ", "ca": "NEWTEL-CA v2", "valid_to": "24/11/2027"}
+    context = {
+        "has_password": True,
+        "phones": (DEFAULT_PHONE, OTHER_PHONE),
+        "credentials": (Bound(UUID(int=7), "usb", NOW, NOW, details),),
+        "offers": ["usb", "sim"],
+        "level": 3,
+    }
+    return Page("methods.html", context)
+
+
 def consent() -> Page:
     """What a portal gets."""
     client = ClientView(
@@ -249,7 +312,34 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "password": lambda: screens.set_password(Frame("/form", step=Step(4, 4)), username="001"),
     "password_faults": password_faults,
     "existing_account": existing_account,
-    "done": lambda: Page("done.html", {"login_url": "/login"}),
+    "done": lambda: Page("done.html", {"login_url": "/login", "level": 3, "method": "usb"}),
+    "usb": lambda: screens.ask_fields(AskFields("register.usb"), STEPPED),
+    "usb_agency": lambda: screens.ask_fields(AskFields("register.usb_agency"), STEPPED),
+    "usb_login": lambda: screens.ask_fields(AskFields("login.usb"), FRAME, tabs=login_tabs()),
+    "sign": lambda: screens.ask_signature(
+        AskSignature("register.usb", "n" * 44), STEPPED, ("http://127.0.0.1:1",)
+    ),
+    "sim": lambda: screens.ask_fields(SIM, STEPPED, captcha=CAPTCHA),
+    "sim_faults": lambda: screens.ask_fields(
+        SIM, FRAME, faults={"carrier": Message("error.carrier.unknown")}, captcha=CAPTCHA
+    ),
+    "wait": lambda: screens.await_phone(
+        AwaitPhone("register.sim", DEFAULT_PHONE.number, "4033", NOW), STEPPED
+    ),
+    "review": lambda: screens.ask_fields(REVIEW, STEPPED, captcha=CAPTCHA),
+    "vnpost": lambda: screens.ask_fields(vnpost.FORM, STEPPED, captcha=CAPTCHA),
+    "bhxh": lambda: screens.ask_fields(bhxh.FORM, STEPPED, captcha=CAPTCHA),
+    "complaint": lambda: screens.ask_fields(COMPLAINT, FRAME, captcha=CAPTCHA),
+    "complaint_faults": lambda: screens.ask_fields(
+        COMPLAINT, FRAME, values={"text": "x"}, faults={"text": Message("error.complaint.text")}
+    ),
+    "complaint_done": lambda: screens.plain("complaint_done.html", ticket="KN-AAAA-BBBB-CCCC"),
+    "complaint_status": lambda: complaint_status(None, {"ticket": Message("error.ticket")}),
+    "complaint_answer": lambda: complaint_status(ANSWERED, {}),
+    "methods": methods_page,
+    "terms": lambda: screens.plain("about.html", name="terms"),
+    "privacy": lambda: screens.plain("about.html", name="privacy"),
+    "tool": lambda: screens.plain("tool.html", issuer="https://id.example.vn"),
     "consent": consent,
     "logout": lambda: Page("logout.html", {"frame": FRAME, "portals": (PORTAL.name, "Bộ Y tế")}),
     "logged_out": lambda: Page(
