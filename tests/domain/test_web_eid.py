@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from idp.domain import web_eid
 from idp.domain.certificates import CertificateRefused
 from idp.domain.web_eid import InvalidToken
 from tests.support.pki import NONCE, ORIGIN, digest, key_of, pki, token
+
+VECTOR = Path(__file__).with_name("web_eid_vector.json")
 
 
 def check(text: str, origin: str = ORIGIN, nonce: str = NONCE) -> None:
@@ -38,6 +41,17 @@ def made(kind: str = "p256", **changes: Any) -> str:
 )
 def test_every_algorithm_of_the_specification_verifies(kind: str, algorithm: str) -> None:
     check(made(kind, algorithm=algorithm))
+
+
+def test_the_published_example_token_verifies_and_only_for_its_origin_and_nonce() -> None:
+    published = json.loads(VECTOR.read_text())
+    origin, nonce = published["origin"], published["nonce"]
+    text = json.dumps(published["token"])
+
+    check(text, origin, nonce)
+    for other in ((origin + "/", nonce), (origin, nonce[:-1] + "4")):
+        with pytest.raises(InvalidToken, match="signature"):
+            check(text, *other)
 
 
 @pytest.mark.parametrize("form", ["web-eid:1", "web-eid:1.0", "web-eid:1.1"])
