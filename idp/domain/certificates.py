@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -134,7 +135,10 @@ class TrustStore:
             )
             .build_client_verifier()
         )
-        chain = verifier.verify(leaf, between).chain
+        try:
+            chain = verifier.verify(leaf, between).chain
+        except ValueError as error:
+            raise verification.VerificationError(str(error)) from error
         path = Path(leaf, tuple(self._by_certificate[found] for found in chain[1:]))
         if not path.authorities:
             raise CertificateRefused("certificate_unknown_ca")
@@ -169,11 +173,43 @@ class TrustStore:
 
 
 def load(der: bytes) -> x509.Certificate:
-    """A certificate from what a client sent. Raises ``CertificateRefused('certificate_form')``."""
+    """A certificate from what a client sent, read to its last field.
+
+    The library reads fields when they are asked for; here a broken one is found at once. Raises
+    ``CertificateRefused('certificate_form')``.
+    """
     try:
-        return x509.load_der_x509_certificate(der)
-    except ValueError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what the library only frowns at is no certificate
+            certificate = x509.load_der_x509_certificate(der)
+            _read_all(certificate)
+    except (*_BROKEN, Warning):
         raise CertificateRefused("certificate_form") from None
+    return certificate
+
+
+_BROKEN = (
+    ValueError,
+    TypeError,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
+
+def _read_all(certificate: x509.Certificate) -> None:
+    """Ask for every field that anybody here will ask for."""
+    for field in (
+        "version",
+        "serial_number",
+        "subject",
+        "issuer",
+        "not_valid_before_utc",
+        "not_valid_after_utc",
+        "extensions",
+        "signature_algorithm_oid",
+    ):
+        getattr(certificate, field)
 
 
 # --- what the certificate may do ----------------------------------------------------------------
@@ -210,7 +246,7 @@ def _check_form(leaf: x509.Certificate) -> None:
     try:
         extensions = leaf.extensions
         leaf.public_key()
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, TypeError):
+    except _BROKEN:
         raise CertificateRefused("certificate_form") from None
     except UnsupportedAlgorithm:
         raise CertificateRefused("certificate_key") from None

@@ -289,6 +289,8 @@ class LoginFlow:
         result = self._resume(journey, {}, filled, visitor, now=now)
         if isinstance(result, SignedIn):
             raise TypeError(journey.state.method)
+        if phone and not is_awaited(result):
+            self.limits.after_prompt(phone)
         return result
 
     def sign(

@@ -168,7 +168,11 @@ class RegistrationFlow:
         refusal = self._count(registration, filled, visitor, now=now)
         if refusal:
             return self._answer(journey, notice=refusal)
-        return self._resume(journey, state.method_state, filled, visitor, now=now)
+        answer = self._resume(journey, state.method_state, filled, visitor, now=now)
+        phone = registration.disturbs(filled)
+        if phone and not isinstance(answer.journey.state.screen, AwaitPhone):
+            self.limits.after_prompt(phone)
+        return answer
 
     def sign(
         self, journey: Journey[RegistrationState], token: str, visitor: Visitor, *, now: datetime

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -423,3 +424,23 @@ def test_a_number_in_another_attribute_is_nobodys() -> None:
 
     with pytest.raises(CertificateRefused, match="certificate_subject"):
         holders.read(pki().store().prove(leaf, now=NOW))
+
+
+@pytest.mark.parametrize("kind", ["p256", "rsa"])
+def test_no_change_of_bytes_raises_anything_but_a_refusal(kind: str) -> None:
+    """Thousands of broken certificates: each is refused, none is an error of ours."""
+    rng = random.Random(2026)
+    der = pki().newtel.leaf(key=key_of(kind)).public_bytes(Encoding.DER)
+    store = pki().store()
+    for _ in range(4000):
+        changed = bytearray(der)
+        for _ in range(rng.choice((1, 1, 2, 5))):
+            changed[rng.randrange(len(changed))] = rng.randrange(256)
+        if changed == der:
+            continue
+        try:
+            path = store.prove(certificates.load(bytes(changed)), now=NOW)
+            holders.read(path)
+        except CertificateRefused:
+            continue
+        raise AssertionError(bytes(changed).hex())

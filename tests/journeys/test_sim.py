@@ -166,6 +166,14 @@ def test_refused_at_once_is_told_on_the_form(house: House) -> None:
     assert "Thuê bao này chưa đăng ký SIM ký số." in page.text
 
 
+def test_a_number_that_was_refused_at_once_may_be_tried_again_at_once(house: House) -> None:
+    house.signer.refuses = SignatureFailed(SignatureFailure.UNREACHABLE)
+    begins(house.browser())
+    house.signer.refuses = None
+
+    assert "Xác nhận trên điện thoại" in begins(house.browser()).text
+
+
 def test_the_platform_down_loses_nothing(house: House) -> None:
     house.signer.is_down = True
 
