@@ -127,17 +127,22 @@ def sign(chosen: Found, pin: str, message: bytes) -> tuple[str, bytes]:
     return str(answer["algorithm"]), base64.b64decode(answer["signature"])
 
 
+_ONE_AT_A_TIME = threading.Lock()
+"""Drivers lock their tokens badly, or not at all, against another process."""
+
+
 def _in_child(order: Answer, seconds: float) -> Answer:
     """Run one order in a fresh process: drivers keep state, hang and crash."""
     command = [sys.executable, __file__, "--worker"]
     try:
-        done = subprocess.run(  # noqa: S603  ourselves
-            command,
-            input=json.dumps(order).encode(),
-            capture_output=True,
-            timeout=seconds,
-            check=False,
-        )
+        with _ONE_AT_A_TIME:
+            done = subprocess.run(  # noqa: S603  ourselves
+                command,
+                input=json.dumps(order).encode(),
+                capture_output=True,
+                timeout=seconds,
+                check=False,
+            )
         answer: Answer = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
         raise ToolError("busy") from None
