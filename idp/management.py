@@ -10,6 +10,7 @@ from flask import Flask, Response
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from idp.adapters import trust
 from idp.app import Foundation
 from idp.domain.errors import StorageUnavailable
 from idp.storage.outbox import OutboxStore
@@ -22,10 +23,16 @@ def create_app(base: Foundation) -> Flask:
     app = Flask("idp.management")
     registry = CollectorRegistry()
     outbox_age = Gauge("idp_outbox_oldest_seconds", "Age of the oldest job", registry=registry)
+    trust_left = Gauge(
+        "idp_trust_expires_seconds", "Until the first CA in keys/trust expires", registry=registry
+    )
     ready = Gauge("idp_ready", "Whether every check holds", registry=registry)
 
     def check() -> dict[str, bool]:
         checks = {"database": False, "outbox": False, "keys": _has_keys(base)}
+        left = _trust_left(base)
+        trust_left.set(left.total_seconds())
+        checks["trust"] = left > timedelta(0)
         try:
             checks["database"] = base.database.is_ready()
             age = OutboxStore(base.database, base.vault).oldest_age(now=base.clock())
@@ -59,6 +66,13 @@ def start(base: Foundation) -> BaseWSGIServer:
     )
     threading.Thread(target=listening.serve_forever, daemon=True).start()
     return listening
+
+
+def _trust_left(base: Foundation) -> timedelta:
+    """How long every CA that we accept is still in date; a year where there is none."""
+    store = trust.load(base.config.keys_folder / "trust")
+    ends = [found.certificate.not_valid_after_utc for found in store.authorities]
+    return min((end - base.clock() for end in ends), default=timedelta(days=365))
 
 
 def _has_keys(base: Foundation) -> bool:
