@@ -8,7 +8,7 @@ from datetime import datetime
 
 from cryptography import x509
 
-from idp.authenticators.contract import AskFields, Field, FieldKind, Filled, Invalid
+from idp.authenticators.contract import AskFields, Field, FieldKind, Filled, Invalid, Refused
 from idp.domain.accounts import Attribute, Credential, Identity
 from idp.domain.certificates import CertificateRefused, Path, TrustStore, day
 from idp.domain.errors import InvalidInput
@@ -84,6 +84,14 @@ class Certified:
         )
 
 
+class CertificateRevoked(CertificateRefused):
+    """A certificate of a proven path that its CA has revoked: an account may have to hear of it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("certificate_revoked")
+        self.path = path
+
+
 @dataclass(frozen=True, slots=True)
 class Examiner:
     """Path, then revocation, then holder: nobody outside is asked about a stranger."""
@@ -96,7 +104,7 @@ class Examiner:
         path = self.trust.prove(leaf, now=now)
         match self.status.check(path, now=now):
             case Revocation.REVOKED:
-                raise CertificateRefused("certificate_revoked")
+                raise CertificateRevoked(path)
             case Revocation.UNKNOWN:
                 raise CertificateRefused("certificate_unknown")
             case Revocation.GOOD:
@@ -105,6 +113,12 @@ class Examiner:
         if not holder.numbers:
             raise CertificateRefused("certificate_no_code")
         return Certified(path, holder)
+
+
+def refuse(error: CertificateRefused, method: str) -> Refused:
+    """What the person is told; a revoked certificate is named, so that its proof ends."""
+    key = f"{error.path.key}" if isinstance(error, CertificateRevoked) else ""
+    return Refused(error.code, error.values, revoked=f"{method} {key}" if key else "")
 
 
 def email_field(kind: SubjectKind) -> Field:

@@ -184,10 +184,15 @@ class Proofed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No, and why; what was typed stays. The person's text is the key ``refusal.<reason>``."""
+    """No, and why; what was typed stays. The person's text is the key ``refusal.<reason>``.
+
+    ``revoked`` is ``<method> <key>`` of a credential that is worth nothing any more: if an account
+    has it, its proof ends.
+    """
 
     reason: str
     values: Mapping[str, str] = field(default_factory=dict)
+    revoked: str = ""
 
 
 LoginOutcome = Continue | Verified | Presented | Invalid | Refused

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from idp.authenticators.certificate_form import Certified, Examiner, read_email
+from idp.authenticators.certificate_form import Certified, Examiner, read_email, refuse
 from idp.authenticators.contract import (
     AskFields,
     AwaitPhone,
@@ -137,7 +137,7 @@ class Prompter:
             leaf = certificates.load(der)
             found = self.examiner.examine(leaf, now=now)
         except CertificateRefused as error:
-            return Refused(error.code, error.values)
+            return refuse(error, NAME)
         if not sim_signing.is_signed(leaf, base64.b64decode(state["digest"]), signature):
             return Refused("signature_wrong")
         if found.holder.kind is not SubjectKind.CITIZEN:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from idp.authenticators.certificate_form import Certified, Examiner, read_email
+from idp.authenticators.certificate_form import Certified, Examiner, read_email, refuse
 from idp.authenticators.contract import (
     AskFields,
     AskSignature,
@@ -69,7 +69,7 @@ class Signer:
         except InvalidToken:
             return Refused("signature_wrong")
         except CertificateRefused as error:
-            return Refused(error.code, error.values)
+            return refuse(error, NAME)
         return found
 
 

@@ -252,7 +252,7 @@ class LoginFlow:
                     journey, account=account.id.hex, number=number.value, captcha=""
                 )
                 return self._send(journey, self._phone(account, phone.e164), visitor, now=now)
-            case Refused(reason, _):
+            case Refused(reason):
                 self.limits.after_wrong_password(number, visitor, now=now)
                 self._note(journey, Event.LOGIN_REFUSED, account, visitor, now=now)
                 return self._ask_captcha(journey, {"": Said(f"refusal.{reason}")})
@@ -338,7 +338,9 @@ class LoginFlow:
                 return self._enter(journey, credential, evidence, visitor, now=now)
             case Invalid() as invalid:
                 return self._answer(journey, faults=_faults(invalid))
-            case Refused(reason, values):
+            case Refused(reason, values, revoked):
+                if revoked:
+                    self._end_proof(revoked, visitor, now=now)
                 return self._refuse(journey, f"refusal.{reason}", values)
             case Continue() | Verified():
                 raise TypeError(journey.state.method)
@@ -367,6 +369,15 @@ class LoginFlow:
         proven = Proven(account_id, evidence, "")
         cookie = self.opening.open(journey.stored, proven, visitor, now=now)
         return SignedIn(cookie, "", "/account/methods")
+
+    def _end_proof(self, revoked: str, visitor: Visitor, *, now: datetime) -> None:
+        """A certificate that its CA revoked takes its level along (S6)."""
+        with self.database.transaction() as connection:
+            account_id = self.levels.revoke(connection, revoked, now=now)
+            if account_id is not None:
+                details = {"ip": visitor.ip, "reason": "revoked"}
+                event = AuditEvent(Event.CREDENTIAL_REMOVED, now, account_id, details=details)
+                self.audit.add(connection, event)
 
     def _refuse(
         self, journey: Journey[LoginState], key: str, values: Mapping[str, str]

@@ -236,7 +236,7 @@ class RegistrationFlow:
         match outcome:
             case Continue(screen, kept, identity):
                 return self._continue(journey, screen, kept, identity, (visitor, now))
-            case Refused(reason, values):
+            case Refused(reason, values, _):
                 if isinstance(reply, Filled):
                     fault = Said(f"refusal.{reason}", values)
                     return self._answer(journey, faults={"": fault})

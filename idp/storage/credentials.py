@@ -149,7 +149,11 @@ class CredentialStore:
         return self._vault.data_key(bytes(data_key), account_id)
 
     def _index(self, credential: Credential) -> bytes:
-        return self._vault.index("credential", f"{credential.method} {credential.key}")
+        return self.index(f"{credential.method} {credential.key}")
+
+    def index(self, name: str) -> bytes:
+        """The blind index of a credential's method and key."""
+        return self._vault.index("credential", name)
 
     def _is(self, number: IdNumber) -> tuple[ColumnElement[bool], ...]:
         return (

@@ -112,6 +112,26 @@ class LevelStore:
         self._count(connection, account_id)
         return str(found.method)
 
+    def revoke(self, connection: Connection, name: str, *, now: datetime) -> UUID | None:
+        """Remove a credential that its issuer revoked; answers whose it was.
+
+        The last way in goes as well: it leads nowhere any more.
+        """
+        found = connection.execute(
+            update(CredentialRow)
+            .where(
+                CredentialRow.key_index == self._credentials.index(name),
+                CredentialRow.removed_at.is_(None),
+            )
+            .values(removed_at=now)
+            .returning(CredentialRow.evidence_id, CredentialRow.account_id)
+        ).first()
+        if found is None:
+            return None
+        self._end_evidence(connection, found.evidence_id, now=now)
+        self._count(connection, found.account_id)
+        return UUID(str(found.account_id))
+
     def lapse(self, *, now: datetime) -> int:
         """End the proofs of credentials whose time is over; answers how many accounts changed.
 

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from idp.domain.assurance import IAL
 from idp.domain.subjects import IdNumber
+from idp.ports import Revocation
 from idp.storage.accounts import AccountStore
 from idp.storage.levels import LevelStore
 from tests.journeys.test_usb import TAB, certificate, registers, signs
@@ -93,6 +94,23 @@ def test_a_certificate_that_expires_takes_its_level_along(house: House) -> None:
     assert levels.lapse(now=NOW + timedelta(days=11)) == 1
 
     assert level(house) is IAL.MEDIUM
+
+
+def test_a_certificate_that_is_revoked_takes_its_level_along(house: House) -> None:
+    browser = signed_in(house)
+    adds_usb(browser, serial=42)
+    assert level(house) is IAL.HIGH
+    house.status.states[42] = Revocation.REVOKED
+    other = house.browser()
+    other.get("/login")
+    other.get(other.path + TAB)
+    other.post({"do": "confirm"})
+
+    signs(other, certificate(serial=42))
+
+    assert "đã bị thu hồi" in other.text
+    assert level(house) is IAL.MEDIUM
+    assert "NEWTEL-CA v2" not in browser.get("/account/methods").text
 
 
 def test_a_certificate_of_somebody_else_is_refused(house: House) -> None:
