@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography import x509
 
-from idp.authenticators.contract import AskFields, Field, FieldKind, Filled, Invalid, Refused
+from idp.authenticators.contract import (
+    AskFields,
+    Continue,
+    Field,
+    FieldKind,
+    Filled,
+    Invalid,
+    Proofed,
+    Refused,
+)
+from idp.domain import identities
 from idp.domain.accounts import Attribute, Credential, Identity
+from idp.domain.assurance import IAL, Amr, Evidence
 from idp.domain.certificates import CertificateRefused, Path, TrustStore, day
 from idp.domain.errors import InvalidInput
 from idp.domain.holders import Holder, read
@@ -126,11 +137,9 @@ def email_field(kind: SubjectKind) -> Field:
     return Field("email", FieldKind.EMAIL, required=kind is SubjectKind.ENTERPRISE)
 
 
-def read_email(
-    values: Mapping[str, str] | Filled, kind: SubjectKind
-) -> EmailAddress | Invalid | None:
+def read_email(reply: Filled, kind: SubjectKind) -> EmailAddress | Invalid | None:
     """The e-mail of the review screen."""
-    typed = (values.values if isinstance(values, Filled) else values).get("email", "").strip()
+    typed = reply.values.get("email", "").strip()
     if not typed:
         is_needed = kind is SubjectKind.ENTERPRISE
         return Invalid({"email": "email.empty"}) if is_needed else None
@@ -138,3 +147,39 @@ def read_email(
         return EmailAddress.parse(typed)
     except InvalidInput as error:
         return Invalid({"email": error.code})
+
+
+# --- registration: review, then done ------------------------------------------------------------
+
+
+def is_reviewed(state: Mapping[str, str]) -> bool:
+    """Whether the certificate is proven and its review screen was shown."""
+    return "identity.name" in state
+
+
+def review(found: Certified, method: str, *, now: datetime, **details: str) -> Continue:
+    """Show what the certificate says; identity and credential are kept until the end."""
+    identity = found.identity(now=now)
+    credential = found.credential(method, **details)
+    state = {
+        **{f"identity.{k}": v for k, v in identities.to_text(identity).items()},
+        **{f"credential.{k}": v for k, v in identities.credential_to_text(credential).items()},
+    }
+    return Continue(found.review(), state, identity)
+
+
+def finish(
+    state: Mapping[str, str], reply: Filled, method: str, amr: tuple[Amr, ...]
+) -> Invalid | Proofed:
+    """Read the e-mail of the review screen; the proof is as old as the signature."""
+    identity = identities.from_text(_under("identity.", state))
+    email = read_email(reply, identity.kind)
+    if isinstance(email, Invalid):
+        return email
+    evidence = Evidence(method, IAL.HIGH, amr, identity.verified_at)
+    credential = identities.credential_from_text(_under("credential.", state))
+    return Proofed(replace(identity, email=email), evidence, credential)
+
+
+def _under(prefix: str, state: Mapping[str, str]) -> dict[str, str]:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

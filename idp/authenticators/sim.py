@@ -10,11 +10,19 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from idp.authenticators.certificate_form import Certified, Examiner, read_email, refuse
+from idp.authenticators.certificate_form import (
+    Certified,
+    Examiner,
+    finish,
+    is_reviewed,
+    read_email,
+    refuse,
+    review,
+)
 from idp.authenticators.contract import (
     AskFields,
     AwaitPhone,
@@ -28,14 +36,13 @@ from idp.authenticators.contract import (
     Method,
     Poll,
     Presented,
-    Proofed,
     Refusal,
     Refused,
     RegistrationOutcome,
     Reply,
     Signed,
 )
-from idp.domain import certificates, identities, sim_signing
+from idp.domain import certificates, sim_signing
 from idp.domain.accounts import Account
 from idp.domain.assurance import IAL, Amr, Evidence
 from idp.domain.certificates import CertificateRefused
@@ -163,7 +170,7 @@ class SimRegistration:
         del now
         found = (
             read_email(reply, SubjectKind.CITIZEN)
-            if "identity.name" in state
+            if is_reviewed(state)
             else self.prompter.read(reply)
         )
         return found if isinstance(found, Invalid) else None
@@ -178,37 +185,18 @@ class SimRegistration:
     ) -> RegistrationOutcome:
         """Ask the phone, wait, show what its certificate says, then be done."""
         match reply:
-            case Filled() if "identity.name" in state:
-                return self._done(state, reply)
+            case Filled() if is_reviewed(state):
+                return finish(state, reply, NAME, _AMR)
             case Filled():
                 return self.prompter.ask(reply, "register", now=now)
             case Poll():
                 found = self.prompter.judge(state, now=now)
                 if not isinstance(found, Certified):
                     return found
-                return self._review(found, state, now=now)
+                phone, carrier = state["phone"], state["carrier"]
+                return review(found, NAME, now=now, phone=phone, carrier=carrier)
             case CodeConfirmed() | Signed():
                 return Refused(Refusal.WRONG_CREDENTIALS)
-
-    @staticmethod
-    def _review(found: Certified, state: Mapping[str, str], *, now: datetime) -> Continue:
-        identity = found.identity(now=now)
-        credential = found.credential(NAME, phone=state["phone"], carrier=state["carrier"])
-        kept = {
-            **{f"identity.{k}": v for k, v in identities.to_text(identity).items()},
-            **{f"credential.{k}": v for k, v in identities.credential_to_text(credential).items()},
-        }
-        return Continue(found.review(), kept, identity)
-
-    @staticmethod
-    def _done(state: Mapping[str, str], reply: Filled) -> RegistrationOutcome:
-        email = read_email(reply, SubjectKind.CITIZEN)
-        if isinstance(email, Invalid):
-            return email
-        identity = identities.from_text(_under("identity.", state))
-        credential = identities.credential_from_text(_under("credential.", state))
-        evidence = Evidence(NAME, IAL.HIGH, _AMR, identity.verified_at)
-        return Proofed(replace(identity, email=email), evidence, credential)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,10 +235,6 @@ class SimLogin:
                 return Presented(credential, Evidence(NAME, IAL.HIGH, _AMR, now))
             case CodeConfirmed() | Signed():
                 return Refused(Refusal.WRONG_CREDENTIALS)
-
-
-def _under(prefix: str, state: Mapping[str, str]) -> dict[str, str]:
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
 
 def build(

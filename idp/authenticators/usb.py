@@ -10,10 +10,18 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from idp.authenticators.certificate_form import Certified, Examiner, read_email, refuse
+from idp.authenticators.certificate_form import (
+    Certified,
+    Examiner,
+    finish,
+    is_reviewed,
+    read_email,
+    refuse,
+    review,
+)
 from idp.authenticators.contract import (
     AskFields,
     AskSignature,
@@ -25,14 +33,13 @@ from idp.authenticators.contract import (
     Method,
     Poll,
     Presented,
-    Proofed,
     Refusal,
     Refused,
     RegistrationOutcome,
     Reply,
     Signed,
 )
-from idp.domain import identities, web_eid
+from idp.domain import web_eid
 from idp.domain.accounts import Account
 from idp.domain.assurance import IAL, Amr, Evidence
 from idp.domain.certificates import CertificateRefused
@@ -89,9 +96,9 @@ class UsbRegistration:
     def validate(self, state: Mapping[str, str], reply: Filled, *, now: datetime) -> Invalid | None:
         """The e-mail, on the review screen."""
         del now
-        if "identity.name" not in state:
+        if not is_reviewed(state):
             return None
-        found = read_email(reply, SubjectKind(state["subject"]))
+        found = read_email(reply, SubjectKind(state["identity.kind"]))
         return found if isinstance(found, Invalid) else None
 
     def disturbs(self, reply: Filled) -> PhoneNumber | None:
@@ -104,39 +111,19 @@ class UsbRegistration:
     ) -> RegistrationOutcome:
         """Ask for a signature, then show what its certificate says, then be done."""
         match reply:
-            case Filled() if "identity.name" in state:
-                return self._done(state, reply)
+            case Filled() if is_reviewed(state):
+                return finish(state, reply, NAME, _AMR)
             case Filled():
                 return self.signer.ask("register.usb", state, now=now)
             case Signed(token):
                 found = self.signer.judge(state, token, now=now)
                 if isinstance(found, Refused):
                     return found
-                return self._review(found, SubjectKind(state["subject"]), now=now)
+                if found.holder.kind != state["subject"]:
+                    return Refused("certificate_other_subject")
+                return review(found, NAME, now=now)
             case CodeConfirmed() | Poll():
                 return Refused(Refusal.WRONG_CREDENTIALS)
-
-    def _review(
-        self, found: Certified, subject: SubjectKind, *, now: datetime
-    ) -> RegistrationOutcome:
-        if found.holder.kind is not subject:
-            return Refused("certificate_other_subject")
-        identity, credential = found.identity(now=now), found.credential(NAME)
-        state = {
-            "subject": str(subject),
-            **_prefixed("identity", identities.to_text(identity)),
-            **_prefixed("credential", identities.credential_to_text(credential)),
-        }
-        return Continue(found.review(), state, identity)
-
-    def _done(self, state: Mapping[str, str], reply: Filled) -> RegistrationOutcome:
-        email = read_email(reply, SubjectKind(state["subject"]))
-        if isinstance(email, Invalid):
-            return email
-        identity = identities.from_text(_under("identity", state))
-        evidence = Evidence(NAME, IAL.HIGH, _AMR, identity.verified_at)
-        credential = identities.credential_from_text(_under("credential", state))
-        return Proofed(replace(identity, email=email), evidence, credential)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,15 +160,6 @@ class UsbLogin:
                 return Presented(found.credential(NAME), Evidence(NAME, IAL.HIGH, _AMR, now))
             case CodeConfirmed() | Poll():
                 return Refused(Refusal.WRONG_CREDENTIALS)
-
-
-def _prefixed(prefix: str, text: Mapping[str, str]) -> dict[str, str]:
-    return {f"{prefix}.{name}": value for name, value in text.items()}
-
-
-def _under(prefix: str, state: Mapping[str, str]) -> dict[str, str]:
-    start = f"{prefix}."
-    return {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
 
 
 def build(examiner: Examiner, origin: str) -> Method:
