@@ -15,19 +15,31 @@ from idp.authenticators.contract import Method
 from idp.config import Config
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import PasswordHasher
-from idp.flows.complaint import ComplaintFlow, Decision, answer
+from idp.domain.subjects import IdNumber
+from idp.flows import complaint as complaint_flow
+from idp.flows import confirming, lost_phone
+from idp.flows import recovery as recovery_flow
+from idp.flows.account import AccountFlow
+from idp.flows.answers import Captchas
+from idp.flows.complaint import ComplaintFlow, ComplaintState, Decision, answer
+from idp.flows.confirming import ConfirmingFlow, ConfirmingState
 from idp.flows.counter import CounterFlow
+from idp.flows.freezing import FreezingFlow
+from idp.flows.journeys import Journeys
 from idp.flows.limits import Limits
-from idp.flows.login import Captchas, LoginFlow
+from idp.flows.login import LoginFlow
+from idp.flows.lost_phone import LostPhoneFlow, LostPhoneState
+from idp.flows.notices import Notices
 from idp.flows.opening import Opening
-from idp.flows.otp import Codes, SmsText
+from idp.flows.otp import Codes
+from idp.flows.recovery import CounterRecovery, RecoveryFlow, RecoveryState
 from idp.flows.registration import RegistrationFlow
 from idp.oidc.grants.answer import GrantTools
 from idp.oidc.keys import KeyRing
 from idp.oidc.provider import Provider
 from idp.oidc.registration import build as build_client
 from idp.oidc.tokens import Tokens
-from idp.ports import Clock
+from idp.ports import Clock, Hasher
 from idp.storage.accounts import AccountStore
 from idp.storage.activations import ActivationStore
 from idp.storage.audit import AuditStore
@@ -39,12 +51,17 @@ from idp.storage.grants import GrantStore
 from idp.storage.levels import LevelStore
 from idp.storage.otps import OtpStore
 from idp.storage.outbox import OutboxStore
+from idp.storage.owners import OwnerStore
+from idp.storage.phones import PhoneStore
+from idp.storage.portal_links import PortalLinkStore
+from idp.storage.recoveries import RecoveryStore
 from idp.storage.sessions import ConsentStore, Lifetimes, SessionStore
 from idp.storage.throttle import ThrottleStore
 from idp.storage.transactions import TransactionStore
 from idp.storage.vault import Vault, create_master
 from idp.web import (
     about,
+    activity,
     captchas,
     complaint,
     counter,
@@ -55,16 +72,25 @@ from idp.web import (
     login,
     methods,
     oidc,
+    protection,
+    recovery,
     registration,
     screens,
     security,
 )
+from idp.web import account as account_pages
 from idp.web.authorize import AuthorizePages
 from idp.web.captcha import Challenger, is_right
 from idp.web.journey import House
 from idp.web.logout import LogoutPages
+from idp.web.places import Places
+from idp.web.words import Words
 
 _REQUEST_ID = "X-Request-Id"
+_PAGES = (
+    *(home, about, complaint, counter, registration, login, captchas),
+    *(account_pages, methods, activity, protection, recovery),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +153,8 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     screens.init_app(app)
     errors.init_app(app, base.clock)
     app.after_request(_tell_request)
-    journey.install(app, _build_house(base, ports, every, _sms_text(catalogues)))
-    for pages in (home, about, complaint, counter, registration, login, methods, captchas):
+    journey.install(app, _build_house(base, ports, every, Words(catalogues)))
+    for pages in _PAGES:
         pages.init_app(app)
     provider = build_provider(base)
     AuthorizePages(provider).init_app(app)
@@ -179,7 +205,47 @@ def answer_complaint(base: Foundation, ticket: str, text: str, *, is_accepted: b
     answer(base.database, store, audit, Decision(ticket, status, text), now=now)
 
 
-def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], text: SmsText) -> House:
+def account_flow(base: Foundation) -> AccountFlow:
+    """What an owner changes, for processes without pages: the worker and the command line."""
+    words = Words(i18n.load(i18n.Missing.LOG))
+    return _account_flow(base, password_hasher(base.config, base.vault), words)
+
+
+def issue_recovery(base: Foundation, number: str, operator: str) -> str:
+    """An operator's one-time code for somebody whose card they have seen.
+
+    Raises ``InvalidInput``, ``Conflict``.
+    """
+    store = RecoveryStore(base.database, base.vault)
+    counter = CounterRecovery(account_flow(base), store, base.config.account)
+    return counter.issue(IdNumber.parse(number), operator, now=base.clock())
+
+
+def _account_flow(base: Foundation, hasher: Hasher, words: Words) -> AccountFlow:
+    config, database, vault = base.config, base.database, base.vault
+    accounts = AccountStore(database, vault)
+    notices = Notices(
+        accounts,
+        AuditStore(database, vault),
+        OutboxStore(database, vault),
+        vault,
+        words.notice,
+        config.server.issuer,
+    )
+    return AccountFlow(
+        database,
+        accounts,
+        OwnerStore(database, vault),
+        PhoneStore(vault),
+        LevelStore(database, vault),
+        notices,
+        Limits(ThrottleStore(database, vault), config),
+        hasher,
+        config.account,
+    )
+
+
+def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words: Words) -> House:
     config, database, vault = base.config, base.database, base.vault
     methods = tuple(method for method in every if config.is_enabled(method.name))
     accounts = AccountStore(database, vault)
@@ -193,13 +259,23 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], text
     sessions = SessionStore(database, vault, lifetimes)
     limits = Limits(ThrottleStore(database, vault), config)
     outbox = OutboxStore(database, vault)
-    codes = Codes(database, OtpStore(database), outbox, vault, limits, config.otp, text)
+    codes = Codes(
+        database,
+        OtpStore(database),
+        outbox,
+        vault,
+        limits,
+        config.otp,
+        words.sms,
+        words.letter,
+    )
     challenger = Challenger(length=config.captcha.length)
     ttl = timedelta(seconds=config.server.transaction_ttl)
     pictures = Captchas(
         challenger.new_answer,
         lambda expected, typed: is_right(expected, typed, test_answer=config.captcha.test_answer),
     )
+    account = _account_flow(base, ports.methods.hasher, words)
     login_flow = LoginFlow(
         methods,
         database,
@@ -207,8 +283,9 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], text
         accounts,
         credentials,
         levels,
-        Opening(database, transactions, sessions, credentials, audit),
+        Opening(database, transactions, sessions, credentials, audit, account.notices),
         audit,
+        account.notices,
         limits,
         codes,
         pictures,
@@ -239,31 +316,40 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], text
         audit,
         login_flow,
         registration_flow,
-        CounterFlow(database, accounts, ActivationStore(database, vault), outbox, audit, text),
+        CounterFlow(database, accounts, ActivationStore(database, vault), outbox, audit, words.sms),
         ComplaintFlow(
             database,
-            transactions,
+            Journeys(complaint_flow.KIND, ComplaintState, transactions, pictures, ttl),
             ComplaintStore(database, vault),
             audit,
             limits,
             codes,
-            pictures,
-            ttl,
         ),
+        account,
+        ConfirmingFlow(
+            account,
+            Journeys(confirming.KIND, ConfirmingState, transactions, pictures, ttl),
+            codes,
+        ),
+        RecoveryFlow(
+            account,
+            Journeys(recovery_flow.KIND, RecoveryState, transactions, pictures, ttl),
+            RecoveryStore(database, vault),
+            codes,
+        ),
+        LostPhoneFlow(
+            account,
+            Journeys(lost_phone.KIND, LostPhoneState, transactions, pictures, ttl),
+            ports.methods.subscribers,
+            codes,
+        ),
+        FreezingFlow(database, account.owners, account.phones, account.notices, config.account),
         every,
         challenger,
+        PortalLinkStore(database),
+        ClientStore(database, build_client),
+        Places(config.account.places),
     )
-
-
-def _sms_text(catalogues: i18n.Catalogues) -> SmsText:
-    """Messages are in Vietnamese, whatever language the page has: phones are shared."""
-    texts = catalogues[i18n.Language.VI]
-
-    def text(purpose: str, code: str, minutes: int, portal: str) -> str:
-        named = portal or texts.text("site.name")
-        return texts.text(f"sms.otp.{purpose}", code=code, minutes=minutes, portal=named)
-
-    return text
 
 
 def _name_request() -> None:

@@ -303,6 +303,26 @@ def apply(ctx: click.Context, folder: Path, *, dry_run: bool) -> None:
 
 
 @main.group()
+def recovery() -> None:
+    """Accounts that their owners cannot open any more."""
+
+
+@recovery.command("issue")
+@click.argument("number")
+@click.option("--operator", required=True, help="Who has seen the person and the card.")
+@click.pass_context
+def recovery_issue(ctx: click.Context, number: str, operator: str) -> None:
+    """Print a one-time code for the owner of NUMBER; they hear of it on every channel."""
+    from idp.app import issue_recovery  # noqa: PLC0415  heavy
+    from idp.domain.errors import DomainError  # noqa: PLC0415  heavy
+
+    try:
+        click.echo(issue_recovery(_found(ctx), number, operator))
+    except DomainError as error:
+        raise click.ClickException(f"no code for that number: {error.code}") from error
+
+
+@main.group()
 def complaints() -> None:
     """What people complain about (khiếu nại)."""
 

@@ -143,6 +143,37 @@ class Sms:
     sender: str = "DVCQG"
 
 
+class MailSecurity(enum.StrEnum):
+    """How the way to the mail relay is protected."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    TLS = "tls"
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """The mail relay that takes our letters."""
+
+    host: str = "localhost"
+    port: int = _between(8125, 1, 65535)
+    security: MailSecurity = MailSecurity.NONE
+    username: str = ""
+    password: str = field(default="", repr=False)
+    sender: str = "khong-tra-loi@dichvucong.example"
+    timeout: float = _between(5.0, 0.1, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What owners of accounts wait for."""
+
+    hold: int = _between(86400, 86400, 604800)
+    close_after: int = _between(604800, 0, 7776000)
+    recovery_code_ttl: int = _between(259200, 3600, 604800)
+    places: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     """An outside system that we call."""
@@ -204,6 +235,8 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     captcha: CaptchaSettings = field(default_factory=CaptchaSettings)
     sms: Sms = field(default_factory=Sms)
+    mail: Mail = field(default_factory=Mail)
+    account: Account = field(default_factory=Account)
     sim: Sim = field(default_factory=Sim)
     signing_tool: SigningTool = field(default_factory=SigningTool)
     tls: Tls = field(default_factory=Tls)
@@ -236,6 +269,7 @@ Fault = tuple[tuple[str, ...], str]
 
 _SYSTEMS = ("bhxh", "carrier", "mssp", "sms", "vnpost")
 _MEMORY_FLOOR, _TIME_FLOOR = 19456, 2
+_WEEK = 604800
 
 
 def load(path: Path | None, env: Mapping[str, str]) -> Config:
@@ -458,6 +492,12 @@ _PRODUCTION_RULES = (
           lambda c: bool(c.captcha.test_answer)),
     _Rule("tls", "allow_private", "production calls no private address",
           lambda c: bool(c.tls.allow_private)),
+    _Rule("mail", "security", "production needs starttls or tls",
+          lambda c: c.mail.security is MailSecurity.NONE),
+    _Rule("mail", "host", "production does not use the sandbox's relay",
+          lambda c: _is_loopback(f"smtp://{c.mail.host}")),
+    _Rule("account", "close_after", "production lets people think it over for a week at least",
+          lambda c: c.account.close_after < _WEEK),
     _Rule("log", "level", "production does not log at debug",
           lambda c: c.log.level == "debug"),
     _Rule("oidc", "registration", "production does not let strangers register clients",

@@ -34,7 +34,7 @@ _PORTALS = (
     ("demo-boyte", "Cổng dịch vụ công Bộ Y tế", 202, "blue", "https://boyte.demo.invalid/"),
 )
 _START_SECONDS, _STOP_SECONDS = 60, 12
-_OFFSETS = (0, 1, 100, 201, 202, 300)
+_OFFSETS = (0, 1, 100, 125, 201, 202, 300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,7 @@ def _defaults(options: Options) -> dict[str, Any]:
         "database": {"url": f"sqlite:///{options.data / 'idp.sqlite'}"},
         "keys": {"directory": str(options.data / "keys")},
         "captcha": {"test_answer": "12345"},
+        "mail": {"port": options.port_base + 125},
         "tls": {"allow_private": ["127.0.0.0/8", "::1/128"]},
         "signing_tool": {"addresses": [f"http://127.0.0.1:{options.port_base + 300}"]},
         "log": {"level": "warning", "format": "console"},

@@ -13,6 +13,7 @@ from idp.domain.certificates import Path
 from idp.domain.passwords import PasswordCheck
 from idp.domain.subjects import (
     BirthDate,
+    EmailAddress,
     IdNumber,
     InsuranceCode,
     NameForm,
@@ -108,6 +109,13 @@ class SmsGateway(Protocol):
         The same ``idempotency_key`` is never delivered twice.
         Raises ``PortUnavailable`` or ``PortAnswerInvalid``.
         """
+
+
+class MailGateway(Protocol):
+    """Sends letters (adapter: ``mail``)."""
+
+    def send(self, *, to: EmailAddress, subject: str, text: str, idempotency_key: str) -> None:
+        """Hand one letter over. Raises ``PortUnavailable`` or ``PortAnswerInvalid``."""
 
 
 class Revocation(enum.Enum):

@@ -1,4 +1,4 @@
-"""``idp worker``: delivers the outbox and links the audit, until told to stop."""
+"""``idp worker``: delivers the outbox, links the audit, ends and closes what is due."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from itertools import count
 
 import structlog
 
+from idp.adapters.mail import MailAdapter
 from idp.adapters.sms import SmsAdapter
-from idp.app import Foundation
+from idp.app import Foundation, account_flow
 from idp.domain.errors import IdpError, PortError, StorageUnavailable
-from idp.domain.subjects import PhoneNumber
-from idp.ports import SmsGateway
+from idp.domain.subjects import EmailAddress, PhoneNumber
+from idp.flows.account import AccountFlow
+from idp.ports import MailGateway, SmsGateway
 from idp.storage.audit import AuditStore
 from idp.storage.levels import LevelStore
 from idp.storage.models import moment
@@ -32,9 +34,11 @@ class Worker:
 
     base: Foundation
     gateway: SmsGateway
+    mail: MailGateway
     outbox: OutboxStore
     audit: AuditStore
     levels: LevelStore
+    account: AccountFlow
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; a database that is away is waited for."""
@@ -46,6 +50,7 @@ class Worker:
                 if turn % _SEAL_EVERY == 0:
                     self.audit.seal_pending()
                     self.levels.lapse(now=self.base.clock())
+                    self.account.close_due(now=self.base.clock())
             except StorageUnavailable:
                 _log.warning("worker.storage_unavailable")
                 stop.wait(1)
@@ -62,23 +67,31 @@ class Worker:
 
     def _deliver(self, job: Job) -> None:
         now = self.base.clock()
-        if job.kind != "sms":
-            self.outbox.finish(job, "unknown kind", now=now)
+        if job.kind not in {"sms", "mail"}:
+            self.outbox.finish(job, "nothing to send", now=now)
             return
         if moment(int(job.payload["expires_at"])) <= now:
             self.outbox.finish(job, "expired", now=now)
             return
         try:
-            self.gateway.send(
-                to=PhoneNumber(job.payload["to"]),
-                text=job.payload["text"],
-                idempotency_key=job.id.hex,
-            )
+            self._send(job)
         except PortError as error:
             self._try_later(job, now)
             _log.warning("worker.retry", system=error.system, attempts=job.attempts)
             return
         self.outbox.finish(job, "delivered", now=self.base.clock())
+
+    def _send(self, job: Job) -> None:
+        to, text = job.payload["to"], job.payload["text"]
+        if job.kind == "sms":
+            self.gateway.send(to=PhoneNumber(to), text=text, idempotency_key=job.id.hex)
+            return
+        self.mail.send(
+            to=EmailAddress(to),
+            subject=job.payload["subject"],
+            text=text,
+            idempotency_key=job.id.hex,
+        )
 
     def _try_later(self, job: Job, now: datetime) -> None:
         seconds = _BACKOFF[min(job.attempts, len(_BACKOFF)) - 1]
@@ -92,7 +105,9 @@ def build(base: Foundation) -> Worker:
     return Worker(
         base,
         gateway,
+        MailAdapter(config.mail, config.tls),
         OutboxStore(base.database, base.vault),
         AuditStore(base.database, base.vault),
         LevelStore(base.database, base.vault),
+        account_flow(base),
     )

@@ -36,6 +36,7 @@ class FieldKind(enum.StrEnum):
     PASSWORD = "password"  # noqa: S105  a kind of field, no secret
     TEXT = "text"
     LONG_TEXT = "long_text"
+    ADDRESS = "address"
     CHOICE = "choice"
 
 

@@ -56,7 +56,12 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a method may see of an account."""
+    """What a method may see of an account.
+
+    ``held_until`` is the end of the wait after a phone was replaced (S23); ``closes_at`` when its
+    owner's wish to close it is carried out. ``allows_sms`` is off where the owner wants no sign-in
+    by password and SMS.
+    """
 
     id: UUID
     kind: SubjectKind
@@ -64,6 +69,11 @@ class Account:
     ial: IAL
     password_hash: str | None
     phones: tuple[Phone, ...]
+    allows_sms: bool = True
+    asks_new_portals: bool = True
+    language: str = "vi"
+    held_until: datetime | None = None
+    closes_at: datetime | None = None
 
     @property
     def default_phone(self) -> Phone | None:
@@ -82,6 +92,12 @@ class Attribute(enum.StrEnum):
     INSURANCE_CODE = "insurance_code"
     PARENT_AGENCY = "parent_agency"
     ADDRESS = "address"
+    REPRESENTATIVE = "representative"
+    ISSUED_ON = "issued_on"
+    CONTACT_ADDRESS = "contact_address"
+    BIRTH_PLACE = "birth_place"
+    HOME_TOWN = "home_town"
+    RESIDENCE = "residence"
 
 
 @dataclass(frozen=True, slots=True)

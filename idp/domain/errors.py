@@ -6,6 +6,8 @@
     + WeakPassword      a password breaks the rule or is known
     + LastMethodError   the last usable method cannot go
     + Conflict          somebody else changed the same thing first
+    + ProofStale        the last proof is too old for this change
+    + AccountHeld       the change waits until the hold is over
   x PortError           an outside system failed           (503, try later)
     + PortUnavailable, PortAnswerInvalid
   x StorageUnavailable  the database failed                (503, Retry-After)
@@ -17,6 +19,8 @@ An error carries a stable code and a message for the log, never a text for the p
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 
 class IdpError(Exception):
@@ -45,6 +49,21 @@ class LastMethodError(DomainError):
 
 class Conflict(DomainError):
     """Another request changed the same thing first; asking again shows the new state."""
+
+
+class ProofStale(DomainError):
+    """The person has to prove themselves again before this change."""
+
+    def __init__(self) -> None:
+        super().__init__("proof.stale")
+
+
+class AccountHeld(DomainError):
+    """A phone was replaced a short while ago: sensitive changes wait (S23)."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__("account.held")
+        self.until = until
 
 
 class PortError(IdpError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -49,6 +49,14 @@ class Visitor:
     browser_hash: bytes
     ip: str
     user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Captchas:
+    """How pictures are made and compared; the pictures themselves are the page's."""
+
+    new_answer: Callable[[], str]
+    is_right: Callable[[str, str], bool]
 
 
 def source_down(error: PortError) -> Said:

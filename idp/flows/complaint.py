@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -15,13 +14,12 @@ from idp.domain.errors import Conflict, InvalidInput
 from idp.domain.events import AuditEvent, Event
 from idp.domain.subjects import IdNumber, PersonName, PhoneNumber
 from idp.flows.answers import Answer, Journey, Said, Visitor
+from idp.flows.journeys import Journeys
 from idp.flows.limits import Limits
-from idp.flows.login import Captchas
 from idp.flows.otp import Codes, SentCode
 from idp.storage.audit import AuditStore
 from idp.storage.complaints import Complaint, ComplaintStatus, ComplaintStore, Content
 from idp.storage.database import Database
-from idp.storage.transactions import TransactionStore
 
 KIND = "complaint"
 SHORTEST, LONGEST = 10, 2000
@@ -52,30 +50,22 @@ class ComplaintFlow:
     """Complaining, and answering."""
 
     database: Database
-    transactions: TransactionStore
+    journeys: Journeys[ComplaintState]
     complaints: ComplaintStore
     audit: AuditStore
     limits: Limits
     codes: Codes
-    captchas: Captchas
-    ttl: timedelta
 
     def start(self, visitor: Visitor, *, now: datetime) -> UUID:
         """Begin for this browser."""
-        state = _encode(ComplaintState(captcha=self.captchas.new_answer()))
-        stored = self.transactions.add(
-            KIND, state, browser_hash=visitor.browser_hash, now=now, ttl=self.ttl
-        )
-        return stored.id
+        state = ComplaintState(captcha=self.journeys.captchas.new_answer())
+        return self.journeys.start(state, visitor, now=now)
 
     def find(
         self, transaction_id: UUID, visitor: Visitor, *, now: datetime
     ) -> Journey[ComplaintState] | None:
         """The complaint in progress, if it is this browser's."""
-        stored = self.transactions.find(
-            transaction_id, KIND, browser_hash=visitor.browser_hash, now=now
-        )
-        return Journey(stored, _decode(stored.state)) if stored else None
+        return self.journeys.find(transaction_id, visitor, now=now)
 
     def submit(
         self,
@@ -87,16 +77,15 @@ class ComplaintFlow:
         now: datetime,
     ) -> Answer[ComplaintState]:
         """Read the form and send a code to the contact phone."""
-        journey = _with(journey, typed=dict(filled.values))
         faults = {name: Said(f"error.{code}") for name, code in _faults(filled).items()}
-        journey, fault = self._check_captcha(journey, captcha)
-        if fault:
-            faults["captcha"] = fault
+        passed, wrong = self.journeys.check_picture(journey.state, captcha)
+        faults |= wrong
+        journey = self.journeys.save(journey, typed=dict(filled.values), **passed)
         if faults:
-            return Answer(self._save(journey), faults)
+            return Answer(journey, faults)
         refusal = self.limits.before_step(visitor, now=now)
         if refusal:
-            return Answer(self._save(journey), {}, refusal)
+            return Answer(journey, {}, refusal)
         return self._send(journey, PhoneNumber.parse(filled.values["phone"]), visitor, now=now)
 
     def resend(
@@ -106,10 +95,9 @@ class ComplaintFlow:
         sent = journey.state.code
         if sent is None or journey.state.ticket:
             return Answer(journey)
-        wait = self.codes.resend_at(sent) - now
-        if wait > timedelta(0):
-            seconds = max(1, round(wait.total_seconds()))
-            return Answer(journey, {}, Said("notice.resend_wait", {"n": seconds}))
+        wait = self.codes.wait(sent, now=now)
+        if wait:
+            return Answer(journey, {}, wait)
         return self._send(journey, sent.number, visitor, now=now)
 
     def confirm(
@@ -119,7 +107,7 @@ class ComplaintFlow:
         state = journey.state
         if state.code is None or state.ticket:
             return Answer(journey)
-        owner = f"complaint {state.code.phone}"
+        owner = f"complaint {state.code.to}"
         fault = self.codes.check(
             state.code, typed, transaction_id=journey.stored.id, owner=owner, now=now
         )
@@ -129,22 +117,20 @@ class ComplaintFlow:
             ticket="",
             id_number=IdNumber.parse(state.typed["username"]).value,
             full_name=PersonName.parse(state.typed["full_name"]).display,
-            phone=state.code.phone,
+            phone=state.code.to,
             text=state.typed["text"].strip(),
         )
         with self.database.transaction() as connection:
             ticket = self.complaints.add(connection, content, now=now)
             self.audit.add(connection, AuditEvent(Event.COMPLAINT_MADE, now))
-        done = replace(journey, state=ComplaintState(ticket=ticket))
-        return Answer(self._save(done))
+        return Answer(self.journeys.save(journey, ticket=ticket, code=None, typed={}))
 
-    def new_captcha(self, journey: Journey[ComplaintState]) -> Journey[ComplaintState]:
-        """Another picture."""
-        return self._save(_with(journey, captcha=self.captchas.new_answer()))
-
-    def keep(self, journey: Journey[ComplaintState], filled: Filled) -> Journey[ComplaintState]:
-        """Keep what was typed while the picture changes."""
-        return _with(journey, typed=dict(filled.values))
+    def new_captcha(
+        self, journey: Journey[ComplaintState], filled: Filled | None = None
+    ) -> Journey[ComplaintState]:
+        """Another picture, keeping what was typed."""
+        typed = dict(filled.values) if filled else journey.state.typed
+        return self.journeys.new_picture(journey, typed=typed)
 
     # --- what becomes of it ---------------------------------------------------------------------
 
@@ -159,16 +145,6 @@ class ComplaintFlow:
         return self.complaints.find(f"{plain[:2]}-{plain[2:6]}-{plain[6:10]}-{plain[10:]}")
 
     # --- small steps ----------------------------------------------------------------------------
-
-    def _check_captcha(
-        self, journey: Journey[ComplaintState], typed: str
-    ) -> tuple[Journey[ComplaintState], Said | None]:
-        if journey.state.is_human:
-            return journey, None
-        if self.captchas.is_right(journey.state.captcha, typed):
-            return _with(journey, is_human=True, captcha=""), None
-        fault = Said("error.captcha.wrong" if typed else "error.captcha.empty")
-        return _with(journey, captcha=self.captchas.new_answer()), fault
 
     def _send(
         self,
@@ -187,23 +163,11 @@ class ComplaintFlow:
             now=now,
         )
         if isinstance(sent, Said):
-            return Answer(self._save(journey), {}, sent)
-        return Answer(self._save(_with(journey, code=sent)))
-
-    def _save(self, journey: Journey[ComplaintState]) -> Journey[ComplaintState]:
-        data = _encode(journey.state)
-        if data == journey.stored.state:
-            return journey
-        return replace(journey, stored=self.transactions.save(journey.stored, data))
+            return Answer(journey, {}, sent)
+        return Answer(self.journeys.save(journey, code=sent))
 
 
 _TICKET_LETTERS = 14
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(ComplaintState).decode
-
-
-def _with(journey: Journey[ComplaintState], **changes: Any) -> Journey[ComplaintState]:  # noqa: ANN401
-    return replace(journey, state=msgspec.structs.replace(journey.state, **changes))
 
 
 def _faults(filled: Filled) -> dict[str, str]:

@@ -85,6 +85,18 @@ class Limits:
     def _in_a_row(self) -> Limit:
         return Limit("password row", self.settings.limits.wrong_passwords_in_a_row, _A_MONTH)
 
+    def before_own_password(self, account_id: UUID, *, now: datetime) -> Said | None:
+        """Count a try at the current password by somebody who is signed in."""
+        return self._first(((self._password, f"own {account_id.hex}"),), now=now)
+
+    def before_recovery(self, number: str, visitor: Visitor, *, now: datetime) -> Said | None:
+        """Count a forgotten password; the same for numbers that have no account."""
+        counters = (
+            (Limit("recovery ip", self.settings.otp.per_ip_hour, _HOUR), network(visitor.ip)),
+            (Limit("recovery", self.settings.otp.per_hour, _HOUR), number),
+        )
+        return self._first(counters, now=now)
+
     # --- identity checks ------------------------------------------------------------------------
 
     def before_identity_check(self, number: str, visitor: Visitor, *, now: datetime) -> Said | None:
@@ -132,13 +144,13 @@ class Limits:
 
     # --- codes ----------------------------------------------------------------------------------
 
-    def before_sms(self, phone: PhoneNumber, visitor: Visitor, *, now: datetime) -> Said | None:
-        """Count a message; the site's own budget is the breaker against SMS pumping."""
+    def before_message(self, to: str, visitor: Visitor, *, now: datetime) -> Said | None:
+        """Count a code to a phone or mailbox; the site's own budget is the breaker (pumping)."""
         otp = self.settings.otp
         counters = (
             (Limit("sms ip", otp.per_ip_hour, _HOUR), network(visitor.ip)),
-            (Limit("sms hour", otp.per_hour, _HOUR), phone.e164),
-            (Limit("sms day", otp.per_day, _DAY), phone.e164),
+            (Limit("sms hour", otp.per_hour, _HOUR), to),
+            (Limit("sms day", otp.per_day, _DAY), to),
             (Limit("sms site", otp.site_per_minute, timedelta(minutes=1)), ""),
         )
         for limit, subject in counters:

@@ -10,7 +10,7 @@ holder of a credential that was just proven.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,8 +41,9 @@ from idp.domain.assurance import IAL, Evidence
 from idp.domain.errors import Conflict, PortError
 from idp.domain.events import AuditEvent, Event
 from idp.domain.subjects import IdNumber
-from idp.flows.answers import Answer, Journey, Said, Visitor, source_down
+from idp.flows.answers import Answer, Captchas, Journey, Said, Visitor, source_down
 from idp.flows.limits import Limits
+from idp.flows.notices import Extra, Notices
 from idp.flows.opening import Opening, Proven, details_of
 from idp.flows.otp import Codes, SentCode
 from idp.storage.accounts import AccountStore
@@ -98,14 +99,6 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
-class Captchas:
-    """How pictures are made and compared; the pictures themselves are the page's."""
-
-    new_answer: Callable[[], str]
-    is_right: Callable[[str, str], bool]
-
-
-@dataclass(frozen=True, slots=True)
 class LoginFlow:
     """Signing in with any method that can."""
 
@@ -117,6 +110,7 @@ class LoginFlow:
     levels: LevelStore
     opening: Opening
     audit: AuditStore
+    notices: Notices
     limits: Limits
     codes: Codes
     captchas: Captchas
@@ -248,6 +242,10 @@ class LoginFlow:
         account = self.accounts.find_by_id_number(number)
         match login.resume(account, {}, filled, now=now):
             case Continue(AskCode(phone)) if account is not None:
+                blocked = _blocked(account)
+                if blocked:
+                    self._note(journey, Event.LOGIN_BLOCKED, account, visitor, now=now)
+                    return self._answer(journey, faults={"": blocked})
                 journey = self._with(
                     journey, account=account.id.hex, number=number.value, captcha=""
                 )
@@ -363,9 +361,9 @@ class LoginFlow:
                 self.levels.bind(connection, account_id, credential, evidence, now=now)
                 details = details_of(visitor, evidence.method, f"ial{int(evidence.ial)}")
                 event = AuditEvent(Event.CREDENTIAL_ADDED, now, account_id, details=details)
-                self.audit.add(connection, event)
-        except Conflict:
-            return self._refuse(journey, "refusal.credential_taken", {})
+                self.notices.tell(connection, event, Extra({"method": evidence.method}))
+        except Conflict as error:
+            return self._refuse(journey, f"refusal.{error.code.replace('.', '_')}", {})
         proven = Proven(account_id, evidence, "")
         cookie = self.opening.open(journey.stored, proven, visitor, now=now)
         return SignedIn(cookie, "", "/account/methods")
@@ -375,9 +373,10 @@ class LoginFlow:
         with self.database.transaction() as connection:
             account_id = self.levels.revoke(connection, revoked, now=now)
             if account_id is not None:
-                details = {"ip": visitor.ip, "reason": "revoked"}
+                method = revoked.partition(" ")[0]
+                details = {"ip": visitor.ip, "method": method, "reason": "revoked"}
                 event = AuditEvent(Event.CREDENTIAL_REMOVED, now, account_id, details=details)
-                self.audit.add(connection, event)
+                self.notices.tell(connection, event, Extra({"method": method}))
 
     def _refuse(
         self, journey: Journey[LoginState], key: str, values: Mapping[str, str]
@@ -403,8 +402,11 @@ class LoginFlow:
         if owner is None:
             owner, renewed = self.credentials.owner_of_predecessor(credential), credential
         account = self.accounts.get(owner) if owner else None
-        if account is None or account.status is not AccountStatus.ACTIVE:
+        if account is None or account.status is AccountStatus.CLOSED:
             return self._refuse(journey, "refusal.not_registered", {})
+        if account.status is AccountStatus.FROZEN:
+            self._note(journey, Event.LOGIN_BLOCKED, account, visitor, now=now)
+            return self._refuse(journey, "refusal.frozen", {})
         proven = Proven(account.id, evidence, journey.state.client_id, renewed)
         cookie = self.opening.open(journey.stored, proven, visitor, now=now)
         return SignedIn(cookie, journey.state.request, journey.state.back)
@@ -423,13 +425,12 @@ class LoginFlow:
         sent = journey.state.code
         if sent is None or not journey.state.account:
             return self._answer(journey)
-        wait = self.codes.resend_at(sent) - now
-        if wait > timedelta(0):
-            seconds = max(1, round(wait.total_seconds()))
-            return self._answer(journey, notice=Said("notice.resend_wait", {"n": seconds}))
+        wait = self.codes.wait(sent, now=now)
+        if wait:
+            return self._answer(journey, notice=wait)
         account = self.accounts.get(UUID(hex=journey.state.account))
         picked = next((phone for phone in account.phones if phone.id.hex == phone_id), None)
-        phone = picked or self._phone(account, sent.phone)
+        phone = picked or self._phone(account, sent.to)
         return self._send(journey, phone, visitor, now=now)
 
     def confirm(
@@ -546,6 +547,13 @@ class LoginFlow:
         notice: Said | None = None,
     ) -> Answer[LoginState]:
         return Answer(self._save(journey), faults or {}, notice)
+
+
+def _blocked(account: Account) -> Said | None:
+    """Why a right password leads nowhere; told before any message is sent."""
+    if account.status is not AccountStatus.ACTIVE:
+        return Said("refusal.frozen")
+    return None if account.allows_sms else Said("refusal.sms_off")
 
 
 def is_awaited(result: Answer[LoginState] | SignedIn) -> bool:

@@ -11,6 +11,7 @@ from idp.domain.assurance import Evidence
 from idp.domain.events import AuditEvent, Event
 from idp.domain.sessions import Device, Session
 from idp.flows.answers import Visitor
+from idp.flows.notices import Extra, Notices
 from idp.storage.audit import AuditStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
@@ -37,11 +38,13 @@ class Opening:
     sessions: SessionStore
     credentials: CredentialStore
     audit: AuditStore
+    notices: Notices
 
     def open(self, stored: Stored, proven: Proven, visitor: Visitor, *, now: datetime) -> str:
         """End the transaction and answer the cookie of the new session.
 
-        Raises ``Conflict`` when the transaction has ended: a double post opens one session.
+        Raises ``Conflict`` when the transaction has ended, so that a double post opens one session,
+        and when the account is not active: that gate is in the statement that writes the session.
         """
         self.transactions.end(stored, now=now)
         device = Device(visitor.ip, visitor.user_agent)
@@ -52,7 +55,8 @@ class Opening:
                 renewal = AuditEvent(
                     Event.CREDENTIAL_RENEWED, now, proven.account_id, details=details
                 )
-                self.audit.add(connection, renewal)
+                extra = Extra({"method": proven.renewed.method})
+                self.notices.tell(connection, renewal, extra)
             session_id, cookie = self.sessions.add(
                 connection, proven.account_id, [proven.evidence], device=device, now=now
             )

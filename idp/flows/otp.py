@@ -1,4 +1,4 @@
-"""Codes by SMS: sent through the outbox, counted before they are compared, used once."""
+"""Codes by SMS or letter: sent through the outbox, counted before they are compared, used once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import msgspec
 from idp import config
 from idp.domain import otp
 from idp.domain.ids import uuid7
-from idp.domain.subjects import PhoneNumber
+from idp.domain.subjects import EmailAddress, PhoneNumber
 from idp.flows.answers import Said, Visitor
 from idp.flows.limits import Limits
 from idp.storage.database import Database
@@ -25,20 +25,31 @@ from idp.storage.vault import Vault
 SmsText = Callable[[str, str, int, str], str]
 """Purpose, code, minutes and portal to the message's text."""
 
+LetterText = Callable[[str, int], tuple[str, str]]
+"""Code and minutes to subject and text of the letter that confirms a mailbox."""
+
+Target = PhoneNumber | EmailAddress
+"""Where a code goes."""
+
 
 class SentCode(msgspec.Struct, frozen=True):
     """A code on its way, as a transaction remembers it."""
 
     otp_id: str
-    phone: str
+    to: str
     purpose: str
     sent_at: int
     expires_at: int
 
     @property
     def number(self) -> PhoneNumber:
+        """The phone it went to."""
+        return PhoneNumber(self.to)
+
+    @property
+    def target(self) -> Target:
         """Where it went."""
-        return PhoneNumber(self.phone)
+        return EmailAddress(self.to) if "@" in self.to else PhoneNumber(self.to)
 
     @property
     def expiry(self) -> datetime:
@@ -57,14 +68,20 @@ class Codes:
     limits: Limits
     settings: config.Otp
     text: SmsText
+    letter: LetterText
 
     def resend_at(self, sent: SentCode) -> datetime:
         """From when on another one may be asked for."""
         return moment(sent.sent_at) + timedelta(seconds=self.settings.resend_after)
 
+    def wait(self, sent: SentCode, *, now: datetime) -> Said | None:
+        """What to tell when it is too early to send another one."""
+        seconds = (self.resend_at(sent) - now).total_seconds()
+        return Said("notice.resend_wait", {"n": max(1, round(seconds))}) if seconds > 0 else None
+
     def send(  # noqa: PLR0913  keywords: what a code is bound to
         self,
-        phone: PhoneNumber,
+        to: Target,
         *,
         purpose: str,
         transaction_id: UUID,
@@ -73,30 +90,59 @@ class Codes:
         now: datetime,
     ) -> SentCode | Said:
         """Send a new code, voiding earlier ones; or say why not."""
-        refusal = self.limits.before_sms(phone, visitor, now=now)
+        address = _address(to)
+        refusal = self.limits.before_message(address, visitor, now=now)
         if refusal:
             return refusal
-        code, otp_id = otp.new_code(), uuid7(now)
+        code = otp.new_code()
+        kind, message = self._message(to, code, purpose, portal)
+        return self._issue(address, code, purpose, transaction_id, (kind, message), now=now)
+
+    def pretend(self, *, purpose: str, transaction_id: UUID, now: datetime) -> SentCode:
+        """What ``send`` does, for nobody: the same work, and no code that anybody knows.
+
+        A page that must not tell whether an account exists goes on with it (security rule 6).
+        """
+        nobody = f"nobody {uuid7(now).hex}"
+        message = ("decoy", {"text": "-" * 160})
+        return self._issue(nobody, otp.new_code(), purpose, transaction_id, message, now=now)
+
+    def _message(
+        self, to: Target, code: str, purpose: str, portal: str
+    ) -> tuple[str, dict[str, str]]:
+        minutes = self.settings.ttl // 60
+        if isinstance(to, PhoneNumber):
+            return "sms", {"to": to.e164, "text": self.text(purpose, code, minutes, portal)}
+        subject, text = self.letter(code, minutes)
+        return "mail", {"to": to.value, "subject": subject, "text": text}
+
+    def _issue(  # noqa: PLR0913  what a code is bound to
+        self,
+        address: str,
+        code: str,
+        purpose: str,
+        transaction_id: UUID,
+        message: tuple[str, dict[str, str]],
+        *,
+        now: datetime,
+    ) -> SentCode:
+        otp_id = uuid7(now)
         expires_at = now + timedelta(seconds=self.settings.ttl)
-        text = self.text(purpose, code, self.settings.ttl // 60, portal)
-        message = {
-            "to": phone.e164,
-            "text": text,
-            "expires_at": str(milliseconds(expires_at)),
-        }
+        kind, payload = message
         with self.database.transaction() as connection:
             self.store.issue(
                 connection,
                 otp_id=otp_id,
                 purpose=purpose,
                 transaction_id=transaction_id,
-                digest=self._digest(code, purpose, transaction_id, phone),
+                digest=self._digest(code, purpose, transaction_id, address),
                 now=now,
                 expires_at=expires_at,
             )
-            self.outbox.add(connection, "sms", message, now=now)
+            payload = {**payload, "expires_at": str(milliseconds(expires_at))}
+            self.outbox.add(connection, kind, payload, now=now)
         sent_at = milliseconds(now)
-        return SentCode(otp_id.hex, phone.e164, purpose, sent_at, milliseconds(expires_at))
+        return SentCode(otp_id.hex, address, purpose, sent_at, milliseconds(expires_at))
 
     def check(
         self, sent: SentCode, typed: str, *, transaction_id: UUID, owner: str, now: datetime
@@ -119,7 +165,7 @@ class Codes:
     def _compare(
         self, sent: SentCode, tried: Try, typed: str, *, transaction_id: UUID, now: datetime
     ) -> Said | None:
-        expected = self._digest(typed, sent.purpose, transaction_id, sent.number)
+        expected = self._digest(typed, sent.purpose, transaction_id, sent.to)
         if not hmac.compare_digest(tried.digest, expected):
             key = "error.otp.wrong" if tried.left else "error.otp.spent"
             return Said(key, {"n": tried.left} if tried.left else {})
@@ -127,9 +173,11 @@ class Codes:
             return Said("error.otp.void")
         return None
 
-    def _digest(self, code: str, purpose: str, transaction_id: UUID, phone: PhoneNumber) -> bytes:
+    def _digest(self, code: str, purpose: str, transaction_id: UUID, address: str) -> bytes:
         key = self.vault.key("otp")
         transaction = transaction_id.hex
-        return otp.digest(
-            key, code=code, purpose=purpose, transaction=transaction, phone=phone.e164
-        )
+        return otp.digest(key, code=code, purpose=purpose, transaction=transaction, phone=address)
+
+
+def _address(to: Target) -> str:
+    return to.e164 if isinstance(to, PhoneNumber) else to.value

@@ -46,9 +46,8 @@ from idp.domain.errors import Conflict, PortError, WeakPassword
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import check_password
 from idp.domain.subjects import PhoneNumber, SubjectKind
-from idp.flows.answers import Answer, Journey, Said, Visitor, source_down
+from idp.flows.answers import Answer, Captchas, Journey, Said, Visitor, source_down
 from idp.flows.limits import Limits
-from idp.flows.login import Captchas
 from idp.flows.otp import Codes, SentCode
 from idp.ports import Hasher
 from idp.storage.accounts import AccountStore
@@ -299,10 +298,9 @@ class RegistrationFlow:
         sent = journey.state.code
         if sent is None or not isinstance(journey.state.screen, AskCode):
             return self._answer(journey)
-        wait = self.codes.resend_at(sent) - now
-        if wait > timedelta(0):
-            seconds = max(1, round(wait.total_seconds()))
-            return self._answer(journey, notice=Said("notice.resend_wait", {"n": seconds}))
+        wait = self.codes.wait(sent, now=now)
+        if wait:
+            return self._answer(journey, notice=wait)
         return self._send(journey, sent.number, visitor, now=now)
 
     def confirm(
@@ -312,7 +310,7 @@ class RegistrationFlow:
         state = journey.state
         if state.code is None or not isinstance(state.screen, AskCode):
             return self._answer(journey)
-        owner = f"registration {state.code.phone}"
+        owner = f"registration {state.code.to}"
         fault = self.codes.check(
             state.code, typed, transaction_id=journey.stored.id, owner=owner, now=now
         )

@@ -346,7 +346,8 @@ def _decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstan
         return NeedLogin(why)
     missing = request.consent_items - (seen.consented or frozenset())
     asks_again = "consent" in request.prompt and not around.consented
-    if missing or seen.consented is None or asks_again:
+    is_new = seen.consented is None and seen.asks_new_portals
+    if missing or is_new or asks_again:
         return NeedConsent(request.consent_items)
     return Ready(seen, proven)
 

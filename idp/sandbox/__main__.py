@@ -10,7 +10,7 @@ import click
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from idp.sandbox import portal_settings
+from idp.sandbox import mail, portal_settings
 from idp.sandbox.app import World, create_app
 from idp.sandbox.ca import Authorities
 from idp.sandbox.people import People
@@ -20,6 +20,7 @@ from idp.sandbox.relying_party import RelyingParty
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 _OWN_PORT = 100
 _FIRST_PORTAL = 201
+_MAIL_PORT = 125
 
 
 class _Silent(WSGIRequestHandler):
@@ -53,7 +54,10 @@ def main(port_base: int, issuer: str, data: Path, portals: Path | None) -> None:
     threads = [threading.Thread(target=server.serve_forever) for server in servers]
     for thread in threads:
         thread.start()
+    letters = mail.relay(world.mailbox, world.faults, port=port_base + _MAIL_PORT)
+    letters.start()
     signal.sigwait(_STOPPING)
+    letters.stop()
     for server in servers:
         server.shutdown()
     for server in servers:

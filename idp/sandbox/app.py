@@ -10,7 +10,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, render_template, request
 from flask.typing import ResponseReturnValue
 
-from idp.sandbox import answers, bhxh, ca, carrier, faults, mssp, sms, usb, vnpost
+from idp.sandbox import answers, bhxh, ca, carrier, faults, mail, mssp, sms, usb, vnpost
 from idp.sandbox.ca import Authorities
 from idp.sandbox.devices import Devices
 from idp.sandbox.events import Events
@@ -29,6 +29,7 @@ class World:
     authorities: Authorities = field(default_factory=Authorities)
     folder: Path | None = None
     inbox: sms.Inbox = field(default_factory=sms.Inbox)
+    mailbox: mail.Mailbox = field(default_factory=mail.Mailbox)
     faults: faults.Faults = field(default_factory=faults.Faults)
     events: Events = field(default_factory=Events)
 
@@ -43,6 +44,7 @@ def create_app(world: World, *, issuer: str, portals: Sequence[PortalSettings] =
     app.register_blueprint(bhxh.blueprint(world.people, world.faults))
     app.register_blueprint(sms.gateway(world.inbox, world.faults))
     app.register_blueprint(sms.reader(world.inbox))
+    app.register_blueprint(mail.reader(world.mailbox))
     devices = Devices(world.authorities)
     app.register_blueprint(vnpost.blueprint(world.people, world.faults, issuer))
     phones = mssp.Phones(world.people, devices)

@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 
 from idp.sandbox import answers
 
-SYSTEMS = ("carrier", "bhxh", "sms", "mssp", "vnpost", "ocsp")
+SYSTEMS = ("carrier", "bhxh", "sms", "mssp", "vnpost", "ocsp", "mail")
 MODES = ("down", "slow", "error", "garbage")
 _LONGEST_SECONDS = 86_400
 
@@ -65,6 +65,10 @@ class Faults:
                 for f in self._faults.values()
                 if f.until > now
             ]
+
+    def is_broken(self, system: str) -> bool:
+        """Whether a system that speaks no HTTP misbehaves right now, in whatever way."""
+        return any(fault["system"] == system for fault in self.current())
 
     def apply(self, system: str) -> ResponseReturnValue | None:
         """What a system answers instead of its work, or None where it may work."""

@@ -22,7 +22,7 @@ from idp.domain.accounts import (
 from idp.domain.assurance import IAL, Evidence
 from idp.domain.errors import Conflict
 from idp.domain.ids import uuid7
-from idp.domain.subjects import IdKind, IdNumber, PhoneNumber, SubjectKind
+from idp.domain.subjects import EmailAddress, IdKind, IdNumber, PhoneNumber, SubjectKind
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
 from idp.storage.models import (
@@ -37,6 +37,26 @@ from idp.storage.vault import Seal, Vault
 
 SELF = "self"
 """The source of what the owner typed and nobody vouched for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One proof of identity on file, as its owner sees it."""
+
+    method: str
+    ial: IAL
+    source: str
+    at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """Where notices of an account go: confirmed phones and the confirmed mailbox."""
+
+    language: str
+    phones: tuple[PhoneNumber, ...]
+    email: EmailAddress | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +91,7 @@ class AccountStore:
             return self._one(connection.execute(query).mappings().all())
 
     def get(self, account_id: UUID) -> Account:
-        """An account that is known to exist."""
+        """An account that is known to exist. Raises ``Conflict('account.gone')``."""
         with self._database.transaction() as connection:
             rows = connection.execute(_ACCOUNTS.where(AccountRow.id == account_id)).mappings().all()
         found = self._one(rows)
@@ -83,7 +103,9 @@ class AccountStore:
         """Whether one of these numbers belongs to an account already (R14)."""
         tests = [
             exists().where(
-                IdentifierRow.kind == number.kind, IdentifierRow.value_index == self._of(number)
+                IdentifierRow.kind == number.kind,
+                IdentifierRow.value_index == self._of(number),
+                IdentifierRow.retired_at.is_(None),
             )
             for number in numbers
         ]
@@ -125,6 +147,45 @@ class AccountStore:
                 for row in values
             ),
         )
+
+    def proofs(self, account_id: UUID) -> tuple[Proof, ...]:
+        """What its level rests on, newest first; ended ones as well."""
+        query = (
+            select(
+                EvidenceRow.method,
+                EvidenceRow.ial,
+                EvidenceRow.source,
+                EvidenceRow.at,
+                EvidenceRow.ended_at,
+            )
+            .where(EvidenceRow.account_id == account_id)
+            .order_by(EvidenceRow.id.desc())
+        )
+        with self._database.transaction() as connection:
+            return tuple(
+                Proof(row.method, IAL(row.ial), row.source, row.at, row.ended_at)
+                for row in connection.execute(query)
+            )
+
+    def contacts(self, connection: Connection, account_id: UUID) -> Contacts:
+        """Its confirmed channels, read in a transaction that may be changing them."""
+        rows = connection.execute(_ACCOUNTS.where(AccountRow.id == account_id)).mappings().all()
+        found = self._one(rows)
+        if found is None:
+            raise Conflict("account.gone")
+        sealed = connection.scalar(
+            select(AttributeRow.value_sealed).where(
+                AttributeRow.account_id == account_id,
+                AttributeRow.name == Attribute.EMAIL,
+                AttributeRow.replaced_at.is_(None),
+                AttributeRow.source != SELF,
+            )
+        )
+        email = None
+        if sealed is not None:
+            seal = self._vault.data_key(rows[0]["data_key"], account_id)
+            email = EmailAddress(open_attribute(seal, account_id, Attribute.EMAIL, sealed))
+        return Contacts(found.language, tuple(phone.number for phone in found.phones), email)
 
     # --- opening --------------------------------------------------------------------------------
 
@@ -313,6 +374,11 @@ class AccountStore:
             IAL(first["ial"]),
             first["hash"],
             tuple(sorted(phones, key=lambda phone: (not phone.is_default, phone.id))),
+            allows_sms=bool(first["allows_sms"]),
+            asks_new_portals=bool(first["asks_new_portals"]),
+            language=first["language"],
+            held_until=first["held_until"],
+            closes_at=first["closes_at"],
         )
 
 
@@ -323,6 +389,11 @@ _ACCOUNTS = (
         AccountRow.status,
         AccountRow.ial,
         AccountRow.data_key,
+        AccountRow.allows_sms,
+        AccountRow.asks_new_portals,
+        AccountRow.language,
+        AccountRow.held_until,
+        AccountRow.closes_at,
         PasswordRow.hash,
         PhoneRow.id.label("phone_id"),
         PhoneRow.number_sealed,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -58,14 +58,28 @@ class AuditStore:
         }
         connection.execute(insert(AuditRow).values(row | {"mac": self._mac(**row)}))
 
-    def of_account(self, account_id: UUID, *, limit: int = 100) -> tuple[AuditEvent, ...]:
-        """What happened to an account, newest first."""
+    def of_account(
+        self,
+        account_id: UUID,
+        *,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        events: Collection[Event] | None = None,
+        limit: int = 100,
+    ) -> tuple[AuditEvent, ...]:
+        """What happened to an account, newest first; from ``since``, earlier than ``before``."""
         query = (
             select(AuditRow)
             .where(AuditRow.account_id == account_id)
             .order_by(AuditRow.id.desc())
             .limit(limit)
         )
+        if since is not None:
+            query = query.where(AuditRow.at >= since)
+        if before is not None:
+            query = query.where(AuditRow.at < before)
+        if events is not None:
+            query = query.where(AuditRow.event.in_([str(event) for event in events]))
         with self._database.transaction() as connection:
             return tuple(self._to_domain(row) for row in connection.execute(query))
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, exists, func, insert, select, update
 
-from idp.domain.accounts import Credential
+from idp.domain.accounts import AccountStatus, Credential
 from idp.domain.assurance import IAL, Evidence
 from idp.domain.errors import Conflict, LastMethodError
 from idp.domain.ids import uuid7
@@ -22,10 +22,9 @@ from idp.storage.models import (
     CredentialRow,
     EvidenceRow,
     IdentifierRow,
-    PasswordRow,
-    PhoneRow,
 )
 from idp.storage.vault import Vault
+from idp.storage.ways_in import can_sign_in, lock
 
 
 class LevelStore:
@@ -62,14 +61,14 @@ class LevelStore:
         *,
         now: datetime,
     ) -> None:
-        """Add a credential as a proof. Raises ``Conflict('credential.taken')``."""
+        """Add a credential as a proof.
+
+        Raises ``Conflict``: ``credential.taken`` (it opens an account), ``credential.limit`` (five
+        are there), ``account.held`` (frozen, or a phone was replaced a short while ago, S23).
+        """
         evidence_id = uuid7(now)
-        data_key = connection.scalar(
-            select(AccountRow.data_key).where(AccountRow.id == account_id).with_for_update()
-        )
-        if data_key is None:
-            raise Conflict("account.gone")
-        seal = self._vault.data_key(bytes(data_key), account_id)
+        seal = lock(connection, self._vault, account_id)
+        self._check_may_grow(connection, account_id, now=now)
         row = {
             "id": evidence_id,
             "account_id": account_id,
@@ -86,14 +85,25 @@ class LevelStore:
         )
         self._count(connection, account_id)
 
+    @staticmethod
+    def _check_may_grow(connection: Connection, account_id: UUID, *, now: datetime) -> None:
+        account = connection.execute(
+            select(AccountRow.status, AccountRow.held_until).where(AccountRow.id == account_id)
+        ).one()
+        is_held = account.held_until is not None and account.held_until > now
+        if account.status != AccountStatus.ACTIVE or is_held:
+            raise Conflict("account.held")
+        standing = select(func.count()).where(
+            CredentialRow.account_id == account_id, CredentialRow.removed_at.is_(None)
+        )
+        if (connection.scalar(standing) or 0) >= MOST:
+            raise Conflict("credential.limit")
+
     def unbind(
         self, connection: Connection, account_id: UUID, credential_id: UUID, *, now: datetime
     ) -> str:
         """Remove a credential; answers its method. Raises ``LastMethodError`` or ``Conflict``."""
-        # The account's row is the lock: two removals at once cannot both be the last but one.
-        connection.execute(
-            update(AccountRow).where(AccountRow.id == account_id).values(id=account_id)
-        )
+        lock(connection, self._vault, account_id)
         found = connection.execute(
             update(CredentialRow)
             .where(
@@ -106,7 +116,7 @@ class LevelStore:
         ).first()
         if found is None:
             raise Conflict("credential.gone")
-        if not self._can_sign_in(connection, account_id):
+        if not can_sign_in(connection, account_id):
             raise LastMethodError("method.last")
         self._end_evidence(connection, found.evidence_id, now=now)
         self._count(connection, account_id)
@@ -169,18 +179,6 @@ class LevelStore:
         )
 
     @staticmethod
-    def _can_sign_in(connection: Connection, account_id: UUID) -> bool:
-        has_credential = exists().where(
-            CredentialRow.account_id == account_id, CredentialRow.removed_at.is_(None)
-        )
-        has_password = exists().where(PasswordRow.account_id == account_id)
-        has_phone = exists().where(PhoneRow.account_id == account_id, PhoneRow.removed_at.is_(None))
-        return bool(
-            connection.scalar(select(has_credential))
-            or (connection.scalar(select(has_password)) and connection.scalar(select(has_phone)))
-        )
-
-    @staticmethod
     def _count(connection: Connection, account_id: UUID) -> None:
         """The level is the highest standing proof; an account always was somebody's once."""
         highest = connection.scalar(
@@ -196,3 +194,5 @@ class LevelStore:
 
 
 _BATCH = 500
+MOST = 5
+"""Certificates and keys of one account (security.md)."""

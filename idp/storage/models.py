@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     text,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -76,6 +77,12 @@ class AccountRow(db.Model):  # type: ignore[name-defined,misc]
     ial: Mapped[int]
     data_key: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Required = _moment()
+    language: Mapped[str] = mapped_column(Text, server_default="vi")
+    allows_sms: Mapped[bool] = mapped_column(server_default=true())
+    asks_new_portals: Mapped[bool] = mapped_column(server_default=true())
+    frozen_at: Mapped[datetime | None] = _moment(nullable=True)
+    held_until: Mapped[datetime | None] = _moment(nullable=True)
+    closes_at: Mapped[datetime | None] = _moment(nullable=True, index=True)
 
 
 class IdentifierRow(db.Model):  # type: ignore[name-defined,misc]
@@ -89,7 +96,16 @@ class IdentifierRow(db.Model):  # type: ignore[name-defined,misc]
     value_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     added_at: Required = _moment()
     retired_at: Mapped[datetime | None] = _moment(nullable=True)
-    __table_args__ = (Index("uq_identifiers_kind_value", "kind", "value_index", unique=True),)
+    __table_args__ = (
+        Index(
+            "uq_identifiers_kind_value",
+            "kind",
+            "value_index",
+            unique=True,
+            sqlite_where=text("retired_at IS NULL"),
+            postgresql_where=text("retired_at IS NULL"),
+        ),
+    )
 
 
 class EvidenceRow(db.Model):  # type: ignore[name-defined,misc]
@@ -142,6 +158,7 @@ class PhoneRow(db.Model):  # type: ignore[name-defined,misc]
     is_default: Mapped[bool]
     verified_at: Required = _moment()
     removed_at: Mapped[datetime | None] = _moment(nullable=True)
+    replaced_by: Mapped[UUID | None]
     __table_args__ = (
         Index(
             "uq_phones_default",
@@ -199,6 +216,19 @@ class ComplaintRow(db.Model):  # type: ignore[name-defined,misc]
     content_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Required = _moment()
     updated_at: Required = _moment()
+
+
+class RecoveryRow(db.Model):  # type: ignore[name-defined,misc]
+    """A one-time code that an operator gave to somebody whose card they have seen (S3)."""
+
+    __tablename__ = "recoveries"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    key_index: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    vouched_by: Mapped[str] = mapped_column(Text)
+    created_at: Required = _moment()
+    expires_at: Required = _moment(index=True)
+    used_at: Mapped[datetime | None] = _moment(nullable=True)
 
 
 class SessionRow(db.Model):  # type: ignore[name-defined,misc]

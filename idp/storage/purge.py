@@ -12,7 +12,16 @@ _BATCH = 1000
 _KEEP = timedelta(days=1)
 """Ended sessions and grants stay a day, so that a late reuse is still told from an unknown one."""
 
-_EXPIRED = ("activations", "transactions", "otps", "throttle", "single_use", "grants", "sessions")
+_EXPIRED = (
+    "recoveries",
+    "activations",
+    "transactions",
+    "otps",
+    "throttle",
+    "single_use",
+    "grants",
+    "sessions",
+)
 _KEYS = {"throttle": "key", "single_use": "kind, key"}
 
 

@@ -8,18 +8,21 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, literal, select, update
 
+from idp.domain.accounts import AccountStatus
 from idp.domain.assurance import IAL, Amr, Evidence
+from idp.domain.errors import Conflict
 from idp.domain.ids import hash_secret, new_secret, uuid7
 from idp.domain.sessions import Device, Session
 from idp.domain.subjects import SubjectKind
 from idp.storage.database import Database, Statement, as_uuid
-from idp.storage.models import ConsentRow, GrantRow, SessionRow, milliseconds, moment
+from idp.storage.models import AccountRow, ConsentRow, GrantRow, SessionRow, milliseconds, moment
 from idp.storage.vault import Vault
 
 _FIND = Statement("""
-    SELECT s.account_id, a.kind, a.ial, s.evidence, s.created_at, s.last_seen_at, c.claims
+    SELECT s.account_id, a.kind, a.ial, s.evidence, s.created_at, s.last_seen_at, c.claims,
+      a.asks_new_portals
     FROM sessions s JOIN accounts a ON a.id = s.account_id
     LEFT JOIN consents c ON c.account_id = s.account_id AND c.client_id = :client_id
       AND c.revoked_at IS NULL
@@ -48,10 +51,14 @@ _ENCODE = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A live session, and the claims its owner lets the asking client have (None: never asked)."""
+    """A live session, and the claims its owner lets the asking client have (None: never asked).
+
+    ``asks_new_portals`` is the owner's wish to be asked also by a portal that sees nothing.
+    """
 
     session: Session
     consented: frozenset[str] | None
+    asks_new_portals: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,10 @@ class SessionStore:
         device: Device,
         now: datetime,
     ) -> tuple[UUID, str]:
-        """Open a session; answers its id and the cookie's value."""
+        """Open a session; answers its id and the cookie's value.
+
+        Raises ``Conflict('account.frozen')`` when the account is not active at this moment.
+        """
         session_id, secret = uuid7(now), new_secret()
         data = msgspec.json.encode([device.ip, device.user_agent[:300]])
         row = {
@@ -91,7 +101,14 @@ class SessionStore:
             "expires_at": now + self._lifetimes.absolute,
             "device_sealed": self._vault.seal(data, context=f"session {session_id}"),
         }
-        connection.execute(insert(SessionRow).values(row))
+        columns = SessionRow.__table__.c
+        active = select(*(literal(value, columns[name].type) for name, value in row.items())).where(
+            AccountRow.id == account_id, AccountRow.status == AccountStatus.ACTIVE
+        )
+        # RETURNING, since a driver may not count the rows of INSERT ... SELECT.
+        added = insert(SessionRow).from_select(list(row), active).returning(SessionRow.id)
+        if connection.execute(added).first() is None:
+            raise Conflict("account.frozen")
         return session_id, f"{session_id.hex}.{secret}"
 
     def renew(
@@ -126,7 +143,7 @@ class SessionStore:
         rows = self._database.one(_FIND, values)
         if not rows:
             return None
-        [(account_id, kind, ial, evidence, created_at, last_seen_at, claims)] = rows
+        [(account_id, kind, ial, evidence, created_at, last_seen_at, claims, asks)] = rows
         session = Session(
             session_id,
             as_uuid(account_id),
@@ -136,7 +153,8 @@ class SessionStore:
             moment(created_at),
             moment(last_seen_at),
         )
-        return Seen(session, None if claims is None else frozenset(claims.split()))
+        consented = None if claims is None else frozenset(claims.split())
+        return Seen(session, consented, bool(asks))
 
     def touch(self, session: Session, *, now: datetime) -> None:
         """Note that it is in use; at most once a minute, so that reading stays reading."""

@@ -31,6 +31,10 @@ def _answer(kind: str, transaction: str, *, fresh: bool) -> str:
             return _of_flow(house().registration, transaction_id, fresh=fresh)
         case "complaint":
             return _of_flow(house().complaint, transaction_id, fresh=fresh)
+        case "recovery":
+            return _of_flow(house().recovery, transaction_id, fresh=fresh)
+        case "lost-phone":
+            return _of_flow(house().lost_phone, transaction_id, fresh=fresh)
         case _:
             raise NotFound
 

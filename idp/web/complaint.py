@@ -59,7 +59,7 @@ def _complaint(transaction: str) -> Response:
     else:
         filled = screens.read_fields(FORM, request.form)
         if action is Action.NEW_CAPTCHA:
-            answer = Answer(flow.new_captcha(flow.keep(journey, filled)))
+            answer = Answer(flow.new_captcha(journey, filled))
         else:
             typed = screens.read_text(request.form.get("captcha", ""))
             answer = flow.submit(journey, filled, typed, visitor(), now=now)

@@ -12,22 +12,31 @@ from werkzeug.exceptions import NotFound
 
 from idp.authenticators.contract import AskSignature, Method
 from idp.config import Config
+from idp.domain.clients import Client
 from idp.domain.sessions import Session
+from idp.flows.account import AccountFlow
 from idp.flows.answers import Answer, Said, Visitor
 from idp.flows.complaint import ComplaintFlow
+from idp.flows.confirming import ConfirmingFlow
 from idp.flows.counter import CounterFlow
+from idp.flows.freezing import FreezingFlow
 from idp.flows.login import LoginFlow
+from idp.flows.lost_phone import LostPhoneFlow
+from idp.flows.recovery import RecoveryFlow
 from idp.flows.registration import RegistrationFlow
 from idp.ports import Clock
 from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
+from idp.storage.clients import ClientStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
 from idp.storage.levels import LevelStore
+from idp.storage.portal_links import PortalLinkStore
 from idp.storage.sessions import ConsentStore, SessionStore
 from idp.storage.transactions import TransactionStore
 from idp.web.captcha import Challenger
 from idp.web.parts import Captcha, Frame, Message, Notice, Page, Tone
+from idp.web.places import Places
 from idp.web.screens import ask_signature, respond
 from idp.web.security import allow_program, browser_hash, client_ip, session_cookie
 
@@ -56,8 +65,21 @@ class House:
     registration: RegistrationFlow
     counter: CounterFlow
     complaint: ComplaintFlow
+    account: AccountFlow
+    confirming: ConfirmingFlow
+    recovery: RecoveryFlow
+    lost_phone: LostPhoneFlow
+    freezing: FreezingFlow
     methods: tuple[Method, ...]
     challenger: Challenger
+    portal_links: PortalLinkStore
+    clients: ClientStore[Client]
+    places: Places
+
+    def portal_name(self, client_id: str) -> str:
+        """What people know a portal as."""
+        found = self.clients.find(client_id)
+        return found.client_name if found else client_id
 
 
 def install(app: Flask, house: House) -> None:

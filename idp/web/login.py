@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from flask import Flask, Response, request
 
-from idp.authenticators.contract import AskSignature, AwaitPhone, Filled
+from idp.authenticators.contract import AskSignature, AwaitPhone, FieldKind, Filled
 from idp.domain.assurance import IAL
 from idp.flows.answers import Answer, Journey
 from idp.flows.login import LoginState, SignedIn
@@ -51,13 +51,30 @@ def init_app(app: Flask) -> None:
     app.add_url_rule("/login", "login", _start, methods=["GET"])
     app.add_url_rule("/login/<transaction>", "login_step", _login, methods=["GET", "POST"])
     app.add_url_rule("/login/<transaction>/poll", "login_poll", _poll)
+    app.add_url_rule("/login/<transaction>/again", "login_again", _again)
 
 
 def _start() -> Response:
-    """Sign in to one's own account pages."""
+    """Sign in to one's own account pages; ``?level=3`` opens a tab that proves it."""
+    level = IAL.HIGH if request.args.get("level") == "3" else IAL.NONE
+    return to_login(level=level)
+
+
+def to_login(back: str = "", *, level: IAL = IAL.NONE) -> Response:
+    """Sign in and come back to a page of ours."""
     flow, now = house().login, house().clock()
-    started = flow.start(LoginState(flow.first_method.name), visitor(), now=now)
-    return again(f"/login/{started.hex}")
+    state = LoginState(flow.method_for(level).name, back=back)
+    return again(f"/login/{flow.start(state, visitor(), now=now).hex}")
+
+
+def _again(transaction: str) -> Response:
+    """The same sign-in from its form, for the same portal."""
+    flow, now = house().login, house().clock()
+    journey = flow.find(read_id(transaction), visitor(), now=now)
+    if journey is None:
+        return expired("/login")
+    flow.choose(journey, journey.state.method)
+    return again(f"/login/{transaction}")
 
 
 def _login(transaction: str) -> Response:
@@ -166,15 +183,21 @@ def _show(answer: _Answer) -> Response:
         told = Notice(Message("notice.otp_sent"), Tone.SUCCESS)
         frame = replace(frame, notice=told)
     timing = CodeTiming(now, code.expiry, codes.resend_at(code))
-    return respond(screens.ask_code(screen, frame, timing=timing, faults=faults(answer)), status)
+    lost = f"/login/{answer.journey.stored.id.hex}/lost-phone"
+    page = screens.ask_code(screen, frame, timing=timing, faults=faults(answer), lost_phone=lost)
+    return respond(page, status)
 
 
 def _form_page(answer: _Answer) -> Page:
     journey = answer.journey
     transaction = journey.stored.id.hex
-    frame = _frame(answer, Link("link.register", f"/register?login={transaction}"))
+    links = [Link("link.register", f"/register?login={transaction}")]
+    form = house().login.form(journey)
+    if any(asked.kind is FieldKind.PASSWORD for asked in form.fields):
+        links.insert(0, Link("link.forgot", "/forgot"))
+    frame = _frame(answer, *links)
     return screens.ask_fields(
-        house().login.form(journey),
+        form,
         frame,
         values=journey.state.typed,
         faults=faults(answer),

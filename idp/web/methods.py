@@ -1,33 +1,40 @@
-"""``/account/methods``: what opens the account; add a token or SIM, remove one (R64-R66)."""
+"""``/account/methods``: what opens the account; each can be added, preferred, removed (R64-R69)."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from uuid import UUID
 
 from flask import Flask, Response, request
 
 from idp.domain.assurance import IAL
-from idp.domain.errors import LastMethodError
-from idp.domain.events import AuditEvent, Event
+from idp.domain.errors import Conflict, LastMethodError
 from idp.domain.sessions import Session
 from idp.flows.login import LoginState
-from idp.web.journey import again, current_session, house, read_id, visitor
-from idp.web.parts import Message, Notice, Page, Tone
+from idp.web import i18n, screens
+from idp.web.account import owner, start_phone
+from idp.web.journey import again, house, read_id, visitor
+from idp.web.parts import Message, Notice, Tone
 from idp.web.screens import respond
 
-FRESH = timedelta(minutes=5)
+_HERE = "/account/methods"
 
 
 def init_app(app: Flask) -> None:
-    """Answer the page and its buttons."""
-    app.add_url_rule("/account/methods", "methods", _methods)
-    app.add_url_rule("/account/methods/add", "methods_add", _add, methods=["POST"])
-    app.add_url_rule("/account/methods/remove", "methods_remove", _remove, methods=["POST"])
+    """Answer the page, its dialog and its buttons."""
+    app.add_url_rule(_HERE, "methods", _methods)
+    app.add_url_rule(f"{_HERE}/new", "methods_new", _new)
+    app.add_url_rule(f"{_HERE}/add", "methods_add", _add, methods=["POST"])
+    app.add_url_rule(f"{_HERE}/sms", "methods_sms", start_phone, methods=["POST"])
+    app.add_url_rule(f"{_HERE}/remove", "methods_remove", _remove, methods=["POST"])
+    app.add_url_rule(f"{_HERE}/phone", "methods_phone", _phone, methods=["POST"])
 
 
-def _methods() -> Response:
-    session = current_session(now=house().clock())
-    return _page(session) if session else again("/login")
+@owner(_HERE)
+def _methods(session: Session) -> Response:
+    told = next((key for key in ("saved", "no_phone") if key in request.args), "")
+    tone = Tone.SUCCESS if told == "saved" else Tone.WARNING
+    return _page(session, Notice(Message(f"methods.{told}"), tone) if told else None)
 
 
 def _page(session: Session, notice: Notice | None = None, status: int = 200) -> Response:
@@ -36,33 +43,43 @@ def _page(session: Session, notice: Notice | None = None, status: int = 200) -> 
         "has_password": account.password_hash is not None,
         "phones": account.phones,
         "credentials": house().credentials.of_account(account.id),
-        "offers": [
-            method.name
-            for method in house().login.methods
-            if method.login is not None and method.ial is IAL.HIGH
-        ],
         "level": account.ial,
+        "allows_sms": account.allows_sms,
         "notice": notice,
-        "portal": None,
-        "faults": {},
     }
-    return respond(Page("methods.html", context), status)
+    return respond(screens.plain("methods.html", **context), status)
 
 
-def _add() -> Response:
+@owner(f"{_HERE}/new")
+def _new(session: Session) -> Response:
+    """CHỌN PHƯƠNG THỨC XÁC THỰC (R65)."""
+    account = house().account.check_change(session, now=house().clock())
+    context = {
+        "offers": _able(),
+        "offers_password": account.password_hash is None
+        and house().account.may_have_password(account),
+    }
+    return respond(screens.plain("methods_new.html", **context))
+
+
+def _able() -> tuple[str, ...]:
+    """Methods whose sign-in proves a credential that can be bound."""
+    return tuple(
+        method.name
+        for method in house().login.methods
+        if method.login is not None and method.ial is IAL.HIGH
+    )
+
+
+@owner(_HERE)
+def _add(session: Session) -> Response:
     """The method's own sign-in, whose proof is bound instead of looked up."""
-    now = house().clock()
-    session = current_session(now=now)
-    if session is None:
-        return again("/login")
+    now, flow = house().clock(), house().login
     method = request.form.get("method", "")
-    able = {m.name for m in house().login.methods if m.login is not None and m.ial is IAL.HIGH}
-    if method not in able:
-        return again("/account/methods")
-    if not _is_fresh(session, now):
-        return _prove_again(now)
+    if method not in _able():
+        return again(_HERE)
+    house().account.check_change(session, now=now)
     state = LoginState(method, binding=session.account_id.hex)
-    flow = house().login
     started = flow.start(state, visitor(), now=now)
     journey = flow.find(started, visitor(), now=now)
     if journey is not None:
@@ -70,31 +87,37 @@ def _add() -> Response:
     return again(f"/login/{started.hex}")
 
 
-def _remove() -> Response:
-    now = house().clock()
-    session = current_session(now=now)
-    if session is None:
-        return again("/login")
-    if not _is_fresh(session, now):
-        return _prove_again(now)
+@owner(_HERE)
+def _remove(session: Session) -> Response:
+    """Xóa a certificate or key."""
     credential_id = read_id(request.form.get("credential", ""))
+    flow, now = house().account, house().clock()
+    return _change(
+        session, lambda: flow.remove_credential(session, credential_id, visitor(), now=now)
+    )
+
+
+@owner(_HERE)
+def _phone(session: Session) -> Response:
+    """Xóa or Đặt làm mặc định a phone (R68)."""
+    flow, now = house().account, house().clock()
+    acts: dict[str, Callable[[UUID], None]] = {
+        "default": lambda phone: flow.make_default(session, phone, visitor(), now=now),
+        "remove": lambda phone: flow.remove_phone(session, phone, visitor(), now=now),
+    }
+    name = next((name for name in acts if name in request.form), "default")
+    phone_id = read_id(request.form.get(name, ""))
+    return _change(session, lambda: acts[name](phone_id))
+
+
+def _change(session: Session, work: Callable[[], None]) -> Response:
+    """Do it, or say on the same page why not."""
     try:
-        with house().database.transaction() as connection:
-            method = house().levels.unbind(connection, session.account_id, credential_id, now=now)
-            details = {"method": method, "ip": visitor().ip}
-            event = AuditEvent(Event.CREDENTIAL_REMOVED, now, session.account_id, details=details)
-            house().audit.add(connection, event)
+        work()
     except LastMethodError:
         return _page(session, Notice(Message("methods.last"), Tone.WARNING), 422)
-    return again("/account/methods")
-
-
-def _is_fresh(session: Session, now: datetime) -> bool:
-    """Whether the person proved themselves in the last five minutes (security.md)."""
-    return now - max(proof.at for proof in session.evidence) <= FRESH
-
-
-def _prove_again(now: datetime) -> Response:
-    flow = house().login
-    state = LoginState(flow.first_method.name, back="/account/methods")
-    return again(f"/login/{flow.start(state, visitor(), now=now).hex}")
+    except Conflict as error:
+        if not i18n.current().has(f"error.{error.code}"):
+            raise
+        return _page(session, Notice(Message(f"error.{error.code}"), Tone.WARNING), 422)
+    return again(f"{_HERE}?saved")

@@ -215,10 +215,14 @@ class IdentityRow:
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A signed-in browser."""
+    """A signed-in browser; ``portals`` are those it was used at."""
 
-    device: str
+    id: str
+    browser: str
+    system: str
     ip: str
+    place: str
     started_at: datetime
     last_seen_at: datetime
+    portals: tuple[str, ...]
     is_current: bool

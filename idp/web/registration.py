@@ -137,7 +137,7 @@ def _show(answer: _Answer) -> Response:
             page = screens.set_password(_frame(answer, 4), username=username, faults=faults(answer))
         case At.EXISTS:
             ways = {
-                "forgot_url": "",
+                "forgot_url": "/forgot",
                 "complaint_url": "/complaint",
                 "login_url": _login_url(state.login),
             }

@@ -76,6 +76,7 @@ _TYPED: Final[Mapping[FieldKind, Mapping[str, str]]] = {
     FieldKind.TEXT: {"type": "text", "autocomplete": "off"},
     FieldKind.LONG_TEXT: {"autocomplete": "off", "rows": "6"},
     FieldKind.CHOICE: {"autocomplete": "off"},
+    FieldKind.ADDRESS: {"type": "text", "autocomplete": "street-address"},
 }
 """How each kind is typed, filled in and announced (ux.md, rule 3)."""
 
@@ -121,18 +122,27 @@ def ask_fields(  # noqa: PLR0913  keywords, each of them optional
 
 
 def ask_code(
-    screen: AskCode,
+    screen: AskCode | Message,
     frame: Frame,
     *,
     timing: CodeTiming,
     faults: Faults | None = None,
     lost_phone: str = "",
 ) -> Page:
-    """The code screen (R16). ``lost_phone`` is the address of Mất số điện thoại nhận OTP."""
-    others = tuple(phone for phone in screen.alternatives if phone.number != screen.phone)
+    """The code screen (R16). ``lost_phone`` is the address of Mất số điện thoại nhận OTP.
+
+    A ``Message`` instead of a screen says where the code went when that is no phone to name.
+    """
+    alternatives: tuple[Phone, ...] = ()
+    others: tuple[Phone, ...] = ()
+    sent = screen
+    if isinstance(screen, AskCode):
+        alternatives = screen.alternatives
+        others = tuple(phone for phone in alternatives if phone.number != screen.phone)
+        sent = Message("otp.sent", {"phone": screen.phone.masked})
     context = {
-        "phone": screen.phone,
-        "alternatives": screen.alternatives,
+        "sent": sent,
+        "alternatives": alternatives,
         "others": others,
         "timing": timing,
         "lost_phone": lost_phone,
@@ -140,20 +150,33 @@ def ask_code(
     return Page("ask_code.html", {**_around(frame, faults or {}), **context})
 
 
-def set_password(frame: Frame, *, username: str = "", faults: Faults | None = None) -> Page:
-    """Choose a password (R19). ``username`` lets a password manager file it."""
+def set_password(  # noqa: PLR0913  keywords, each of them optional
+    frame: Frame,
+    *,
+    key: str = "register.password",
+    username: str = "",
+    owner: str = "",
+    asks_current: bool = False,
+    faults: Faults | None = None,
+) -> Page:
+    """Choose a password (R19, R69). ``username`` lets a password manager file it.
+
+    ``owner`` is the name in the line Tài khoản; ``asks_current`` asks for the one of now.
+    """
     faults = faults or {}
+    names: dict[str, Mapping[str, str]] = {
+        "password": _NEW_PASSWORD,
+        "password_again": _NEW_PASSWORD,
+    }
+    if asks_current:
+        names = {"current_password": _TYPED[FieldKind.PASSWORD], **names}
     fields = tuple(
         _field_view(
-            Field(name, FieldKind.PASSWORD),
-            "register.password",
-            _NEW_PASSWORD,
-            value="",
-            fault=faults.get(name),
+            Field(name, FieldKind.PASSWORD), key, attributes, value="", fault=faults.get(name)
         )
-        for name in ("password", "password_again")
+        for name, attributes in names.items()
     )
-    context = {"fields": fields, "username": username}
+    context = {"key": key, "fields": fields, "username": username, "owner": owner}
     return Page("set_password.html", {**_around(frame, faults), **context})
 
 
@@ -265,6 +288,7 @@ class Passwords:
 
     new: str
     again: str
+    current: str = ""
 
 
 def read_action(form: Mapping[str, str]) -> Action:
@@ -289,7 +313,9 @@ def typed(screen: AskFields, filled: Filled) -> dict[str, str]:
 def read_passwords(form: Mapping[str, str]) -> Passwords:
     """Both entries of the set-password form."""
     return Passwords(
-        _read_secret(form.get("password", "")), _read_secret(form.get("password_again", ""))
+        _read_secret(form.get("password", "")),
+        _read_secret(form.get("password_again", "")),
+        _read_secret(form.get("current_password", "")),
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -206,12 +207,36 @@ class House:
         return [dict(job.payload) for job in sorted(jobs, key=lambda job: job.id)]
 
     def last_code(self) -> str:
-        found = re.search(r"(?<!\d)\d{6}(?!\d)", self.messages()[-1]["text"])
-        assert found
-        return found[0]
+        """The code of the newest text message that has one."""
+        return self._last_code(lambda message: "subject" not in message)
+
+    def last_letter_code(self) -> str:
+        """The code of the newest letter that has one."""
+        return self._last_code(lambda message: "subject" in message)
+
+    def _last_code(self, is_wanted: Callable[[dict[str, str]], bool]) -> str:
+        found = [
+            code[0]
+            for message in self.messages()
+            if is_wanted(message) and (code := re.search(r" (?<!\d)\d{6}(?!\d)", message["text"]))
+        ]
+        return found[-1].strip()
+
+    def forget_messages(self) -> None:
+        """As if the worker had delivered them all."""
+        outbox = OutboxStore(self.database, self.base.vault)
+        for job in outbox.claim(now=self.clock(), limit=1000, lease=_NO_TIME):
+            outbox.finish(job, "delivered", now=self.clock())
+
+    def settings_otp(self, **changes: int) -> None:
+        """Other limits for codes from now on."""
+        limits = self.app.extensions["idp.house"].login.limits
+        settings = replace(limits.settings, otp=replace(limits.settings.otp, **changes))
+        object.__setattr__(limits, "settings", settings)
 
 
-_NO_TIME = NOW - NOW
+_NO_TIME = timedelta(seconds=-1)
+"""A lease that is over at once, so that a message can be looked at twice."""
 
 
 @dataclass
@@ -294,6 +319,19 @@ class Browser:
     def types_password(self, username: str = "", password: str = PASSWORD) -> TestResponse:
         return self.post({"username": username or PERSON["username"], "password": password})
 
+    def types_again(self, password: str = PASSWORD) -> TestResponse:
+        """Number and password with the captcha that a second try asks for."""
+        page = self.types_password(password=password)
+        if 'name="captcha"' not in page.text:
+            return page
+        form = {"username": PERSON["username"], "password": password, "captcha": "12345"}
+        return self.post(form)
+
+    def signs_in_again(self) -> TestResponse:
+        self.get("/login")
+        self.types_again()
+        return self.post({"code": self.house.last_code()})
+
     def signs_in(self) -> TestResponse:
         self.get("/login")
         self.types_password()
@@ -344,6 +382,15 @@ def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
     return House(app, carrier, insurance, status, signer, clock, base)
 
 
+def second_node(house: House, database_url: str) -> House:
+    """Another process of the same installation, as far as a test can have one."""
+    built = build(database_url, house.base.config.folder)
+    base = replace(built.base, clock=house.clock)
+    methods = outside()
+    app = application.create_app(base, application.Ports(methods, house.clock))
+    return replace(built, app=app, clock=house.clock, base=base)
+
+
 @dataclass
 class PortalClient:
     """A relying party: it makes requests and redeems codes, and believes nothing unchecked."""
@@ -373,6 +420,12 @@ class PortalClient:
         return self.house.app.test_client().post(
             "/token", data=form, auth=(self.client_id, self.secret)
         )
+
+    def signs_in_with(self, browser: Browser) -> dict[str, Any]:
+        """Everything up to the tokens."""
+        page = browser.signs_in_at(self.request())
+        tokens: dict[str, Any] = self.redeems(answer_of(page)["code"]).get_json()
+        return tokens
 
     def redeems(self, code: str, /, **changes: str) -> TestResponse:
         form = {

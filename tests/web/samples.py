@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -20,13 +21,23 @@ from idp.authenticators.contract import (
     Invalid,
     Refusal,
 )
-from idp.domain.accounts import Phone
+from idp.domain.accounts import Account, AccountStatus, Phone
 from idp.domain.assurance import IAL
+from idp.domain.events import Event
 from idp.domain.subjects import PhoneNumber, SubjectKind
 from idp.flows.complaint import FORM as COMPLAINT
+from idp.flows.confirming import FORMS as CONFIRMING
+from idp.flows.confirming import Address
+from idp.flows.lost_phone import FORM as LOST_PHONE
+from idp.flows.recovery import FORMS as FORGOT
+from idp.flows.recovery import Way
+from idp.storage.accounts import Proof
 from idp.storage.complaints import Complaint, ComplaintStatus, Content
 from idp.storage.credentials import Bound
+from idp.storage.portal_links import PortalLink
 from idp.web import errors, i18n, screens, security
+from idp.web.account import CONTACT
+from idp.web.activity import FILTERS, HistoryRow
 from idp.web.parts import (
     Cancel,
     Captcha,
@@ -184,6 +195,15 @@ def existing_account() -> Page:
     return Page("existing_account.html", context)
 
 
+FORGET = Frame(
+    "/form",
+    links=(
+        Link("link.forgot.counter", "/forgot?way=counter"),
+        Link("link.forgot.phone", "/forgot"),
+        Link("link.forgot.sign", "/login?level=3"),
+    ),
+    cancel=Cancel.OFFERED,
+)
 STEPPED = Frame(
     "/form", step=Step(2, 4), links=(Link("link.login", "/login"),), cancel=Cancel.OFFERED
 )
@@ -225,14 +245,15 @@ def complaint_status(found: Complaint | None, faults: Mapping[str, Message]) -> 
 def methods_page() -> Page:
     """What opens the account."""
     details = {"holder": "NGUYỄN VĂN HOÀ", "ca": "NEWTEL-CA v2", "valid_to": "24/11/2027"}
-    context = {
-        "has_password": True,
-        "phones": (DEFAULT_PHONE, OTHER_PHONE),
-        "credentials": (Bound(UUID(int=7), "usb", NOW, NOW, details),),
-        "offers": ["usb", "sim"],
-        "level": 3,
-    }
-    return Page("methods.html", context)
+    return screens.plain(
+        "methods.html",
+        has_password=True,
+        phones=(DEFAULT_PHONE, OTHER_PHONE),
+        credentials=(Bound(UUID(int=7), "usb", NOW, NOW, details),),
+        level=3,
+        allows_sms=False,
+        notice=Notice(Message("methods.saved"), Tone.SUCCESS),
+    )
 
 
 def consent() -> Page:
@@ -257,18 +278,78 @@ def account() -> Page:
         IdentityRow("email", "a.very.long.address.of.somebody@example.vn", RowStatus.DECLARED),
         IdentityRow("address", "", RowStatus.UNVERIFIED),
     )
-    sessions = (
-        SessionRow("Chrome, Android", "203.0.113.7", NOW, NOW, is_current=True),
-        SessionRow("", "2001:db8::1", NOW - timedelta(days=1), NOW, is_current=False),
+    return screens.plain(
+        "account.html", name=LONG_NAME, level=IAL.MEDIUM, rows=rows, closes_at=NOW, saved=True
     )
-    context = {
-        "name": LONG_NAME,
-        "level": IAL.MEDIUM,
-        "rows": rows,
-        "sessions": sessions,
-        "logout_action": "/logout/confirm",
-    }
-    return Page("account.html", context)
+
+
+def sessions() -> Page:
+    """Signed-in browsers, one of them known, one not."""
+    first = SessionRow(
+        *("a" * 32, "Chrome Mobile", "Android", "203.0.113.7", "Hà Nội, Việt Nam", NOW, NOW),
+        portals=(PORTAL.name, "Bộ Y tế"),
+        is_current=True,
+    )
+    then = NOW - timedelta(days=1)
+    second = SessionRow(
+        *("b" * 32, "", "", "2001:db8::1", "", then, NOW), portals=(), is_current=False
+    )
+    return screens.plain("sessions.html", sessions=(first, second))
+
+
+def history() -> Page:
+    """Success, failure and a change."""
+    where = ("203.0.113.7", "Hà Nội, Việt Nam")
+    rows = (
+        HistoryRow(NOW, Event.LOGIN_SUCCEEDED, "usb", "3", PORTAL.name, *where, ""),
+        HistoryRow(NOW, Event.LOGIN_REFUSED, "password_otp", "", "", *where, ""),
+        HistoryRow(NOW, Event.PHONE_ADDED, "", "", "", "", "", "082****088"),
+    )
+    filters = tuple(FILTERS)
+    return screens.plain("history.html", rows=rows, filters=filters, chosen="all", older=1)
+
+
+def portals() -> Page:
+    """One that looks while the person is away, one that sees nothing."""
+    items = ("name", "birthdate", "id_number", "offline_access")
+    links = (
+        (PORTAL.name, PortalLink("hanoi", items, NOW, NOW, is_offline=True)),
+        (LONG_NAME, PortalLink("dai", (), NOW, None, is_offline=False)),
+    )
+    return screens.plain("portals.html", links=links, visits=((PORTAL.name, NOW),))
+
+
+def own_account(**changes: object) -> Account:
+    """An account as the protection page sees it."""
+    plain = Account(
+        *(UUID(int=3), SubjectKind.CITIZEN, AccountStatus.ACTIVE, IAL.MEDIUM, "hash"),
+        (DEFAULT_PHONE,),
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def data() -> Page:
+    """Everything on file."""
+    return screens.plain(
+        "data.html",
+        numbers=[{"kind": "cccd", "value": "001072000136"}],
+        facts=[{"name": "full_name", "value": LONG_NAME}],
+        phones=[{"number": "0821234088"}],
+        credentials=[{"method": "usb", "holder": LONG_NAME}],
+        proofs=[{"method": "mobile", "level": 2, "at": "2026-11-24T07:05:09+00:00"}],
+        portals=[{"portal": PORTAL.name, "may_see": ["Họ tên", "Ngày sinh"]}],
+        sessions=[{"since": "2026-11-24T07:05:09+00:00", "ip": "203.0.113.7"}],
+    )
+
+
+def level(number: int) -> Page:
+    """Why this level."""
+    proofs = (
+        Proof("usb", IAL.HIGH, "certificate:x", NOW, NOW),
+        Proof("mobile", IAL.MEDIUM, "carrier:y", NOW, None),
+    )
+    offers = {each: tuple(m for m in METHODS if m.ial is each) for each in IAL}
+    return screens.plain("level.html", level=IAL(number), proofs=proofs, offers=offers)
 
 
 def home(account_name: str) -> Page:
@@ -347,6 +428,56 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
         {"portals": (PORTAL.name,), "home_url": "/", "return_url": "https://portal.example/"},
     ),
     "account": account,
+    "account_edit": lambda: screens.ask_fields(
+        CONTACT, FRAME, values={"phone": "091"}, faults={"phone": Message("error.phone.form")}
+    ),
+    "account_password": lambda: screens.set_password(
+        FRAME, key="account.password", username="001", owner=LONG_NAME, asks_current=True
+    ),
+    "account_phone": lambda: screens.ask_fields(CONFIRMING[Address.PHONE], FRAME),
+    "account_email": lambda: screens.ask_fields(CONFIRMING[Address.EMAIL], FRAME),
+    "email_code": lambda: screens.ask_code(
+        Message("otp.sent.email", {"email": "a.very.long.address.of.somebody@example.vn"}),
+        FRAME,
+        timing=TIMING,
+    ),
+    "methods_new": lambda: screens.plain(
+        "methods_new.html", offers=("usb", "sim"), offers_password=True
+    ),
+    "sessions": sessions,
+    "history": history,
+    "history_empty": lambda: screens.plain(
+        "history.html", rows=(), filters=tuple(FILTERS), chosen="failure", older=0
+    ),
+    "portals": portals,
+    "portals_empty": lambda: screens.plain("portals.html", links=(), visits=()),
+    "protection": lambda: screens.plain("protection.html", account=own_account()),
+    "protection_off": lambda: screens.plain(
+        "protection.html", account=own_account(allows_sms=False, asks_new_portals=False)
+    ),
+    "freeze": lambda: screens.plain("freeze.html", action="/account/freeze"),
+    "frozen": lambda: screens.plain("frozen.html"),
+    "not_me_over": lambda: screens.plain("not_me_over.html"),
+    "data": data,
+    "close": lambda: screens.plain("close.html", closes_at=None, days=7),
+    "closing": lambda: screens.plain("close.html", closes_at=NOW, days=7),
+    "held": lambda: screens.plain("held.html", until=NOW),
+    "level_two": lambda: level(2),
+    "level_three": lambda: level(3),
+    "forgot": lambda: screens.ask_fields(FORGOT[Way.PHONE], FORGET, captcha=CAPTCHA),
+    "forgot_counter": lambda: screens.ask_fields(
+        FORGOT[Way.COUNTER],
+        FORGET,
+        faults={"recovery_code": Message("error.recovery_code")},
+        captcha=CAPTCHA,
+    ),
+    "forgot_code": lambda: screens.ask_code(Message("forgot.sent"), FRAME, timing=TIMING),
+    "forgot_password": lambda: screens.set_password(
+        FRAME, key="forgot.password", username="001072000136"
+    ),
+    "recovered": lambda: screens.plain("recovered.html"),
+    "lost_phone": lambda: screens.ask_fields(LOST_PHONE, FRAME, captcha=CAPTCHA),
+    "phone_replaced": lambda: screens.plain("phone_replaced.html", login="/login"),
     "error": problem,
     "expired": lambda: Page("expired.html", {"start_url": "/login"}),
     "form_post": lambda: Page(

@@ -1,0 +1,48 @@
+"""Không phải tôi: whoever gets our notices can stop everything, without signing in.
+
+Freezing ends every session and token, undoes a phone replaced in the last day, and leads to the
+recovery of the account. It never opens anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from idp import config
+from idp.domain.events import AuditEvent, Event
+from idp.flows.answers import Visitor
+from idp.flows.notices import Extra, Notices
+from idp.storage.database import Database
+from idp.storage.owners import OwnerStore
+from idp.storage.phones import PhoneStore
+
+
+@dataclass(frozen=True, slots=True)
+class FreezingFlow:
+    """Freezes accounts for their owners."""
+
+    database: Database
+    owners: OwnerStore
+    phones: PhoneStore
+    notices: Notices
+    settings: config.Account
+
+    def find(self, link: str, *, now: datetime) -> UUID | None:
+        """Whose account the link of a notice is about, while it lives."""
+        return self.notices.read_link(link, now=now)
+
+    def freeze(self, account_id: UUID, why: str, visitor: Visitor, *, now: datetime) -> None:
+        """Let nobody in until the owner has recovered the account. Doing it twice is once."""
+        since = now - timedelta(seconds=self.settings.hold)
+        with self.database.transaction() as connection:
+            back = self.phones.restore(connection, account_id, since=since, now=now)
+            is_new = self.owners.freeze(connection, account_id, now=now)
+            details = {"ip": visitor.ip, "reason": why}
+            for number in back:
+                restored = AuditEvent(Event.PHONE_RESTORED, now, account_id, details=details)
+                self.notices.tell(connection, restored, Extra({"phone": number.masked}))
+            if is_new:
+                frozen = AuditEvent(Event.ACCOUNT_FROZEN, now, account_id, details=details)
+                self.notices.tell(connection, frozen)

@@ -1,0 +1,224 @@
+"""Mất số điện thoại nhận OTP (R48-R50, S23): after a right password, another number takes over.
+
+    new number --(captcha)--> code to it --(right)--> carrier match --(same person)--> replaced
+
+The lost number and the mailbox hear of it at once and can undo it for a day by one click; that
+long nothing else that is sensitive changes. Nobody is signed in by this, and no level is gained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import msgspec
+
+from idp.authenticators.contract import AskFields, Field, FieldKind, Filled
+from idp.domain.accounts import AccountStatus, Attribute
+from idp.domain.errors import InvalidInput, PortError
+from idp.domain.events import AuditEvent, Event
+from idp.domain.subjects import BirthDate, IdKind, PersonName, PhoneNumber
+from idp.flows.account import AccountFlow
+from idp.flows.answers import Answer, Journey, Said, Visitor, source_down
+from idp.flows.journeys import Journeys
+from idp.flows.login import LoginState
+from idp.flows.notices import Extra
+from idp.flows.otp import Codes, SentCode
+from idp.ports import SubscriberRecord, SubscriberRegistry
+
+KIND = "lost_phone"
+FORM = AskFields("lost_phone", (Field("phone", FieldKind.PHONE),), is_guarded=True)
+
+
+class LostPhoneState(msgspec.Struct, frozen=True):
+    """What a replacement in progress remembers. ``login`` is the sign-in that it came from."""
+
+    account: str
+    old: str
+    login: str
+    typed: dict[str, str] = {}
+    captcha: str = ""
+    is_human: bool = False
+    code: SentCode | None = None
+    is_done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LostPhoneFlow:
+    """Replaces lost numbers."""
+
+    account: AccountFlow
+    journeys: Journeys[LostPhoneState]
+    subscribers: SubscriberRegistry
+    codes: Codes
+
+    def start(self, login: Journey[LoginState], visitor: Visitor, *, now: datetime) -> UUID | None:
+        """Begin, for a sign-in whose password was right; None for any other."""
+        code = login.state.code
+        if code is None or not login.state.account:
+            return None
+        state = LostPhoneState(
+            login.state.account,
+            code.to,
+            login.stored.id.hex,
+            captcha=self.journeys.captchas.new_answer(),
+        )
+        return self.journeys.start(state, visitor, now=now)
+
+    def find(
+        self, transaction_id: UUID, visitor: Visitor, *, now: datetime
+    ) -> Journey[LostPhoneState] | None:
+        """The replacement in progress, if it is this browser's."""
+        return self.journeys.find(transaction_id, visitor, now=now)
+
+    def submit(
+        self,
+        journey: Journey[LostPhoneState],
+        filled: Filled,
+        captcha: str,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[LostPhoneState]:
+        """Read the number and send a code to it."""
+        passed, faults = self.journeys.check_picture(journey.state, captcha)
+        journey = self.journeys.save(journey, typed=dict(filled.values), **passed)
+        try:
+            phone = PhoneNumber.parse(filled.values.get("phone", ""))
+        except InvalidInput as error:
+            return Answer(journey, {"phone": Said(f"error.{error.code}"), **faults})
+        if phone.e164 == journey.state.old:
+            faults = {"phone": Said("error.phone.same"), **faults}
+        if faults:
+            return Answer(journey, faults)
+        return self._send(journey, phone, visitor, now=now)
+
+    def resend(
+        self, journey: Journey[LostPhoneState], visitor: Visitor, *, now: datetime
+    ) -> Answer[LostPhoneState]:
+        """Another code to the same number."""
+        sent = journey.state.code
+        if sent is None or journey.state.is_done:
+            return Answer(journey)
+        wait = self.codes.wait(sent, now=now)
+        return (
+            Answer(journey, {}, wait)
+            if wait
+            else self._send(journey, sent.number, visitor, now=now)
+        )
+
+    def confirm(
+        self, journey: Journey[LostPhoneState], typed: str, visitor: Visitor, *, now: datetime
+    ) -> Answer[LostPhoneState]:
+        """Check the code, then ask the carrier whose number it is. Raises ``Conflict``."""
+        state = journey.state
+        if state.code is None or state.is_done:
+            return Answer(journey)
+        fault = self.codes.check(
+            state.code, typed, transaction_id=journey.stored.id, owner=state.account, now=now
+        )
+        if fault:
+            return Answer(journey, {"code": fault})
+        try:
+            refusal = self._match(journey, state.code.number, visitor, now=now)
+        except PortError as error:
+            # The code is spent; another one may be sent when the carrier is back.
+            return Answer(self.journeys.save(journey, code=None), {}, source_down(error))
+        if refusal:
+            return Answer(self.journeys.save(journey, code=None), {"phone": refusal})
+        done = self.journeys.save(journey, is_done=True, code=None)
+        self._replace(journey, state.code.number, visitor, now=now)
+        return Answer(done)
+
+    def _match(
+        self,
+        journey: Journey[LostPhoneState],
+        phone: PhoneNumber,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Said | None:
+        """Whether the carrier knows the account's person as the owner of that number."""
+        account_id = UUID(hex=journey.state.account)
+        account = self.account.accounts.get(account_id)
+        own = self.account.accounts.identity(account_id)
+        name, birth = own.find(Attribute.FULL_NAME), own.find(Attribute.BIRTH_DATE)
+        # The card of today first: carriers hear of it before they forget the old one.
+        numbers = sorted(
+            (number for number, _ in own.id_numbers), key=lambda n: n.kind is not IdKind.CCCD
+        )
+        if account.status is not AccountStatus.ACTIVE or name is None or birth is None:
+            return Said("refusal.phone_mismatch")
+        refusal = self.account.limits.before_identity_check(numbers[0].value, visitor, now=now)
+        if refusal:
+            return refusal
+        person = PersonName(name.value)
+        birth_date = BirthDate.from_iso(birth.value)
+        for number in numbers:
+            record = self.subscribers.find_subscriber(
+                phone=phone,
+                id_number=number,
+                name=person,
+                birth_date=birth_date,
+                request_id=uuid4(),
+            )
+            if record is not None and number in record.id_numbers:
+                is_same = _is_same(record, person, birth_date)
+                return None if is_same else Said("refusal.phone_mismatch")
+        return Said("refusal.phone_mismatch")
+
+    def _replace(
+        self,
+        journey: Journey[LostPhoneState],
+        new: PhoneNumber,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> None:
+        flow, account_id = self.account, UUID(hex=journey.state.account)
+        old = PhoneNumber(journey.state.old)
+        until = now + timedelta(seconds=flow.settings.hold)
+        details = {"ip": visitor.ip, "phone": new.masked}
+        with flow.database.transaction() as connection:
+            flow.phones.replace(connection, account_id, old, new, now=now)
+            flow.owners.hold(connection, account_id, until=until)
+            event = AuditEvent(Event.PHONE_REPLACED, now, account_id, details=details)
+            flow.notices.tell(connection, event, Extra({"phone": new.masked}, (old,)))
+
+    # --- small steps ----------------------------------------------------------------------------
+
+    def new_captcha(
+        self, journey: Journey[LostPhoneState], filled: Filled | None = None
+    ) -> Journey[LostPhoneState]:
+        """Another picture, keeping what was typed."""
+        typed = dict(filled.values) if filled else journey.state.typed
+        return self.journeys.new_picture(journey, typed=typed)
+
+    def _send(
+        self,
+        journey: Journey[LostPhoneState],
+        phone: PhoneNumber,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[LostPhoneState]:
+        sent = self.codes.send(
+            phone,
+            purpose="lost_phone",
+            transaction_id=journey.stored.id,
+            portal="",
+            visitor=visitor,
+            now=now,
+        )
+        if isinstance(sent, Said):
+            return Answer(journey, {}, sent)
+        return Answer(self.journeys.save(journey, code=sent))
+
+
+def _is_same(record: SubscriberRecord, name: PersonName, birth_date: BirthDate) -> bool:
+    return (
+        name.matches(record.name, form=record.name_form)
+        and record.birth_date is not None
+        and birth_date.matches(record.birth_date)
+    )

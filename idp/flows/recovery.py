@@ -1,0 +1,296 @@
+"""Quên mật khẩu (R47, S3): recovering an account without weakening it.
+
+    form --(captcha)--> code to a phone of the account --(right)--> new password --> done
+      |
+      +--(a counter's one-time code)--> new password --> done
+
+Until the end nothing tells whether the number has an account: an unknown one, one with a
+certificate (which signs instead) and one whose phone was just replaced go through the same pages
+with a code that nobody knows. A reset gives no level, ends every session and refresh token, and is
+what brings a frozen account back.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from idp import config
+from idp.authenticators.contract import AskFields, Field, FieldKind, Filled
+from idp.domain.accounts import Account, AccountStatus
+from idp.domain.assurance import IAL
+from idp.domain.errors import Conflict, InvalidInput
+from idp.domain.events import AuditEvent, Event
+from idp.domain.subjects import IdNumber, PhoneNumber
+from idp.flows.account import AccountFlow
+from idp.flows.answers import Answer, Journey, Said, Visitor
+from idp.flows.journeys import Journeys
+from idp.flows.otp import Codes, SentCode
+from idp.storage.recoveries import RecoveryStore
+
+KIND = "recovery"
+
+
+class Way(enum.StrEnum):
+    """How the person shows who they are."""
+
+    PHONE = "phone"
+    COUNTER = "counter"
+
+
+FORMS = {
+    Way.PHONE: AskFields(
+        "forgot",
+        (
+            Field("username", FieldKind.ID_NUMBER),
+            Field("phone", FieldKind.PHONE, required=False),
+        ),
+        is_guarded=True,
+    ),
+    Way.COUNTER: AskFields(
+        "forgot.counter",
+        (Field("username", FieldKind.ID_NUMBER), Field("recovery_code", FieldKind.TEXT)),
+        is_guarded=True,
+    ),
+}
+
+
+class Step(enum.StrEnum):
+    """Where a recovery stands."""
+
+    FORM = "form"
+    CODE = "code"
+    PASSWORD = "password"  # noqa: S105  the name of a step
+    DONE = "done"
+
+
+class RecoveryState(msgspec.Struct, frozen=True):
+    """What a recovery in progress remembers. ``account`` is empty where there is none to open."""
+
+    way: Way = Way.PHONE
+    step: Step = Step.FORM
+    typed: dict[str, str] = {}
+    captcha: str = ""
+    is_human: bool = False
+    code: SentCode | None = None
+    account: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryFlow:
+    """Recovers accounts."""
+
+    account: AccountFlow
+    journeys: Journeys[RecoveryState]
+    recoveries: RecoveryStore
+    codes: Codes
+
+    def start(self, way: Way, visitor: Visitor, *, now: datetime) -> UUID:
+        """Begin for this browser."""
+        state = RecoveryState(way, captcha=self.journeys.captchas.new_answer())
+        return self.journeys.start(state, visitor, now=now)
+
+    def find(
+        self, transaction_id: UUID, visitor: Visitor, *, now: datetime
+    ) -> Journey[RecoveryState] | None:
+        """The recovery in progress, if it is this browser's."""
+        return self.journeys.find(transaction_id, visitor, now=now)
+
+    # --- who ------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        journey: Journey[RecoveryState],
+        filled: Filled,
+        captcha: str,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[RecoveryState]:
+        """Read the form; a code goes out where there is somebody to get it."""
+        passed, faults = self.journeys.check_picture(journey.state, captcha)
+        journey = self.journeys.save(journey, typed=dict(filled.values), **passed)
+        try:
+            number = IdNumber.parse(filled.values.get("username", ""))
+            typed = filled.values.get("phone", "").strip()
+            phone = PhoneNumber.parse(typed) if typed else None
+        except InvalidInput as error:
+            name = "username" if error.code.startswith("id_number") else "phone"
+            faults = {name: Said(f"error.{error.code}"), **faults}
+            return Answer(journey, faults)
+        if faults:
+            return Answer(journey, faults)
+        refusal = self.account.limits.before_recovery(number.value, visitor, now=now)
+        if refusal:
+            return Answer(journey, {}, refusal)
+        if journey.state.way is Way.COUNTER:
+            return self._check_counter_code(journey, number, now=now)
+        account = self._recoverable(number, now=now)
+        return self._send(journey, account, phone, visitor, now=now)
+
+    def _recoverable(self, number: IdNumber, *, now: datetime) -> Account | None:
+        """The account, if a code by SMS may reset its password."""
+        account = self.account.accounts.find_by_id_number(number)
+        if account is None or account.status is AccountStatus.CLOSED:
+            return None
+        is_held = account.held_until is not None and account.held_until > now
+        # Who has a certificate signs in with it and then sets the password (S3).
+        may_sign = account.ial is IAL.HIGH
+        has_what = account.password_hash is not None and account.default_phone is not None
+        return account if has_what and not is_held and not may_sign else None
+
+    def _send(
+        self,
+        journey: Journey[RecoveryState],
+        account: Account | None,
+        phone: PhoneNumber | None,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[RecoveryState]:
+        target = None
+        if account is not None and account.default_phone is not None:
+            numbers = {owned.number for owned in account.phones}
+            target = account.default_phone.number if phone is None else phone
+            target = target if target in numbers else None
+        sent: SentCode | Said | None = None
+        if target is not None:
+            sent = self.codes.send(
+                target,
+                purpose="reset",
+                transaction_id=journey.stored.id,
+                portal="",
+                visitor=visitor,
+                now=now,
+            )
+        if not isinstance(sent, SentCode):
+            # Nobody to tell, or the phone has had its fill: the page goes on the same.
+            sent = self.codes.pretend(purpose="reset", transaction_id=journey.stored.id, now=now)
+            account = None
+        found = account.id.hex if account else ""
+        return Answer(self.journeys.save(journey, step=Step.CODE, code=sent, account=found))
+
+    def _check_counter_code(
+        self, journey: Journey[RecoveryState], number: IdNumber, *, now: datetime
+    ) -> Answer[RecoveryState]:
+        code = journey.state.typed.get("recovery_code", "")
+        found = self.recoveries.find(code, number, now=now)
+        if found is None:
+            fault = {"recovery_code": Said("error.recovery_code")}
+            return Answer(journey, fault)
+        return Answer(self.journeys.save(journey, step=Step.PASSWORD, account=found.hex))
+
+    # --- the code -------------------------------------------------------------------------------
+
+    def resend(
+        self, journey: Journey[RecoveryState], visitor: Visitor, *, now: datetime
+    ) -> Answer[RecoveryState]:
+        """Another code, if the first one went anywhere."""
+        state = journey.state
+        if state.code is None or state.step is not Step.CODE:
+            return Answer(journey)
+        wait = self.codes.wait(state.code, now=now)
+        if wait:
+            return Answer(journey, {}, wait)
+        number = IdNumber.parse(state.typed["username"])
+        refusal = self.account.limits.before_recovery(number.value, visitor, now=now)
+        if refusal:
+            return Answer(journey, {}, refusal)
+        phone = state.code.number if state.account else None
+        account = self._recoverable(number, now=now) if state.account else None
+        return self._send(journey, account, phone, visitor, now=now)
+
+    def confirm(
+        self, journey: Journey[RecoveryState], typed: str, *, now: datetime
+    ) -> Answer[RecoveryState]:
+        """Check the code; the right one leads to the new password."""
+        state = journey.state
+        if state.code is None or state.step is not Step.CODE:
+            return Answer(journey)
+        # Unknown numbers are counted as known ones are.
+        owner = state.account or f"recovery {state.typed['username']}"
+        fault = self.codes.check(
+            state.code, typed, transaction_id=journey.stored.id, owner=owner, now=now
+        )
+        if fault:
+            return Answer(journey, {"code": fault})
+        return Answer(self.journeys.save(journey, step=Step.PASSWORD, code=None))
+
+    # --- the password ---------------------------------------------------------------------------
+
+    def choose_password(
+        self,
+        journey: Journey[RecoveryState],
+        new: str,
+        again: str,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[RecoveryState]:
+        """Set it, end everything, thaw what was frozen: one transaction, once."""
+        state = journey.state
+        if state.step is not Step.PASSWORD or not state.account:
+            return Answer(journey)
+        account_id = UUID(hex=state.account)
+        flow = self.account
+        faults = flow.password_faults(account_id, new, again)
+        if faults:
+            return Answer(journey, faults)
+        hashed = flow.hasher.hash(new)
+        # Whoever saves this step is the only one to do so: a double post resets once.
+        done = self.journeys.save(journey, step=Step.DONE, typed={}, account="")
+        details = {"ip": visitor.ip, "way": state.way}
+        with flow.database.transaction() as connection:
+            if state.way is Way.COUNTER:
+                number = IdNumber.parse(state.typed["username"])
+                code = state.typed["recovery_code"]
+                if not self.recoveries.use(connection, code, number, now=now):
+                    raise Conflict("recovery.spent")
+            flow.owners.set_password(connection, account_id, hashed, now=now)
+            flow.owners.end_all(connection, account_id, "reset", now=now)
+            reset = AuditEvent(Event.PASSWORD_RESET, now, account_id, details=details)
+            flow.notices.tell(connection, reset)
+            if flow.owners.thaw(connection, account_id):
+                thawed = AuditEvent(Event.ACCOUNT_THAWED, now, account_id, details=details)
+                flow.notices.tell(connection, thawed)
+        return Answer(done)
+
+    # --- captcha --------------------------------------------------------------------------------
+
+    def new_captcha(
+        self, journey: Journey[RecoveryState], filled: Filled | None = None
+    ) -> Journey[RecoveryState]:
+        """Another picture, keeping what was typed."""
+        typed = dict(filled.values) if filled else journey.state.typed
+        return self.journeys.new_picture(journey, typed=typed)
+
+
+@dataclass(frozen=True, slots=True)
+class CounterRecovery:
+    """What an operator does who has the person and the card before them."""
+
+    account: AccountFlow
+    recoveries: RecoveryStore
+    settings: config.Account
+
+    def issue(self, number: IdNumber, operator: str, *, now: datetime) -> str:
+        """A one-time code for the account of that number. Raises ``Conflict``.
+
+        The owner is told on every channel, so a code given to somebody else does not go unseen.
+        """
+        found = self.account.accounts.find_by_id_number(number)
+        if found is None or found.status is AccountStatus.CLOSED:
+            raise Conflict("account.unknown")
+        expires_at = now + timedelta(seconds=self.settings.recovery_code_ttl)
+        with self.account.database.transaction() as connection:
+            code = self.recoveries.issue(
+                connection, found.id, number, vouched_by=operator, now=now, expires_at=expires_at
+            )
+            details = {"operator": operator}
+            event = AuditEvent(Event.RECOVERY_ISSUED, now, found.id, details=details)
+            self.account.notices.tell(connection, event)
+        return code

@@ -1,0 +1,190 @@
+"""The numbers that receive codes: five at most, one of them the default (R68)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from idp.domain.errors import Conflict, LastMethodError
+from idp.domain.ids import uuid7
+from idp.domain.subjects import PhoneNumber
+from idp.storage.models import PhoneRow
+from idp.storage.vault import Seal, Vault
+from idp.storage.ways_in import can_sign_in, lock
+
+MOST = 5
+"""Phones of one account (security.md)."""
+
+
+class PhoneStore:
+    """The phones of all accounts. Every change locks its account first."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def add(
+        self, connection: Connection, account_id: UUID, number: PhoneNumber, *, now: datetime
+    ) -> UUID:
+        """Add a confirmed number; the first one is the default.
+
+        Raises ``Conflict('phone.taken')`` when the account has it, ``Conflict('phone.limit')``.
+        """
+        seal = lock(connection, self._vault, account_id)
+        count = connection.scalar(
+            select(func.count()).where(PhoneRow.account_id == account_id, _STANDING)
+        )
+        if connection.scalar(select(PhoneRow.id).where(*self._is(account_id, number))):
+            raise Conflict("phone.taken")
+        if count and count >= MOST:
+            raise Conflict("phone.limit")
+        return self._insert(connection, account_id, number, seal, is_default=not count, now=now)
+
+    def make_default(self, connection: Connection, account_id: UUID, phone_id: UUID) -> PhoneNumber:
+        """Let this one receive the codes. Raises ``Conflict('phone.gone')``."""
+        seal = lock(connection, self._vault, account_id)
+        # The former default goes first: the index allows one at every moment.
+        connection.execute(
+            update(PhoneRow)
+            .where(PhoneRow.account_id == account_id, PhoneRow.is_default, _STANDING)
+            .values(is_default=False)
+        )
+        sealed = connection.scalar(
+            update(PhoneRow)
+            .where(PhoneRow.id == phone_id, PhoneRow.account_id == account_id, _STANDING)
+            .values(is_default=True)
+            .returning(PhoneRow.number_sealed)
+        )
+        return _number(seal, phone_id, sealed)
+
+    def remove(
+        self, connection: Connection, account_id: UUID, phone_id: UUID, *, now: datetime
+    ) -> PhoneNumber:
+        """Remove one; answers its number.
+
+        Raises ``Conflict('phone.gone')``, ``Conflict('phone.default')`` when another one has to
+        be made the default first (S8), ``LastMethodError`` when nothing else opens the account.
+        """
+        seal = lock(connection, self._vault, account_id)
+        found = connection.execute(
+            update(PhoneRow)
+            .where(PhoneRow.id == phone_id, PhoneRow.account_id == account_id, _STANDING)
+            .values(removed_at=now)
+            .returning(PhoneRow.number_sealed, PhoneRow.is_default)
+        ).first()
+        if found is None:
+            raise Conflict("phone.gone")
+        others = connection.scalar(
+            select(func.count()).where(PhoneRow.account_id == account_id, _STANDING)
+        )
+        if found.is_default and others:
+            raise Conflict("phone.default")
+        if not can_sign_in(connection, account_id):
+            raise LastMethodError("method.last")
+        return _number(seal, phone_id, found.number_sealed)
+
+    def replace(
+        self,
+        connection: Connection,
+        account_id: UUID,
+        old: PhoneNumber,
+        new: PhoneNumber,
+        *,
+        now: datetime,
+    ) -> None:
+        """Let ``new`` be the default in the place of the lost ``old`` (R50).
+
+        Raises ``Conflict('phone.gone')`` when ``old`` is not the account's any more: of many at
+        once one wins.
+        """
+        seal = lock(connection, self._vault, account_id)
+        known = connection.scalar(select(PhoneRow.id).where(*self._is(account_id, new)))
+        new_id = known or uuid7(now)
+        connection.execute(
+            update(PhoneRow)
+            .where(PhoneRow.account_id == account_id, PhoneRow.is_default, _STANDING)
+            .values(is_default=False)
+        )
+        gone = connection.execute(
+            update(PhoneRow)
+            .where(*self._is(account_id, old))
+            .values(removed_at=now, replaced_by=new_id)
+        )
+        if not gone.rowcount or old == new:
+            raise Conflict("phone.gone")
+        if known is None:
+            self._insert(connection, account_id, new, seal, is_default=True, now=now, id_=new_id)
+        else:
+            connection.execute(update(PhoneRow).where(PhoneRow.id == known).values(is_default=True))
+
+    def restore(
+        self, connection: Connection, account_id: UUID, *, since: datetime, now: datetime
+    ) -> tuple[PhoneNumber, ...]:
+        """Undo the replacements made after ``since``; answers the numbers that are back."""
+        seal = lock(connection, self._vault, account_id)
+        replaced = connection.execute(
+            select(PhoneRow.id, PhoneRow.number_sealed, PhoneRow.replaced_by)
+            .where(PhoneRow.account_id == account_id, PhoneRow.replaced_by.is_not(None))
+            .where(PhoneRow.removed_at > since)
+            .order_by(PhoneRow.removed_at.desc())
+        ).all()
+        if not replaced:
+            return ()
+        newer = [row.replaced_by for row in replaced]
+        connection.execute(
+            update(PhoneRow)
+            .where(PhoneRow.id.in_(newer), PhoneRow.verified_at > since)
+            .values(removed_at=now, replaced_by=None, is_default=False)
+        )
+        connection.execute(
+            update(PhoneRow)
+            .where(PhoneRow.account_id == account_id, PhoneRow.is_default)
+            .values(is_default=False)
+        )
+        # The oldest of a chain of replacements is the number that was there before all of them.
+        back = [row for row in replaced if row.id not in newer]
+        for row in back:
+            connection.execute(
+                update(PhoneRow)
+                .where(PhoneRow.id == row.id)
+                .values(removed_at=None, replaced_by=None, is_default=row is back[-1])
+            )
+        return tuple(_number(seal, row.id, row.number_sealed) for row in back)
+
+    def _is(self, account_id: UUID, number: PhoneNumber) -> tuple[Any, ...]:
+        index = self._vault.index("phone", number.e164)
+        return (PhoneRow.account_id == account_id, PhoneRow.number_index == index, _STANDING)
+
+    def _insert(  # noqa: PLR0913  keywords, one per column
+        self,
+        connection: Connection,
+        account_id: UUID,
+        number: PhoneNumber,
+        seal: Seal,
+        *,
+        is_default: bool,
+        now: datetime,
+        id_: UUID | None = None,
+    ) -> UUID:
+        phone_id = id_ or uuid7(now)
+        row = {
+            "id": phone_id,
+            "account_id": account_id,
+            "number_index": self._vault.index("phone", number.e164),
+            "number_sealed": seal.seal_text(number.e164, context=f"phone {phone_id}"),
+            "is_default": is_default,
+            "verified_at": now,
+        }
+        connection.execute(insert(PhoneRow).values(row))
+        return phone_id
+
+
+_STANDING = PhoneRow.removed_at.is_(None)
+
+
+def _number(seal: Seal, phone_id: UUID, sealed: bytes | None) -> PhoneNumber:
+    if sealed is None:
+        raise Conflict("phone.gone")
+    return PhoneNumber(seal.open_text(bytes(sealed), context=f"phone {phone_id}"))

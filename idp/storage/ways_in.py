@@ -1,0 +1,56 @@
+"""What opens an account, as one question: whoever takes a way in away asks it before the commit."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import Connection, exists, select, update
+
+from idp.domain.errors import Conflict
+from idp.storage.models import AccountRow, CredentialRow, PasswordRow, PhoneRow
+from idp.storage.vault import Seal, Vault
+
+
+def lock(connection: Connection, vault: Vault, account_id: UUID) -> Seal:
+    """Let changes to one account happen one after another; answers what its data is sealed with.
+
+    The account's row is the lock, so two removals at once cannot both be the last but one.
+    Raises ``Conflict('account.gone')``.
+    """
+    data_key = connection.scalar(
+        update(AccountRow)
+        .where(AccountRow.id == account_id)
+        .values(id=account_id)
+        .returning(AccountRow.data_key)
+    )
+    if not data_key:
+        raise Conflict("account.gone")
+    return vault.data_key(bytes(data_key), account_id)
+
+
+def can_sign_in(connection: Connection, account_id: UUID) -> bool:
+    """Whether anything is left that opens the account."""
+    has_credential = exists().where(
+        CredentialRow.account_id == account_id,
+        CredentialRow.removed_at.is_(None),
+        CredentialRow.method.not_in(SECOND_FACTORS),
+    )
+    has_password = exists().where(PasswordRow.account_id == account_id)
+    has_phone = (
+        exists()
+        .where(PhoneRow.account_id == account_id, PhoneRow.removed_at.is_(None))
+        .where(AccountRow.id == PhoneRow.account_id, AccountRow.allows_sms)
+    )
+    has_second = exists().where(
+        CredentialRow.account_id == account_id,
+        CredentialRow.removed_at.is_(None),
+        CredentialRow.method.in_(SECOND_FACTORS),
+    )
+    return bool(
+        connection.scalar(select(has_credential))
+        or connection.scalar(select(has_password & (has_phone | has_second)))
+    )
+
+
+SECOND_FACTORS = ("totp",)
+"""Credentials that open nothing without the password."""
