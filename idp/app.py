@@ -17,13 +17,14 @@ from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import PasswordHasher
 from idp.domain.subjects import IdNumber
 from idp.flows import complaint as complaint_flow
-from idp.flows import confirming, lost_phone
+from idp.flows import confirming, enrolling, lost_phone
 from idp.flows import recovery as recovery_flow
 from idp.flows.account import AccountFlow
 from idp.flows.answers import Captchas
 from idp.flows.complaint import ComplaintFlow, ComplaintState, Decision, answer
 from idp.flows.confirming import ConfirmingFlow, ConfirmingState
 from idp.flows.counter import CounterFlow
+from idp.flows.enrolling import EnrollingFlow, EnrollingState
 from idp.flows.freezing import FreezingFlow
 from idp.flows.journeys import Journeys
 from idp.flows.limits import Limits
@@ -330,6 +331,12 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
             account,
             Journeys(confirming.KIND, ConfirmingState, transactions, pictures, ttl),
             codes,
+        ),
+        EnrollingFlow(
+            methods,
+            account,
+            credentials,
+            Journeys(enrolling.KIND, EnrollingState, transactions, pictures, ttl),
         ),
         RecoveryFlow(
             account,

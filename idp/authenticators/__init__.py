@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
-from idp.authenticators import bhxh, mobile, password_otp, sim, usb, vnpost
+from idp.authenticators import bhxh, mobile, passkey, password_otp, sim, totp, usb, vnpost
 from idp.authenticators.certificate_form import Examiner
 from idp.authenticators.contract import Method
 from idp.domain.certificates import TrustStore
@@ -48,5 +48,7 @@ def build_all(ports: Ports) -> tuple[Method, ...]:
         vnpost.build(ports.counter),
         usb.build(examiner, ports.origin),
         sim.build(ports.mobile_signer, examiner, ports.issuer, ports.carriers),
+        passkey.build(ports.issuer, ports.origin),
+        totp.build(ports.hasher),
         *(point.load()(ports) for point in installed),
     )

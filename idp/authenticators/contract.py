@@ -37,6 +37,7 @@ class FieldKind(enum.StrEnum):
     TEXT = "text"
     LONG_TEXT = "long_text"
     ADDRESS = "address"
+    CODE = "code"
     CHOICE = "choice"
 
 
@@ -58,7 +59,7 @@ class AskFields(msgspec.Struct, frozen=True, tag=True):
 
     ``shown`` are rows to read, from a source that vouches for them (R29): name of the row
     ``review.<name>`` and its value. ``is_guarded`` asks for a captcha; ``is_consent`` prints the
-    line about terms above the button.
+    line about terms above the button; ``scan`` is shown as a QR code.
     """
 
     key: str
@@ -66,6 +67,7 @@ class AskFields(msgspec.Struct, frozen=True, tag=True):
     shown: tuple[tuple[str, str], ...] = ()
     is_guarded: bool = False
     is_consent: bool = False
+    scan: str = ""
 
 
 class AskCode(msgspec.Struct, frozen=True, tag=True):
@@ -85,10 +87,15 @@ class AwaitPhone(msgspec.Struct, frozen=True, tag=True):
 
 
 class AskSignature(msgspec.Struct, frozen=True, tag=True):
-    """The signing tool signs ``nonce`` together with our origin (Web eID). Texts: ``<key>.*``."""
+    """Something of the person's signs ``nonce`` together with our origin. Texts: ``<key>.*``.
+
+    The signing tool does (Web eID), or the browser itself where ``options`` are those of WebAuthn
+    (JSON, Web Authentication Level 3, 5.1.8 and 5.1.9).
+    """
 
     key: str
     nonce: str
+    options: str = ""
 
 
 Screen = AskFields | AskCode | AwaitPhone | AskSignature
@@ -157,8 +164,30 @@ class Continue:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The person is the owner of the account."""
+    """The person is the owner of the account.
 
+    ``once`` names a proof that serves a single time, such as a code of an authenticator app.
+    """
+
+    evidence: Evidence
+    once: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The reply says which credential made it, unchecked: ``key``, of this method.
+
+    The flow finds the account that has it and resumes with the same state and reply.
+    """
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A new way in for the account that is signed in; ``credential`` opens it from now on."""
+
+    credential: Credential
     evidence: Evidence
 
 
@@ -196,7 +225,8 @@ class Refused:
     revoked: str = ""
 
 
-LoginOutcome = Continue | Verified | Presented | Invalid | Refused
+LoginOutcome = Continue | Verified | Claimed | Presented | Invalid | Refused
+EnrolmentOutcome = Continue | Enrolled | Invalid | Refused
 RegistrationOutcome = Continue | Proofed | Invalid | Refused
 
 # --- the parts of a method ----------------------------------------------------------------------
@@ -249,10 +279,23 @@ class Registration(Protocol):
         """The next step. May raise ``PortError``: nothing is lost, the person tries again."""
 
 
+class Enrolment(Protocol):
+    """Adding the method to an account whose owner is signed in."""
+
+    def start(self, account: Account, *, name: str, now: datetime) -> Continue:
+        """The first screen. ``name`` is what the owner is called."""
+
+    def resume(
+        self, account: Account, state: Mapping[str, str], reply: Reply, *, now: datetime
+    ) -> EnrolmentOutcome:
+        """The next step."""
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """One way to prove oneself. ``name`` is its settings block and the prefix of its texts.
 
+    ``has_keys`` says that its login needs what it kept with the account's credentials.
     ``texts`` are those of an installed package: language (vi, en) to key to text. Ours stand in
     the translation files.
     """
@@ -261,4 +304,6 @@ class Method:
     ial: IAL
     login: Login | None = None
     registration: Registration | None = None
+    enrolment: Enrolment | None = None
+    has_keys: bool = False
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

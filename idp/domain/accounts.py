@@ -43,7 +43,7 @@ class Credential:
 
     ``key`` names this very one, in all of the world; ``issuer`` who made it; ``numbers`` whom it
     was made for. A new one of the same issuer for the same number is a renewal (S15). ``details``
-    are what its owner is shown.
+    are what its owner is shown; ``kept`` is what the method needs again and nobody is shown.
     """
 
     method: str
@@ -52,6 +52,15 @@ class Credential:
     numbers: tuple[IdNumber, ...]
     expires_at: datetime | None
     details: Mapping[str, str]
+    kept: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A credential of an account as its method sees it: its name and what the method kept."""
+
+    key: str
+    kept: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,7 @@ class Account:
     language: str = "vi"
     held_until: datetime | None = None
     closes_at: datetime | None = None
+    keys: tuple[Key, ...] = ()
 
     @property
     def default_phone(self) -> Phone | None:

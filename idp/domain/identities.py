@@ -63,6 +63,7 @@ def credential_to_text(credential: Credential) -> dict[str, str]:
         "numbers": _numbers(credential.numbers),
         "expires_at": credential.expires_at.isoformat() if credential.expires_at else "",
         "details": json.dumps(dict(credential.details)),
+        "kept": json.dumps(dict(credential.kept)),
     }
 
 
@@ -76,6 +77,7 @@ def credential_from_text(text: Mapping[str, str]) -> Credential:
         numbers=_read_numbers(text["numbers"]),
         expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
         details=json.loads(text["details"]),
+        kept=json.loads(text.get("kept", "{}")),
     )
 
 

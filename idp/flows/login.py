@@ -23,8 +23,10 @@ from idp.authenticators.contract import (
     AskFields,
     AskSignature,
     AwaitPhone,
+    Claimed,
     CodeConfirmed,
     Continue,
+    FieldKind,
     Filled,
     Invalid,
     Login,
@@ -171,7 +173,7 @@ class LoginFlow:
 
     def restart(
         self, journey: Journey[LoginState], visitor: Visitor, *, now: datetime
-    ) -> Answer[LoginState]:
+    ) -> Answer[LoginState] | SignedIn:
         """The method from its first screen, or past it when it asks for nothing."""
         answer = self.choose(journey, journey.state.method)
         if self.form(answer.journey).fields:
@@ -195,10 +197,11 @@ class LoginFlow:
         visitor: Visitor,
         *,
         now: datetime,
-    ) -> Answer[LoginState]:
+    ) -> Answer[LoginState] | SignedIn:
         """Check number and password; a code follows when they are right."""
         login = self._login(journey)
-        typed = {name: text for name, text in filled.values.items() if name != "password"}
+        secrets = {asked.name for asked in self.form(journey).fields if asked.kind in _SECRETS}
+        typed = {name: text for name, text in filled.values.items() if name not in secrets}
         journey = self._with(journey, typed={**journey.state.typed, **typed}, told=None)
         number = login.identify(filled)
         if isinstance(number, Invalid):
@@ -237,19 +240,16 @@ class LoginFlow:
         filled: Filled,
         number: IdNumber,
         at: tuple[Visitor, datetime],
-    ) -> Answer[LoginState]:
+    ) -> Answer[LoginState] | SignedIn:
         visitor, now = at
-        account = self.accounts.find_by_id_number(number)
+        account = self._with_keys(journey, self.accounts.find_by_id_number(number))
         match login.resume(account, {}, filled, now=now):
+            case Verified(evidence, once) if account is not None:
+                journey = self._with(journey, number=number.value, captcha="")
+                return self._verified(journey, account, evidence, once, at)
             case Continue(AskCode(phone)) if account is not None:
-                blocked = _blocked(account)
-                if blocked:
-                    self._note(journey, Event.LOGIN_BLOCKED, account, visitor, now=now)
-                    return self._answer(journey, faults={"": blocked})
-                journey = self._with(
-                    journey, account=account.id.hex, number=number.value, captcha=""
-                )
-                return self._send(journey, self._phone(account, phone.e164), visitor, now=now)
+                journey = self._with(journey, number=number.value)
+                return self._send_first(journey, account, self._phone(account, phone.e164), at)
             case Refused(reason):
                 self.limits.after_wrong_password(number, visitor, now=now)
                 self._note(journey, Event.LOGIN_REFUSED, account, visitor, now=now)
@@ -258,6 +258,50 @@ class LoginFlow:
                 return self._answer(journey, faults=_faults(invalid))
             case _:
                 return self._ask_captcha(journey, {"": Said("refusal.wrong_credentials")})
+
+    def _send_first(
+        self,
+        journey: Journey[LoginState],
+        account: Account,
+        phone: Phone,
+        at: tuple[Visitor, datetime],
+    ) -> Answer[LoginState]:
+        """The password was right: a code, unless the account is closed to this way in."""
+        visitor, now = at
+        blocked = _blocked(account)
+        if blocked:
+            self._note(journey, Event.LOGIN_BLOCKED, account, visitor, now=now)
+            return self._answer(journey, faults={"": blocked})
+        journey = self._with(journey, account=account.id.hex, captcha="")
+        return self._send(journey, phone, visitor, now=now)
+
+    def _verified(
+        self,
+        journey: Journey[LoginState],
+        account: Account,
+        evidence: Evidence,
+        once: str,
+        at: tuple[Visitor, datetime],
+    ) -> Answer[LoginState] | SignedIn:
+        """The method is content: the account may still be closed to it, or the proof be spent."""
+        visitor, now = at
+        if account.status is not AccountStatus.ACTIVE:
+            self._note(journey, Event.LOGIN_BLOCKED, account, visitor, now=now)
+            return self._refuse(journey, "refusal.frozen", {})
+        if once and not self.opening.spend(once, now=now):
+            return self._ask_captcha(journey, {"": Said("refusal.code_spent")})
+        if journey.state.number:
+            self.limits.after_login(IdNumber.parse(journey.state.number), visitor, now=now)
+        proven = Proven(account.id, evidence, journey.state.client_id)
+        cookie = self.opening.open(journey.stored, proven, visitor, now=now)
+        return SignedIn(cookie, journey.state.request, journey.state.back)
+
+    def _with_keys(self, journey: Journey[LoginState], account: Account | None) -> Account | None:
+        """The account with what its method kept, where the method needs it."""
+        method = self._method(journey)
+        if account is None or not method.has_keys:
+            return account
+        return replace(account, keys=self.credentials.keys(account.id, method.name))
 
     # --- methods with a credential --------------------------------------------------------------
 
@@ -332,6 +376,8 @@ class LoginFlow:
             case Continue(AskSignature() | AwaitPhone() as screen, kept):
                 journey = self._with(journey, screen=screen, method_state=dict(kept))
                 return self._answer(journey)
+            case Claimed(key):
+                return self._claim(journey, method_state, key, reply, (visitor, now))
             case Presented(credential, evidence):
                 return self._enter(journey, credential, evidence, visitor, now=now)
             case Invalid() as invalid:
@@ -342,6 +388,28 @@ class LoginFlow:
                 return self._refuse(journey, f"refusal.{reason}", values)
             case Continue() | Verified():
                 raise TypeError(journey.state.method)
+
+    def _claim(
+        self,
+        journey: Journey[LoginState],
+        method_state: Mapping[str, str],
+        key: str,
+        reply: Reply,
+        at: tuple[Visitor, datetime],
+    ) -> Answer[LoginState] | SignedIn:
+        """Let the method check the reply against what it kept with that credential."""
+        owner = self.credentials.owner_of_key(journey.state.method, key)
+        account = self._with_keys(journey, self.accounts.get(owner) if owner else None)
+        if account is None:
+            return self._refuse(journey, "refusal.not_registered", {})
+        match self._login(journey).resume(account, method_state, reply, now=at[1]):
+            case Verified(evidence, once):
+                return self._verified(journey, account, evidence, once, at)
+            case Refused(reason, values, _):
+                self._note(journey, Event.LOGIN_REFUSED, account, at[0], now=at[1])
+                return self._refuse(journey, f"refusal.{reason}", values)
+            case _:
+                return self._refuse(journey, "refusal.not_registered", {})
 
     def _bind(
         self,
@@ -516,11 +584,14 @@ class LoginFlow:
         with self.database.transaction() as connection:
             self.audit.add(connection, row)
 
-    def _login(self, journey: Journey[LoginState]) -> Login:
-        method = next(
+    def _method(self, journey: Journey[LoginState]) -> Method:
+        return next(
             (method for method in self.methods if method.name == journey.state.method),
             self.first_method,
         )
+
+    def _login(self, journey: Journey[LoginState]) -> Login:
+        method = self._method(journey)
         if method.login is None:
             raise LookupError(method.name)
         return method.login
@@ -561,6 +632,7 @@ def is_awaited(result: Answer[LoginState] | SignedIn) -> bool:
     return isinstance(result, Answer) and isinstance(result.journey.state.screen, AwaitPhone)
 
 
+_SECRETS = frozenset({FieldKind.PASSWORD, FieldKind.CODE})
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(LoginState).decode
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from idp.domain.accounts import Credential
@@ -16,6 +17,7 @@ from idp.storage.audit import AuditStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
 from idp.storage.sessions import SessionStore
+from idp.storage.single_use import spend
 from idp.storage.transactions import Stored, TransactionStore
 
 
@@ -72,6 +74,12 @@ class Opening:
             self.audit.add(connection, event)
         return cookie
 
+    def spend(self, once: str, *, now: datetime) -> bool:
+        """Whether a proof that serves a single time serves now."""
+        key = hashlib.sha256(once.encode()).digest()
+        with self.database.transaction() as connection:
+            return spend(connection, "proof", key, expires_at=now + _ONCE_KEPT)
+
     def renew(self, cookie: str, old: Session | None, *, now: datetime) -> None:
         """End the session that this browser had before, so that none is left behind."""
         seen = self.sessions.find(cookie, now=now)
@@ -79,6 +87,9 @@ class Opening:
             return
         with self.database.transaction() as connection:
             self.sessions.supersede(connection, old, seen.session, now=now)
+
+
+_ONCE_KEPT = timedelta(days=1)
 
 
 def details_of(visitor: Visitor, method: str, level: str) -> dict[str, str]:

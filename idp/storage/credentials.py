@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from idp.domain.accounts import Credential
+from idp.domain.accounts import Credential, Key
 from idp.domain.errors import Conflict
 from idp.domain.ids import uuid7
 from idp.domain.subjects import IdNumber
@@ -92,6 +92,12 @@ class CredentialStore:
             "details_sealed": seal.seal_text(
                 json.dumps(dict(credential.details)), context=f"credential {credential_id}"
             ),
+            "kept_sealed": seal.seal_text(
+                json.dumps({"key": credential.key, **credential.kept}),
+                context=f"kept {credential_id}",
+            )
+            if credential.kept
+            else None,
             "expires_at": credential.expires_at,
             "added_at": now,
         }
@@ -141,6 +147,32 @@ class CredentialStore:
             )
             for row in rows
         )
+
+    def owner_of_key(self, method: str, key: str) -> UUID | None:
+        """The account that has the credential of this method and name."""
+        query = select(CredentialRow.account_id).where(
+            CredentialRow.key_index == self.index(f"{method} {key}"),
+            CredentialRow.removed_at.is_(None),
+        )
+        with self._database.transaction() as connection:
+            return connection.scalar(query)
+
+    def keys(self, account_id: UUID, method: str) -> tuple[Key, ...]:
+        """What the method kept with the account's credentials."""
+        query = select(CredentialRow.id, CredentialRow.kept_sealed).where(
+            CredentialRow.account_id == account_id,
+            CredentialRow.method == method,
+            CredentialRow.removed_at.is_(None),
+            CredentialRow.kept_sealed.is_not(None),
+        )
+        with self._database.transaction() as connection:
+            seal = self._seal(connection, account_id)
+            rows = connection.execute(query).all()
+        found = [
+            json.loads(seal.open_text(bytes(row.kept_sealed), context=f"kept {row.id}"))
+            for row in rows
+        ]
+        return tuple(Key(kept.pop("key"), kept) for kept in found)
 
     def _seal(self, connection: Connection, account_id: UUID) -> Seal:
         data_key = connection.scalar(select(AccountRow.data_key).where(AccountRow.id == account_id))

@@ -74,7 +74,9 @@ class LevelStore:
             "account_id": account_id,
             "method": evidence.method,
             "ial": int(evidence.ial),
-            "source": f"certificate:{credential.details.get('ca', credential.method)}",
+            "source": f"certificate:{credential.details['ca']}"
+            if "ca" in credential.details
+            else credential.method,
             "reference_sealed": seal.seal_text(credential.key, context=f"evidence {account_id}"),
             "vouched_by": evidence.vouched_by,
             "at": evidence.at,

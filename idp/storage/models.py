@@ -181,6 +181,7 @@ class CredentialRow(db.Model):  # type: ignore[name-defined,misc]
     key_index: Mapped[bytes] = mapped_column(LargeBinary)
     issuer: Mapped[str] = mapped_column(Text)
     details_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    kept_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     expires_at: Mapped[datetime | None] = _moment(nullable=True)
     added_at: Required = _moment()
     removed_at: Mapped[datetime | None] = _moment(nullable=True)

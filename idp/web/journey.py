@@ -19,6 +19,7 @@ from idp.flows.answers import Answer, Said, Visitor
 from idp.flows.complaint import ComplaintFlow
 from idp.flows.confirming import ConfirmingFlow
 from idp.flows.counter import CounterFlow
+from idp.flows.enrolling import EnrollingFlow
 from idp.flows.freezing import FreezingFlow
 from idp.flows.login import LoginFlow
 from idp.flows.lost_phone import LostPhoneFlow
@@ -67,6 +68,7 @@ class House:
     complaint: ComplaintFlow
     account: AccountFlow
     confirming: ConfirmingFlow
+    enrolling: EnrollingFlow
     recovery: RecoveryFlow
     lost_phone: LostPhoneFlow
     freezing: FreezingFlow
@@ -150,7 +152,7 @@ def captcha(kind: str, transaction_id: UUID, answer: str) -> Captcha | None:
 
 def signature_page(screen: AskSignature, frame: Frame, answer: Answer[object]) -> Page:
     """The page whose script calls the signing tool, which no other page may do."""
-    tools = house().config.signing_tool.addresses
+    tools = () if screen.options else house().config.signing_tool.addresses
     for address in tools:
         allow_program(address)
     return ask_signature(screen, frame, tools, faults=faults(answer))

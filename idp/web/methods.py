@@ -7,15 +7,19 @@ from uuid import UUID
 
 from flask import Flask, Response, request
 
+from idp.authenticators.contract import AskFields, AskSignature, FieldKind, Signed
+from idp.domain.accounts import Account
 from idp.domain.assurance import IAL
 from idp.domain.errors import Conflict, LastMethodError
 from idp.domain.sessions import Session
+from idp.flows.answers import Answer
+from idp.flows.enrolling import EnrollingState
 from idp.flows.login import LoginState
 from idp.web import i18n, screens
-from idp.web.account import owner, start_phone
-from idp.web.journey import again, house, read_id, visitor
-from idp.web.parts import Message, Notice, Tone
-from idp.web.screens import respond
+from idp.web.account import name_of, owner, start_phone
+from idp.web.journey import again, expired, faults, house, read_id, signature_page, visitor
+from idp.web.parts import Cancel, Frame, Message, Notice, Tone
+from idp.web.screens import Action, respond
 
 _HERE = "/account/methods"
 
@@ -26,6 +30,9 @@ def init_app(app: Flask) -> None:
     app.add_url_rule(f"{_HERE}/new", "methods_new", _new)
     app.add_url_rule(f"{_HERE}/add", "methods_add", _add, methods=["POST"])
     app.add_url_rule(f"{_HERE}/sms", "methods_sms", start_phone, methods=["POST"])
+    app.add_url_rule(
+        f"{_HERE}/enrol/<transaction>", "methods_enrol", _enrol, methods=["GET", "POST"]
+    )
     app.add_url_rule(f"{_HERE}/remove", "methods_remove", _remove, methods=["POST"])
     app.add_url_rule(f"{_HERE}/phone", "methods_phone", _phone, methods=["POST"])
 
@@ -55,7 +62,7 @@ def _new(session: Session) -> Response:
     """CHỌN PHƯƠNG THỨC XÁC THỰC (R65)."""
     account = house().account.check_change(session, now=house().clock())
     context = {
-        "offers": _able(),
+        "offers": (*_able(), *_further(account)),
         "offers_password": account.password_hash is None
         and house().account.may_have_password(account),
     }
@@ -71,14 +78,69 @@ def _able() -> tuple[str, ...]:
     )
 
 
+def _further(account: Account) -> tuple[str, ...]:
+    """Methods with an enrolment; one that asks for the password needs that there is one."""
+    asks_password = {
+        method.name
+        for method in house().login.methods
+        if method.login
+        and any(asked.kind is FieldKind.PASSWORD for asked in method.login.start().fields)
+    }
+    has_password = account.password_hash is not None
+    return tuple(
+        name for name in house().enrolling.offers if has_password or name not in asks_password
+    )
+
+
+@owner(_HERE)
+def _enrol(session: Session, transaction: str) -> Response:
+    """The screens of an enrolment."""
+    flow, now = house().enrolling, house().clock()
+    journey = flow.find(read_id(transaction), session, visitor(), now=now)
+    if journey is None:
+        return expired(_HERE)
+    screen = journey.state.screen
+    if request.method == "GET":
+        return _show(Answer(journey))
+    action = screens.read_action(request.form)
+    if action is Action.CANCEL:
+        return again(_HERE)
+    if action is Action.RESTART:
+        answer = flow.restart(journey, session, now=now)
+    elif isinstance(screen, AskFields):
+        reply = screens.read_fields(screen, request.form)
+        answer = flow.resume(journey, reply, session, visitor(), now=now)
+    else:
+        signed = Signed(screens.read_token(request.form))
+        answer = flow.resume(journey, signed, session, visitor(), now=now)
+    if answer.journey.state.is_done:
+        return again(f"{_HERE}?saved")
+    return again(f"{_HERE}/enrol/{transaction}") if answer.is_quiet else _show(answer)
+
+
+def _show(answer: Answer[EnrollingState]) -> Response:
+    screen, status = answer.journey.state.screen, 200 if answer.is_quiet else 422
+    action = f"{_HERE}/enrol/{answer.journey.stored.id.hex}"
+    frame = Frame(action, cancel=Cancel.OFFERED)
+    if isinstance(screen, AskSignature):
+        return respond(signature_page(screen, frame, answer), status)
+    if isinstance(screen, AskFields):
+        return respond(screens.ask_fields(screen, frame, faults=faults(answer)), status)
+    raise TypeError(answer.journey.state.method)
+
+
 @owner(_HERE)
 def _add(session: Session) -> Response:
-    """The method's own sign-in, whose proof is bound instead of looked up."""
+    """The method's own sign-in, whose proof is bound instead of looked up, or its enrolment."""
     now, flow = house().clock(), house().login
     method = request.form.get("method", "")
+    account = house().account.check_change(session, now=now)
+    if method in _further(account):
+        name = name_of(session)
+        begun = house().enrolling.start(method, name, session, visitor(), now=now)
+        return again(f"{_HERE}/enrol/{begun.hex}")
     if method not in _able():
         return again(_HERE)
-    house().account.check_change(session, now=now)
     state = LoginState(method, binding=session.account_id.hex)
     started = flow.start(state, visitor(), now=now)
     journey = flow.find(started, visitor(), now=now)

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+import segno
 from flask import Flask, Response, make_response, render_template, request, url_for
 from jinja2 import StrictUndefined
 
@@ -76,6 +77,14 @@ _TYPED: Final[Mapping[FieldKind, Mapping[str, str]]] = {
     FieldKind.TEXT: {"type": "text", "autocomplete": "off"},
     FieldKind.LONG_TEXT: {"autocomplete": "off", "rows": "6"},
     FieldKind.CHOICE: {"autocomplete": "off"},
+    FieldKind.CODE: {
+        "type": "text",
+        "autocomplete": "one-time-code",
+        "inputmode": "numeric",
+        "pattern": "[0-9 ]*",
+        "autocapitalize": "none",
+        "spellcheck": "false",
+    },
     FieldKind.ADDRESS: {"type": "text", "autocomplete": "street-address"},
 }
 """How each kind is typed, filled in and announced (ux.md, rule 3)."""
@@ -115,10 +124,16 @@ def ask_fields(  # noqa: PLR0913  keywords, each of them optional
         "fields": fields,
         "shown": screen.shown,
         "is_consent": screen.is_consent,
+        "scan": _picture(screen.scan),
         "captcha": captcha,
         "tabs": tuple(tabs),
     }
     return Page("ask_fields.html", {**_around(frame, faults), **context})
+
+
+def _picture(text: str) -> str:
+    """A QR code as the address of a picture, or nothing."""
+    return segno.make(text, error="m").svg_data_uri(scale=5, light="white") if text else ""
 
 
 def ask_code(
@@ -205,7 +220,13 @@ def ask_signature(
     screen: AskSignature, frame: Frame, tools: Sequence[str], *, faults: Faults | None = None
 ) -> Page:
     """Let the signing tool sign (R33-R36). The page's script carries question and answer."""
-    context = {"key": screen.key, "nonce": screen.nonce, "tools": tools, "codes": SIGNING_CODES}
+    context = {
+        "key": screen.key,
+        "nonce": screen.nonce,
+        "options": screen.options,
+        "tools": tools,
+        "codes": PASSKEY_CODES if screen.options else SIGNING_CODES,
+    }
     return Page("ask_signature.html", {**_around(frame, faults or {}), **context})
 
 
@@ -265,6 +286,9 @@ SIGNING_CODES: Final = (
 )
 """What the signing tool can answer instead of a token; each has the text ``sign.<code>``."""
 
+PASSKEY_CODES: Final = ("passkey_unknown", "passkey_refused", "passkey_there", "token_error")
+"""What a browser can answer instead of a passkey's signature."""
+
 
 # --- replies ------------------------------------------------------------------------------------
 
@@ -305,9 +329,12 @@ def read_fields(screen: AskFields, form: Mapping[str, str]) -> Filled:
 
 
 def typed(screen: AskFields, filled: Filled) -> dict[str, str]:
-    """What may be shown again and kept with the transaction: everything but passwords."""
-    kept = [asked.name for asked in screen.fields if asked.kind is not FieldKind.PASSWORD]
+    """What may be shown again and kept with the transaction: everything but secrets."""
+    kept = [asked.name for asked in screen.fields if asked.kind not in _SECRETS]
     return {name: filled.values[name] for name in kept if name in filled.values}
+
+
+_SECRETS = frozenset({FieldKind.PASSWORD, FieldKind.CODE})
 
 
 def read_passwords(form: Mapping[str, str]) -> Passwords:

@@ -1,0 +1,144 @@
+"""An authenticator app: id number, password and its code at once (RFC 6238). Proves level 2.
+
+The app works without a network and without an SMS. A code is good for its own half minute and the
+one before, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyotp
+
+from idp.authenticators.contract import (
+    AskFields,
+    Continue,
+    Enrolled,
+    EnrolmentOutcome,
+    Field,
+    FieldKind,
+    Filled,
+    Invalid,
+    LoginOutcome,
+    Method,
+    Refusal,
+    Refused,
+    Reply,
+    Verified,
+)
+from idp.domain import otp
+from idp.domain.accounts import Account, Credential
+from idp.domain.assurance import IAL, Amr, Evidence
+from idp.domain.errors import InvalidInput
+from idp.domain.passwords import PasswordCheck
+from idp.domain.subjects import IdNumber, PhoneNumber
+from idp.ports import Hasher
+
+NAME = "totp"
+STEP = 30
+_CODE = Field("code", FieldKind.CODE)
+FORM = AskFields(
+    "login.totp",
+    (Field("username", FieldKind.ID_NUMBER), Field("password", FieldKind.PASSWORD), _CODE),
+)
+_AMR = (Amr.PWD, Amr.OTP, Amr.MFA)
+
+
+@dataclass(frozen=True, slots=True)
+class TotpLogin:
+    """Password and code are compared together; the password's fault is told first."""
+
+    hasher: Hasher
+
+    def start(self) -> AskFields:
+        """Ask for all three."""
+        return FORM
+
+    def identify(self, reply: Filled) -> IdNumber | Invalid:
+        """Read the id number; everything that is missing is told at the same time."""
+        errors = {}
+        if not reply.values.get("password"):
+            errors["password"] = "password.empty"  # noqa: S105  the code of a message
+        if otp.clean(reply.values.get("code", "")) is None:
+            errors["code"] = "otp.form"
+        try:
+            number = IdNumber.parse(reply.values.get("username", ""))
+        except InvalidInput as error:
+            return Invalid({"username": error.code, **errors})
+        return Invalid(errors) if errors else number
+
+    def disturbs(self, reply: Filled) -> PhoneNumber | None:
+        """Nobody."""
+        del reply
+        return None
+
+    def resume(
+        self, account: Account | None, state: Mapping[str, str], reply: Reply, *, now: datetime
+    ) -> LoginOutcome:
+        """Check the password, then the code of one of the account's apps."""
+        del state
+        if not isinstance(reply, Filled):
+            return Refused(Refusal.WRONG_CREDENTIALS)
+        hashed = account.password_hash if account else None
+        right = self.hasher.verify(hashed, reply.values.get("password", ""))
+        if right is PasswordCheck.WRONG or account is None or not account.keys:
+            return Refused(Refusal.WRONG_CREDENTIALS)
+        code = otp.clean(reply.values.get("code", "")) or ""
+        for key in account.keys:
+            step = _step(key.kept["secret"], code, now=now)
+            if step is not None:
+                return Verified(Evidence(NAME, IAL.MEDIUM, _AMR, now), f"{NAME} {key.key} {step}")
+        return Refused(Refusal.WRONG_CREDENTIALS)
+
+
+@dataclass(frozen=True, slots=True)
+class TotpEnrolment:
+    """A secret to scan; the app's first code proves that it was taken over."""
+
+    issuer: str
+
+    def start(self, account: Account, *, name: str, now: datetime) -> Continue:
+        """Show the secret, as a picture and as text."""
+        del account, now
+        secret = pyotp.random_base32()
+        return Continue(self._screen(secret, name), {"secret": secret})
+
+    def resume(
+        self, account: Account, state: Mapping[str, str], reply: Reply, *, now: datetime
+    ) -> EnrolmentOutcome:
+        """Check the app's code."""
+        if not isinstance(reply, Filled) or "secret" not in state:
+            return Refused(Refusal.WRONG_CREDENTIALS)
+        code = otp.clean(reply.values.get("code", ""))
+        if code is None:
+            return Invalid({"code": "otp.form"})
+        if _step(state["secret"], code, now=now) is None:
+            return Invalid({"code": "totp.wrong"})
+        secret = state["secret"]
+        credential = Credential(
+            NAME, f"{account.id.hex} {secret}", NAME, (), None, {}, {"secret": secret}
+        )
+        return Enrolled(credential, Evidence(NAME, IAL.NONE, _AMR, now))
+
+    def _screen(self, secret: str, name: str) -> AskFields:
+        scanned = pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=self.issuer)
+        grouped = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
+        return AskFields("enrol.totp", (_CODE,), shown=(("secret", grouped),), scan=scanned)
+
+
+def _step(secret: str, code: str, *, now: datetime) -> int | None:
+    """The time step whose code this is: the present one or the one before."""
+    current = int(now.timestamp()) // STEP
+    app = pyotp.TOTP(secret, interval=STEP)
+    for step in (current, current - 1):
+        if pyotp.utils.strings_equal(app.generate_otp(step), code):
+            return step
+    return None
+
+
+def build(hasher: Hasher) -> Method:
+    """The method, ready to use."""
+    enrolment = TotpEnrolment("Dịch vụ công quốc gia")
+    return Method(NAME, IAL.MEDIUM, TotpLogin(hasher), enrolment=enrolment, has_keys=True)
