@@ -35,10 +35,10 @@ from idp.flows.opening import Opening
 from idp.flows.otp import Codes
 from idp.flows.recovery import CounterRecovery, RecoveryFlow, RecoveryState
 from idp.flows.registration import RegistrationFlow
+from idp.oidc.client_metadata import build as build_client
 from idp.oidc.grants.answer import GrantTools
 from idp.oidc.keys import KeyRing
 from idp.oidc.provider import Provider
-from idp.oidc.registration import build as build_client
 from idp.oidc.tokens import Tokens
 from idp.ports import Clock, Hasher
 from idp.storage.accounts import AccountStore

@@ -252,7 +252,7 @@ def register(ctx: click.Context, file: Any, *, allow_http_loopback: bool) -> Non
     import msgspec  # noqa: PLC0415
 
     from idp import portals  # noqa: PLC0415  heavy
-    from idp.oidc.registration import InvalidMetadata  # noqa: PLC0415  heavy
+    from idp.oidc.client_metadata import InvalidMetadata  # noqa: PLC0415  heavy
 
     base = _found(ctx)
     try:
@@ -275,14 +275,14 @@ def register(ctx: click.Context, file: Any, *, allow_http_loopback: bool) -> Non
 def apply(ctx: click.Context, folder: Path, *, dry_run: bool) -> None:
     """Make the database match clients/*.toml."""
     from idp import portals  # noqa: PLC0415  heavy
-    from idp.oidc import registration  # noqa: PLC0415  heavy
+    from idp.oidc import client_metadata, registration  # noqa: PLC0415  heavy
     from idp.storage.clients import ClientStore  # noqa: PLC0415  heavy
 
     base = _found(ctx)
-    store = ClientStore(base.database, registration.build)
+    store = ClientStore(base.database, client_metadata.build)
     try:
         plan = registration.plan(folder, store.all(), portals.loopback(base.config, is_asked=False))
-    except registration.InvalidMetadata as error:
+    except client_metadata.InvalidMetadata as error:
         click.echo(str(error), err=True)
         ctx.exit(1)
     for sign, names in (

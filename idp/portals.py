@@ -6,7 +6,7 @@ from idp.app import Foundation
 from idp.config import Config, Profile
 from idp.domain.clients import Metadata
 from idp.oidc import registration
-from idp.oidc.registration import Loopback
+from idp.oidc.client_metadata import Loopback, build
 from idp.storage.clients import ClientStore
 
 
@@ -23,7 +23,7 @@ def register(base: Foundation, found: list[Metadata], allowed: Loopback) -> list
         registration.new_client(each, allowed, source="cli", issued_at=int(now.timestamp()))
         for each in found
     ]
-    store = ClientStore(base.database, registration.build)
+    store = ClientStore(base.database, build)
     with base.database.transaction() as connection:
         for client, _ in made:
             store.save(connection, client, now=now)

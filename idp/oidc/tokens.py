@@ -169,7 +169,7 @@ class Tokens:
         **more: Any,  # noqa: ANN401  claims of any kind
     ) -> str:
         """OpenID Connect Core, section 2; after a refresh the sign-in's own facts stay (12.2)."""
-        digest = hashlib.sha256(access_token.encode()).digest()
+        alg = client.id_token_signed_response_alg
         claims = {
             **more,
             "iss": self.issuer,
@@ -182,9 +182,9 @@ class Tokens:
             "acr": data.acr,
             "amr": data.amr,
             "sid": data.sid,
-            "at_hash": b64(digest[:16]),
+            "at_hash": half_hash(alg, access_token),
         }
-        return self.keys.sign(client.id_token_signed_response_alg, ID_TYPE, claims)
+        return self.keys.sign(alg, ID_TYPE, claims)
 
     def refresh_token(self, token: RefreshToken) -> str:
         """The token of one turn: the same turn always has the same token."""
@@ -216,6 +216,13 @@ class Tokens:
         """The claims of an ID token of ours, also an expired one (RP-Initiated Logout, 4)."""
         claims = self.keys.verify(text, ID_TYPE)
         return claims if claims and claims.get("iss") == self.issuer else None
+
+
+def half_hash(alg: str, value: str) -> str:
+    """``at_hash`` and its like (Core, 3.1.3.6): the left half of the hash that ``alg`` uses."""
+    digest = hashlib.sha512 if alg == "EdDSA" else hashlib.sha256
+    found = digest(value.encode()).digest()
+    return b64(found[: len(found) // 2])
 
 
 _pack = msgspec.msgpack.Encoder().encode
