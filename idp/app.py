@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 from idp import authenticators
 from idp.adapters.web import WebAdapter
 from idp.authenticators.contract import Method
-from idp.config import Config
+from idp.config import Config, Profile, RegistrationMode
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import PasswordHasher
 from idp.domain.subjects import IdNumber
@@ -28,7 +28,7 @@ from idp.flows.counter import CounterFlow
 from idp.flows.enrolling import EnrollingFlow, EnrollingState
 from idp.flows.freezing import FreezingFlow
 from idp.flows.journeys import Journeys
-from idp.flows.limits import Limits
+from idp.flows.limits import Limits, network
 from idp.flows.login import LoginFlow
 from idp.flows.lost_phone import LostPhoneFlow, LostPhoneState
 from idp.flows.notices import Notices
@@ -38,7 +38,10 @@ from idp.flows.recovery import CounterRecovery, RecoveryFlow, RecoveryState
 from idp.flows.registration import RegistrationFlow
 from idp.oidc.client_auth import Authenticator
 from idp.oidc.client_keys import ClientKeys
+from idp.oidc.client_metadata import Loopback
 from idp.oidc.client_metadata import build as build_client
+from idp.oidc.dynamic_registration import PATH as REGISTRATION_PATH
+from idp.oidc.dynamic_registration import Registrar
 from idp.oidc.grants.answer import GrantTools
 from idp.oidc.introspection import Introspection
 from idp.oidc.keys import KeyRing
@@ -73,6 +76,7 @@ from idp.web import (
     about,
     activity,
     captchas,
+    client_registration,
     complaint,
     counter,
     errors,
@@ -170,6 +174,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     AuthorizePages(provider).init_app(app)
     LogoutPages(provider).init_app(app)
     oidc.init_app(app, provider, config.mtls)
+    client_registration.init_app(app, registrar(base), base.clock, config.mtls)
     app.wsgi_app = oidc.PublicDocuments(app, provider)  # type: ignore[method-assign]
     return app
 
@@ -185,6 +190,24 @@ def key_ring(base: Foundation) -> KeyRing:
     )
     ring.ensure()
     return ring
+
+
+def registrar(base: Foundation) -> Registrar:
+    """Registers clients over the wire."""
+    config, database, vault = base.config, base.database, base.vault
+    is_demo = config.server.profile is Profile.DEMO
+    return Registrar(
+        config.server.issuer,
+        config.oidc,
+        Loopback.ALLOWED if is_demo else Loopback.REFUSED,
+        database,
+        vault,
+        ClientStore(database, build_client),
+        WebAdapter(config.tls),
+        AuditStore(database, vault),
+        ThrottleStore(database, vault),
+        network,
+    )
 
 
 def build_provider(base: Foundation) -> Provider:
@@ -220,7 +243,15 @@ def build_provider(base: Foundation) -> Provider:
         proofs,
         RequestObjects(issuer, config.oidc, keys, web, pushed, authenticator, proofs),
         Introspection(tokens, grants),
-        Features(mtls_base=config.mtls.base if config.mtls.header else ""),
+        _features(config),
+    )
+
+
+def _features(config: Config) -> Features:
+    is_open = config.oidc.registration is not RegistrationMode.CLOSED
+    return Features(
+        mtls_base=config.mtls.base if config.mtls.header else "",
+        endpoints={"registration_endpoint": REGISTRATION_PATH} if is_open else {},
     )
 
 
