@@ -81,6 +81,7 @@ from idp.web import (
     counter,
     errors,
     home,
+    hot_path,
     i18n,
     journey,
     login,
@@ -171,10 +172,14 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     for pages in _PAGES:
         pages.init_app(app)
     provider = build_provider(base)
-    AuthorizePages(provider).init_app(app)
+    authorize_pages = AuthorizePages(provider)
+    authorize_pages.init_app(app)
     LogoutPages(provider).init_app(app)
     oidc.init_app(app, provider, config.mtls)
     client_registration.init_app(app, registrar(base), base.clock, config.mtls)
+    app.wsgi_app = hot_path.HotPath(  # type: ignore[method-assign]
+        app, provider, authorize_pages, config.mtls, policy.cookie("session")
+    )
     app.wsgi_app = oidc.PublicDocuments(app, provider)  # type: ignore[method-assign]
     return app
 
