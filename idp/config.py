@@ -212,6 +212,8 @@ class SigningTool:
 
     addresses: tuple[str, ...] = ("http://127.0.0.1:8300",)
     status_timeout: float = _between(2.0, 0.1, 10.0)
+    recheck_every: int = _between(86400, 60, 604800)
+    recheck_batch: int = _between(20, 0, 1000)
 
 
 @dataclass(frozen=True, slots=True)

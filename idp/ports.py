@@ -9,7 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from idp.domain.accounts import Identity
-from idp.domain.certificates import Path
+from idp.domain.certificates import Authority, Path
 from idp.domain.passwords import PasswordCheck
 from idp.domain.subjects import (
     BirthDate,
@@ -133,6 +133,14 @@ class CertificateStatus(Protocol):
         """The state of a certificate whose path is proven.
 
         Raises ``PortUnavailable`` when nobody answers: the caller refuses (S16).
+        """
+
+    def check_number(
+        self, authorities: tuple[Authority, ...], number: int, *, now: datetime
+    ) -> Revocation:
+        """The state of a certificate that was proven before, by its issuer and its number.
+
+        Never from memory. Raises as ``check``.
         """
 
 

@@ -76,6 +76,55 @@ def test_email_protection_alone_only_where_the_operator_says_so() -> None:
     assert pki().store(accept_email_protection=True).prove(leaf, now=NOW)
 
 
+def policies(*oids: str) -> tuple[tuple[x509.ExtensionType, bool], ...]:
+    named = [x509.PolicyInformation(ObjectIdentifier(oid), None) for oid in oids]
+    return ((x509.CertificatePolicies(named), False),) if oids else ()
+
+
+_CLASS_1, _CLASS_2, _ANY = "1.3.6.1.4.1.30339.1.1", "1.3.6.1.4.1.30339.1.2", "2.5.29.32.0"
+
+
+@pytest.mark.parametrize(
+    ("settings", "named", "is_accepted"),
+    [
+        ({}, (), True),
+        ({}, (_CLASS_2,), True),
+        ({"policies": {_CLASS_1}}, (_CLASS_1,), True),
+        ({"policies": {_CLASS_1, _CLASS_2}}, (_CLASS_2,), True),
+        ({"policies": {_CLASS_1}}, (_CLASS_2, _CLASS_1), True),
+        ({"policies": {_CLASS_1}}, (_CLASS_2,), False),
+        ({"policies": {_CLASS_1}}, (_ANY,), False),
+        ({"policies": {_CLASS_1}}, (), False),
+        ({"refused_policies": {_CLASS_2}}, (), True),
+        ({"refused_policies": {_CLASS_2}}, (_CLASS_1,), True),
+        ({"refused_policies": {_CLASS_2}}, (_CLASS_1, _CLASS_2), False),
+        ({"policies": {_CLASS_1}, "refused_policies": {_CLASS_2}}, (_CLASS_1, _CLASS_2), False),
+    ],
+)
+def test_the_policies_of_a_certificate_are_those_its_ca_is_trusted_for(
+    settings: dict[str, set[str]], named: tuple[str, ...], is_accepted: bool
+) -> None:
+    store = pki().store(**{key: frozenset(oids) for key, oids in settings.items()})
+    leaf = pki().newtel.leaf(more=policies(*named))
+
+    if is_accepted:
+        assert store.prove(leaf, now=NOW)
+    else:
+        assert refused(leaf, store) == "certificate_use"
+
+
+def test_a_chain_is_found_by_the_fingerprint_of_a_trusted_ca_only() -> None:
+    store = pki().store()
+    newtel = next(a for a in store.authorities if a.label == "NEWTEL-CA v2")
+
+    assert [a.label for a in store.chain(newtel.fingerprint)] == [
+        "NEWTEL-CA v2",
+        "Vietnam National Root CA",
+    ]
+    assert store.chain("0" * 64) == ()
+    assert TrustStore([newtel]).chain(newtel.fingerprint) == ()
+
+
 @pytest.mark.parametrize("at", [NOW - YEAR, NOW + YEAR], ids=["first", "last"])
 def test_the_edges_of_validity_belong_to_it(at: Any) -> None:
     leaf = pki().newtel.leaf(starts=NOW - YEAR, ends=NOW + YEAR)

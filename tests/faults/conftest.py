@@ -16,9 +16,7 @@ from tests.support import postgres
 
 
 @pytest.fixture(scope="module")
-def on_postgres(
-    run_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installation]:
+def on_postgres(run_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("postgres")
     with (
         postgres.database(postgres.server(run_dir)) as url,

@@ -155,9 +155,7 @@ def test_who_fails_while_a_phone_signs_is_told_and_the_signature_is_not_lost(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_post_office_that_fails_keeps_nobody_from_activating(
-    at: Installation, mode: str
-) -> None:
+def test_a_post_office_that_fails_keeps_nobody_from_activating(at: Installation, mode: str) -> None:
     visitor = somebody(at)
     issued = httpx.post(f"{at.sandbox}/vnpost/issue", json={"person": visitor.number})
     assert issued.status_code < 300, issued.text
@@ -172,9 +170,7 @@ def test_a_post_office_that_fails_keeps_nobody_from_activating(
 
 
 @pytest.mark.parametrize("mode", ["down", "slow"])
-def test_a_mail_relay_that_fails_delays_letters_and_loses_none(
-    at: Installation, mode: str
-) -> None:
+def test_a_mail_relay_that_fails_delays_letters_and_loses_none(at: Installation, mode: str) -> None:
     visitor = somebody(at)
     visitor.registers()
     visitor.signs_in()

@@ -75,9 +75,7 @@ class Visitor:
 
     at: Installation
     person: dict[str, Any]
-    client: httpx.Client = field(
-        default_factory=lambda: httpx.Client(timeout=30, trust_env=False)
-    )
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30, trust_env=False))
     page: httpx.Response | None = None
 
     @property
@@ -238,4 +236,3 @@ class Visitor:
 
     def refreshes(self, token: str) -> Prepared:
         return self.token_request(grant_type="refresh_token", refresh_token=token)
-
