@@ -343,7 +343,12 @@ def test_a_list_on_disk_serves_a_new_process_when_the_ca_is_away_and_dies_in_tim
 
 @pytest.mark.parametrize(
     "planted",
-    [b"", b"garbage", crl(ca=pki().government)(b""), crl(ca=Ca("NEWTEL-CA v2", key_number=11))(b"")],
+    [
+        b"",
+        b"garbage",
+        crl(ca=pki().government)(b""),
+        crl(ca=Ca("NEWTEL-CA v2", key_number=11))(b""),
+    ],
     ids=["empty", "garbage", "other CA", "same name"],
 )
 def test_what_lies_on_the_disk_is_not_believed(tmp_path: Folder, planted: bytes) -> None:
