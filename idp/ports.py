@@ -179,7 +179,15 @@ class SignatureDone:
     certificate: bytes
 
 
-SignatureState = SignaturePending | SignatureFailed | SignatureDone
+@dataclass(frozen=True, slots=True)
+class CmsDone:
+    """It signed, wrapped as CMS; ``certificate`` is what the platform has on file, if it tells."""
+
+    cms: bytes
+    certificate: bytes = b""
+
+
+SignatureState = SignaturePending | SignatureFailed | SignatureDone | CmsDone
 
 
 class MobileSigner(Protocol):

@@ -32,7 +32,11 @@ def build_ports(base: Foundation) -> Ports:
         trust=trust.load(config.keys_folder / "trust"),
         certificate_status=pki.build(config),
         mobile_signer=MsspAdapter(
-            config.systems["mssp"], config.tls, identity=config.server.issuer, clock=base.clock
+            config.systems["mssp"],
+            config.tls,
+            identity=config.server.issuer,
+            clock=base.clock,
+            signature_format=config.sim.signature_format,
         ),
         carriers=config.sim.carriers,
         issuer=config.server.issuer,
