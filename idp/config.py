@@ -141,6 +141,8 @@ class Limits:
     registrations_per_ip_hour: int = _between(60, 1, 1000000)
     signatures_per_ip_hour: int = _between(120, 1, 1000000)
     prompts_per_phone: int = _between(3, 1, 1000)
+    prompts_per_phone_day: int = _between(10, 1, 1000)
+    prompts_per_ip_hour: int = _between(30, 1, 1000000)
     prompt_seconds: int = _between(120, 30, 300)
 
 
@@ -215,11 +217,19 @@ class MethodSettings:
     enabled: bool = True
 
 
+class SignatureFormat(enum.StrEnum):
+    """How a platform hands over a SIM's signature (TS 102 204, MSS_Format)."""
+
+    PKCS1 = "pkcs1"
+    CMS = "cms"
+
+
 @dataclass(frozen=True, slots=True)
 class Sim:
     """Signing SIMs: the carriers that offer them, in the order of the drop-down."""
 
     carriers: tuple[str, ...] = ("viettel", "vinaphone", "mobifone")
+    signature_format: SignatureFormat = SignatureFormat.PKCS1
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +238,8 @@ class SigningTool:
 
     addresses: tuple[str, ...] = ("http://127.0.0.1:8300",)
     status_timeout: float = _between(2.0, 0.1, 10.0)
+    recheck_every: int = _between(86400, 60, 604800)
+    recheck_batch: int = _between(20, 0, 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -527,7 +539,10 @@ _PRODUCTION_RULES = (
 
 _STRICTEST = {
     "otp": ("per_hour", "per_day", "wrong_per_day", "per_ip_hour"),
-    "limits": ("wrong_passwords", "wrong_passwords_in_a_row", "identity_tries_per_day"),
+    "limits": (
+        *("wrong_passwords", "wrong_passwords_in_a_row", "identity_tries_per_day"),
+        *("prompts_per_phone", "prompts_per_phone_day"),
+    ),
 }
 
 

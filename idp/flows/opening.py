@@ -48,9 +48,9 @@ class Opening:
         Raises ``Conflict`` when the transaction has ended, so that a double post opens one session,
         and when the account is not active: that gate is in the statement that writes the session.
         """
-        self.transactions.end(stored, now=now)
         device = Device(visitor.ip, visitor.user_agent)
         with self.database.transaction() as connection:
+            self.transactions.end_with(connection, stored, now=now)
             if proven.renewed is not None:
                 self.credentials.renew(connection, proven.account_id, proven.renewed, now=now)
                 details = {"method": proven.renewed.method, "ip": visitor.ip}

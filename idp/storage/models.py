@@ -185,11 +185,18 @@ class CredentialRow(db.Model):  # type: ignore[name-defined,misc]
     expires_at: Mapped[datetime | None] = _moment(nullable=True)
     added_at: Required = _moment()
     removed_at: Mapped[datetime | None] = _moment(nullable=True)
+    checked_at: Mapped[datetime | None] = _moment(nullable=True)
     __table_args__ = (
         Index(
             "uq_credentials_key",
             "key_index",
             unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+        Index(
+            "ix_credentials_checked",
+            "checked_at",
             sqlite_where=text("removed_at IS NULL"),
             postgresql_where=text("removed_at IS NULL"),
         ),

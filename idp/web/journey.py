@@ -142,6 +142,16 @@ def notice(answer: Answer[object]) -> Notice | None:
     return Notice(message(answer.notice), Tone.WARNING) if answer.notice else None
 
 
+def code_notice(answer: Answer[object], delay: Said | None) -> Notice:
+    """What stands above the field for a code: what went wrong, or that the code is on its way."""
+    told = answer.notice or delay
+    return (
+        Notice(message(told), Tone.WARNING)
+        if told
+        else Notice(Message("notice.otp_sent"), Tone.SUCCESS)
+    )
+
+
 def captcha(kind: str, transaction_id: UUID, answer: str) -> Captcha | None:
     """The picture of a journey, when it has one."""
     if not answer:

@@ -26,6 +26,7 @@ from idp import app as application
 from idp import config as settings
 from idp.authenticators import Ports as Outside
 from idp.config import Config
+from idp.domain.certificates import Authority
 from idp.domain.certificates import Path as CertificatePath
 from idp.domain.clients import Client
 from idp.domain.errors import PortUnavailable
@@ -134,6 +135,15 @@ class MemoryStatus:
         if self.is_down:
             raise PortUnavailable("ocsp")
         return self.states.get(path.leaf.serial_number, Revocation.GOOD)
+
+    def check_number(
+        self, authorities: tuple[Authority, ...], number: int, *, now: datetime
+    ) -> Revocation:
+        del authorities, now
+        self.asked += 1
+        if self.is_down:
+            raise PortUnavailable("ocsp")
+        return self.states.get(number, Revocation.GOOD)
 
 
 @dataclass
