@@ -107,8 +107,12 @@ def read(client: Client, params: Params) -> AuthorizationRequest:
 
 def target_of(client: Client, params: Params) -> Target | None:
     """Where an error about the request itself may go: only where we would send an answer too."""
+    values = dict(params)
     try:
-        return Target(_redirect_uri(params, client), ResponseMode.QUERY, _state(dict(params)))
+        target = Target(_redirect_uri(params, client), ResponseMode.QUERY, _state(values))
+        return Target(target.redirect_uri, _response_mode(values, target), target.state)
+    except AuthorizationError:
+        return target
     except NotRedirectable:
         return None
 
@@ -172,6 +176,10 @@ def _build(
     scope = _scope(values, client, target)
     claims = _claims(values.get("claims", ""), target)
     acr_values, is_essential = _acr(values, claims, client)
+    if is_essential and wanted_level(acr_values) is None:
+        raise AuthorizationError(
+            "unmet_authentication_requirements", "no such level is proven here", target
+        )
     max_age = _max_age(values.get("max_age", ""), target)
     return AuthorizationRequest(
         client_id=client.client_id,

@@ -25,7 +25,7 @@ from idp.oidc import assertions
 from idp.oidc.calls import Call
 from idp.oidc.client_keys import ClientKeys
 from idp.oidc.errors import InvalidClientError, InvalidRequestError
-from idp.oidc.proof import is_key_of
+from idp.oidc.proof import BAD_CERTIFICATE, is_key_of
 from idp.storage.single_use import SingleUse
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -159,7 +159,7 @@ def _read_basic(header: str) -> tuple[str, str]:
     """Both halves are form-encoded inside the base64 (RFC 6749, 2.3.1)."""
     scheme, _, value = header.partition(" ")
     if scheme.lower() != "basic":
-        raise InvalidClientError("client authentication failed", status_code=401)
+        raise _refused(("", ""))
     try:
         client_id, colon, secret = b64decode(value.strip(), validate=True).decode().partition(":")
         decoded = unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
@@ -193,7 +193,7 @@ def _is_certificate_of(client: Client, call: Call) -> bool:
         if client.tls_client_auth_san_ip:
             wanted_ip = ipaddress.ip_address(client.tls_client_auth_san_ip)
             return wanted_ip in names.get_values_for_type(x509.IPAddress)
-    except (ValueError, x509.ExtensionNotFound):
+    except (ValueError, *BAD_CERTIFICATE):
         return False
     return any(
         wanted in names.get_values_for_type(kind)

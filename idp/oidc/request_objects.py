@@ -79,6 +79,9 @@ class RequestObjects:
 
         Raises ``InvalidRequestObjectError``, ``InvalidRequestUriError``, ``InvalidRequestError``.
         """
+        names = [name for name, _ in params]
+        if any(names.count(name) > 1 for name in _NOT_INSIDE):
+            raise InvalidRequestError("a parameter is repeated")
         values = dict(params)
         named, token = values.get("request_uri", ""), values.get("request", "")
         if named and token:
@@ -147,6 +150,8 @@ class RequestObjects:
         self._check(client, claims, int(now.timestamp()))
         if claims.get("client_id", client.client_id) != client.client_id:
             raise InvalidRequestObjectError("client_id is another one")
+        if claims.get("sub") == client.client_id:
+            raise InvalidRequestObjectError("a client assertion is no request object")
         if any(name in claims for name in _NOT_INSIDE):
             raise InvalidRequestObjectError("a request object holds no other")
         return {
@@ -171,6 +176,8 @@ class RequestObjects:
                 raise InvalidRequestObjectError("the request object is not valid at this time")
             if times.begins is not None and times.begins < seconds - _LONGEST_LIFE:
                 raise InvalidRequestObjectError("the request object is too old")
+            if is_strict and times.expires - int(claims["nbf"]) > _LONGEST_LIFE:
+                raise InvalidRequestObjectError("the request object lives too long")
 
     # --- pushing --------------------------------------------------------------------------------
 
@@ -180,9 +187,7 @@ class RequestObjects:
         client = self.authenticator.authenticate(call, form, now=now)
         if "request_uri" in form:
             raise InvalidRequestError("request_uri cannot be pushed")
-        params = [
-            (name, value) for name, value in form.items() if name not in _AUTHENTICATION
-        ]
+        params = [(name, value) for name, value in form.items() if name not in _AUTHENTICATION]
         inside = self._unfold(client, params, form.get("request", ""), now=now)
         asked = self._read(client, [("client_id", client.client_id), *_without_id(inside)])
         if call.dpop:

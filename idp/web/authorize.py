@@ -155,7 +155,9 @@ class AuthorizePages:
         if found is None:
             return expired("/")
         stored, waiting, client = found
-        house().transactions.end(stored, now=house().clock())
+        now = house().clock()
+        house().transactions.end(stored, now=now)
+        self._provider.requests.use(waiting.request, now=now)
         error = AuthorizationError("access_denied", "cancelled", waiting.request.target)
         return self._send_error(client, error)
 
