@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from idp.domain.assurance import IAL
+from idp.domain.assurance import ACR_RESISTANCES, IAL
 from idp.oidc.claims import CLAIMS, SCOPES
 from idp.oidc.keys import ALGORITHMS
 
@@ -25,7 +25,7 @@ def document(issuer: str) -> bytes:
             "response_types_supported": ["code"],
             "response_modes_supported": ["query", "form_post"],
             "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
-            "acr_values_supported": [level.acr for level in IAL],
+            "acr_values_supported": [*(level.acr for level in IAL), *ACR_RESISTANCES],
             "subject_types_supported": ["pairwise", "public"],
             "id_token_signing_alg_values_supported": list(ALGORITHMS),
             "userinfo_signing_alg_values_supported": list(ALGORITHMS),
