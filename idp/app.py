@@ -11,6 +11,7 @@ import structlog
 from flask import Flask, Response, request
 
 from idp import authenticators
+from idp.authenticators import mobile
 from idp.authenticators.contract import Method
 from idp.config import Config
 from idp.domain.events import AuditEvent, Event
@@ -35,6 +36,7 @@ from idp.flows.opening import Opening
 from idp.flows.otp import Codes
 from idp.flows.recovery import CounterRecovery, RecoveryFlow, RecoveryState
 from idp.flows.registration import RegistrationFlow
+from idp.flows.reverifying import ReverifyingFlow
 from idp.oidc.grants.answer import GrantTools
 from idp.oidc.keys import KeyRing
 from idp.oidc.provider import Provider
@@ -338,6 +340,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
             credentials,
             Journeys(enrolling.KIND, EnrollingState, transactions, pictures, ttl),
         ),
+        ReverifyingFlow(account, ports.methods.subscribers, mobile.NAME),
         RecoveryFlow(
             account,
             Journeys(recovery_flow.KIND, RecoveryState, transactions, pictures, ttl),
