@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from idp import app as application
+from idp.domain.events import Event
 from idp.storage.audit import AuditStore
 from idp.storage.database import Database
 from idp.storage.models import Base
@@ -173,6 +175,21 @@ def test_the_audit_behind_the_history_verifies(house: House) -> None:
 
     assert audit.verify() is None
     assert audit.length() >= 3
+
+
+def test_the_exported_audit_can_be_checked_by_anybody(house: House) -> None:
+    signed_in(house)
+    store = AuditStore(house.database, VAULT)
+    store.seal_pending()
+
+    lines = list(store.export())
+
+    assert [line.number for line in lines] == list(range(1, store.length() + 1))
+    assert lines[-1].event.event is Event.LOGIN_SUCCEEDED
+    link = bytes(32)
+    for line in lines:
+        link = hashlib.sha256(link + line.mac).digest()
+        assert line.hash == link
 
 
 # --- portals ------------------------------------------------------------------------------------
