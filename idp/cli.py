@@ -270,7 +270,7 @@ def register(ctx: click.Context, file: Any, *, allow_http_loopback: bool) -> Non
     import msgspec  # noqa: PLC0415
 
     from idp import portals  # noqa: PLC0415  heavy
-    from idp.oidc.registration import InvalidMetadata  # noqa: PLC0415  heavy
+    from idp.oidc.client_metadata import InvalidMetadata  # noqa: PLC0415  heavy
 
     base = _found(ctx)
     try:
@@ -293,14 +293,14 @@ def register(ctx: click.Context, file: Any, *, allow_http_loopback: bool) -> Non
 def apply(ctx: click.Context, folder: Path, *, dry_run: bool) -> None:
     """Make the database match clients/*.toml."""
     from idp import portals  # noqa: PLC0415  heavy
-    from idp.oidc import registration  # noqa: PLC0415  heavy
+    from idp.oidc import client_metadata, registration  # noqa: PLC0415  heavy
     from idp.storage.clients import ClientStore  # noqa: PLC0415  heavy
 
     base = _found(ctx)
-    store = ClientStore(base.database, registration.build)
+    store = ClientStore(base.database, client_metadata.build)
     try:
         plan = registration.plan(folder, store.all(), portals.loopback(base.config, is_asked=False))
-    except registration.InvalidMetadata as error:
+    except client_metadata.InvalidMetadata as error:
         click.echo(str(error), err=True)
         ctx.exit(1)
     for sign, names in (
@@ -315,9 +315,46 @@ def apply(ctx: click.Context, folder: Path, *, dry_run: bool) -> None:
             for client in (*plan.add, *plan.change):
                 store.save(connection, client, now=datetime.now(UTC))
             for name in plan.remove:
-                store.remove(connection, name)
+                store.remove(connection, name, now=datetime.now(UTC))
     count = len(plan.add) + len(plan.change) + len(plan.remove)
     click.echo(f"{count} {'would change' if dry_run else 'changed'}")
+
+
+@clients.command(name="report")
+@click.pass_context
+def report(ctx: click.Context) -> None:
+    """Tell, per client, what still keeps it from the FAPI 2.0 profile."""
+    from idp import portals  # noqa: PLC0415  heavy
+
+    for name, profile, gaps in portals.report(_found(ctx)):
+        click.echo(f"{name}  [{profile}]  {'ready' if not gaps else ''}".rstrip())
+        for gap in gaps:
+            click.echo(f"  - {gap}")
+
+
+@clients.command(name="token")
+@click.option("--uses", type=click.IntRange(1, 1000), default=1, show_default=True)
+@click.option("--days", type=click.IntRange(1, 365), default=7, show_default=True)
+@click.pass_context
+def initial_token(ctx: click.Context, uses: int, days: int) -> None:
+    """Print an initial access token: its holder registers clients over the wire (RFC 7591)."""
+    from idp import app  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    registrar = app.registrar(base)
+    click.echo(
+        registrar.issue_initial_token(uses=uses, life=timedelta(days=days), now=base.clock())
+    )
+
+
+@clients.command(name="list")
+@click.pass_context
+def clients_list(ctx: click.Context) -> None:
+    """Show every client: id, where it comes from, profile, name."""
+    from idp import portals  # noqa: PLC0415  heavy
+
+    for client, source in portals.every(_found(ctx)):
+        click.echo(f"{client.client_id}  {source:<10}  {client.profile:<8}  {client.client_name}")
 
 
 @main.group()

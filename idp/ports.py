@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -205,3 +206,27 @@ class Hasher(Protocol):
 
     def verify(self, hashed: str | None, password: str) -> PasswordCheck:
         """Compare; None takes the same time and is always wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebAnswer:
+    """What a web server somebody named to us answered."""
+
+    status: int
+    body: bytes
+    content_type: str
+
+
+class WebClient(Protocol):
+    """Calls addresses that others gave us, never inside our own network (adapter: ``web``).
+
+    No redirects, one deadline, a capped answer. Both raise ``PortUnavailable``.
+    """
+
+    def get(self, url: str, *, accept: str, most: int = 65536) -> WebAnswer:
+        """Fetch a document of at most ``most`` bytes."""
+
+    def post(
+        self, url: str, body: bytes, *, headers: Mapping[str, str], most: int = 65536
+    ) -> WebAnswer:
+        """Send a body. ``headers`` name its content type."""

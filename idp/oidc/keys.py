@@ -27,7 +27,7 @@ from typing import Any, Final
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
@@ -35,14 +35,18 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 
 from idp.ports import Clock
 
-ALGORITHMS: Final = ("ES256", "RS256")
+ALGORITHMS: Final = ("ES256", "RS256", "PS256", "EdDSA")
 _RSA_BITS, _EXPONENT, _HALF = 2048, 65537, 32
 _LOOK_AGAIN_SECONDS = 2.0
 _LONGEST_TOKEN = 8192
 _SHA256 = hashes.SHA256()
-_ECDSA, _PKCS1 = ec.ECDSA(_SHA256), padding.PKCS1v15()
+_ECDSA = ec.ECDSA(_SHA256)
+_RSA_PADDING: Final[Mapping[str, padding.PKCS1v15 | padding.PSS]] = {
+    "RS256": padding.PKCS1v15(),
+    "PS256": padding.PSS(padding.MGF1(_SHA256), padding.PSS.DIGEST_LENGTH),
+}
 
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 
 class KeyState(enum.StrEnum):
@@ -64,17 +68,23 @@ class SigningKey:
     private: PrivateKey
 
     def sign(self, message: bytes) -> bytes:
-        """The raw signature of JWS (RFC 7518, 3.3 and 3.4)."""
+        """The raw signature of JWS (RFC 7518, 3.3 to 3.5; RFC 8037, 3.1)."""
+        if isinstance(self.private, ed25519.Ed25519PrivateKey):
+            return self.private.sign(message)
         if isinstance(self.private, rsa.RSAPrivateKey):
-            return self.private.sign(message, _PKCS1, _SHA256)
+            return self.private.sign(message, _RSA_PADDING[self.alg], _SHA256)
         r, s = decode_dss_signature(self.private.sign(message, _ECDSA))
         return r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")
 
     def verifies(self, message: bytes, signature: bytes) -> bool:
         """Whether the signature is this key's."""
         try:
+            if isinstance(self.private, ed25519.Ed25519PrivateKey):
+                self.private.public_key().verify(signature, message)
+                return True
             if isinstance(self.private, rsa.RSAPrivateKey):
-                self.private.public_key().verify(signature, message, _PKCS1, _SHA256)
+                public, mode = self.private.public_key(), _RSA_PADDING[self.alg]
+                public.verify(signature, message, mode, _SHA256)
                 return True
             if len(signature) != 2 * _HALF:
                 return False
@@ -89,6 +99,9 @@ class SigningKey:
     def jwk(self) -> dict[str, str]:
         """The public half (RFC 7517)."""
         common = {"kid": self.kid, "use": "sig", "alg": self.alg}
+        if isinstance(self.private, ed25519.Ed25519PrivateKey):
+            point = b64(self.private.public_key().public_bytes_raw())
+            return {"kty": "OKP", "crv": "Ed25519", "x": point, **common}
         if isinstance(self.private, rsa.RSAPrivateKey):
             rsa_numbers = self.private.public_key().public_numbers()
             return {
@@ -198,12 +211,7 @@ class KeyRing:
         self._look(now=True)
 
     def _new(self, alg: str, state: KeyState) -> SigningKey:
-        private: PrivateKey = (
-            rsa.generate_private_key(_EXPONENT, _RSA_BITS)
-            if alg == "RS256"
-            else ec.generate_private_key(ec.SECP256R1())
-        )
-        return SigningKey(secrets.token_hex(8), alg, state, self._clock(), private)
+        return SigningKey(secrets.token_hex(8), alg, state, self._clock(), _generate(alg))
 
     def _write(self, key: SigningKey) -> None:
         pem = self._folder / f"{key.kid}.pem"
@@ -267,9 +275,17 @@ class KeyRing:
         return found
 
 
+def _generate(alg: str) -> PrivateKey:
+    if alg in _RSA_PADDING:
+        return rsa.generate_private_key(_EXPONENT, _RSA_BITS)
+    if alg == "EdDSA":
+        return ed25519.Ed25519PrivateKey.generate()
+    return ec.generate_private_key(ec.SECP256R1())
+
+
 def _import(path: Path) -> PrivateKey:
     key = serialization.load_pem_private_key(path.read_bytes(), None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+    if not isinstance(key, PrivateKey):
         raise TypeError(path.name)
     return key
 

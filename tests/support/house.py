@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import re
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -35,8 +39,10 @@ from idp.domain.subjects import (
     PhoneNumber,
     Sex,
 )
-from idp.oidc.registration import Loopback, new_client
-from idp.oidc.registration import build as build_client
+from idp.oidc.client_metadata import Loopback
+from idp.oidc.client_metadata import build as build_client
+from idp.oidc.keys import KeyRing
+from idp.oidc.registration import new_client
 from idp.ports import (
     InsuredRecord,
     PostalRecord,
@@ -366,9 +372,20 @@ def config_for(database_url: str, folder: Path, **sections: dict[str, Any]) -> C
     return replace(loaded, database=database, captcha=captcha, folder=folder, **changed)
 
 
+@cache
+def _signing_keys() -> Path:
+    """One set of signing keys for every test of this process: making RSA keys takes long."""
+    made = Path(tempfile.mkdtemp(prefix="idp-keys-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    KeyRing(made, TestClock(), announce=_NO_TIME, retire=_NO_TIME).ensure()
+    return made
+
+
 def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
     """A provider on that database, with one subscriber at the carrier."""
     config = config_for(database_url, folder, **sections)
+    if not (config.keys_folder / "signing").exists():
+        shutil.copytree(_signing_keys(), config.keys_folder / "signing")
     clock, carrier = TestClock(), MemoryCarrier()
     database = Database(config.database_url, pool_size=20)
     base = application.Foundation(config, VAULT, database, clock)
