@@ -31,6 +31,7 @@ from idp.flows.confirming import Address
 from idp.flows.lost_phone import FORM as LOST_PHONE
 from idp.flows.recovery import FORMS as FORGOT
 from idp.flows.recovery import Way
+from idp.flows.reverifying import FORM as REVERIFY
 from idp.storage.accounts import Proof
 from idp.storage.complaints import Complaint, ComplaintStatus, Content
 from idp.storage.credentials import Bound
@@ -281,7 +282,13 @@ def account() -> Page:
         IdentityRow("address", "", RowStatus.UNVERIFIED),
     )
     return screens.plain(
-        "account.html", name=LONG_NAME, level=IAL.MEDIUM, rows=rows, closes_at=NOW, saved=True
+        "account.html",
+        name=LONG_NAME,
+        level=IAL.MEDIUM,
+        rows=rows,
+        closes_at=NOW,
+        saved=True,
+        may_reverify=True,
     )
 
 
@@ -444,6 +451,9 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "account": account,
     "account_edit": lambda: screens.ask_fields(
         CONTACT, FRAME, values={"phone": "091"}, faults={"phone": Message("error.phone.form")}
+    ),
+    "reverify": lambda: screens.ask_fields(
+        REVERIFY, FRAME, faults={"username": Message("error.reverify.number")}
     ),
     "account_password": lambda: screens.set_password(
         FRAME, key="account.password", username="001", owner=LONG_NAME, asks_current=True
