@@ -12,6 +12,7 @@ from flask import Flask, Response, request
 
 from idp import authenticators
 from idp.adapters.web import WebAdapter
+from idp.authenticators import mobile
 from idp.authenticators.contract import Method
 from idp.config import Config, Profile, RegistrationMode
 from idp.domain.events import AuditEvent, Event
@@ -36,6 +37,7 @@ from idp.flows.opening import Opening
 from idp.flows.otp import Codes
 from idp.flows.recovery import CounterRecovery, RecoveryFlow, RecoveryState
 from idp.flows.registration import RegistrationFlow
+from idp.flows.reverifying import ReverifyingFlow
 from idp.oidc.client_auth import Authenticator
 from idp.oidc.client_keys import ClientKeys
 from idp.oidc.client_metadata import Loopback
@@ -400,6 +402,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
             credentials,
             Journeys(enrolling.KIND, EnrollingState, transactions, pictures, ttl),
         ),
+        ReverifyingFlow(account, ports.methods.subscribers, mobile.NAME),
         RecoveryFlow(
             account,
             Journeys(recovery_flow.KIND, RecoveryState, transactions, pictures, ttl),

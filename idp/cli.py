@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from idp import config as settings
 from idp.config import Config
@@ -190,6 +192,22 @@ def verify(ctx: click.Context) -> None:
         click.echo(f"broken at link {broken.number}: {broken.fault}")
         ctx.exit(1)
     click.echo("OK: the chain holds")
+
+
+@audit.command()
+@click.pass_context
+def export(ctx: click.Context) -> None:
+    """Print every linked row as one line of JSON, with its place in the chain.
+
+    Anybody can check the order: ``hash`` is SHA-256 of the hash of the line before (32 zero bytes
+    at first) and ``mac``. Rows have network addresses: keep the file as the database is kept.
+    """
+    from idp.storage.audit import AuditStore  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    for linked in AuditStore(base.database, base.vault).export():
+        line = {"number": linked.number, "hash": linked.hash.hex(), "mac": linked.mac.hex()}
+        click.echo(msgspec.json.encode(line | asdict(linked.event)))
 
 
 # --- keys ---------------------------------------------------------------------------------------

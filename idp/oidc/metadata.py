@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from idp.domain.assurance import IAL
+from idp.domain.assurance import ACR_RESISTANCES, IAL
 from idp.domain.clients import AuthMethod, GrantType, SigningAlg
 from idp.oidc.claims import CLAIMS, SCOPES
 from idp.oidc.keys import ALGORITHMS
@@ -73,7 +73,7 @@ def members(issuer: str, features: Features) -> dict[str, Any]:
         "response_types_supported": ["code"],
         "response_modes_supported": list(ResponseMode),
         "grant_types_supported": list(features.grant_types),
-        "acr_values_supported": [level.acr for level in IAL],
+        "acr_values_supported": [*(level.acr for level in IAL), *ACR_RESISTANCES],
         "subject_types_supported": ["pairwise", "public"],
         "id_token_signing_alg_values_supported": algorithms,
         "userinfo_signing_alg_values_supported": algorithms,

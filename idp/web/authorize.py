@@ -186,12 +186,13 @@ class AuthorizePages:
         asked = waiting.request
         wanted = asked.wanted or IAL.NONE
         state = LoginState(
-            house().login.method_for(wanted).name,
+            house().login.method_for(wanted, asked.resists).name,
             request=stored.id.hex,
             portal=client.client_name,
             client_id=client.client_id,
             wanted=int(asked.wanted or 0),
             floor=int(wanted) if asked.is_acr_essential else 0,
+            resists=int(asked.resists) if asked.is_acr_essential else 0,
             ui_locales=asked.ui_locales,
             redirect_uri=asked.redirect_uri,
             typed={"username": asked.login_hint[:50]} if asked.login_hint else {},
@@ -340,12 +341,13 @@ class AuthorizePages:
     def _around(
         self, home: House, now: datetime, since: datetime, *, consented: bool = False
     ) -> Circumstances:
-        levels = [method.ial for method in home.login.methods if method.login is not None]
+        able = [method for method in home.login.methods if method.login is not None]
         return Circumstances(
             now=now,
             since=since,
             level3_max_age=timedelta(seconds=home.config.server.level3_max_age),
-            reachable=max(levels),
+            reachable=max(method.ial for method in able),
+            resists=max(method.resists for method in able),
             consented=consented,
         )
 

@@ -25,6 +25,7 @@ from idp.flows.login import LoginFlow
 from idp.flows.lost_phone import LostPhoneFlow
 from idp.flows.recovery import RecoveryFlow
 from idp.flows.registration import RegistrationFlow
+from idp.flows.reverifying import ReverifyingFlow
 from idp.ports import Clock
 from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
@@ -69,6 +70,7 @@ class House:
     account: AccountFlow
     confirming: ConfirmingFlow
     enrolling: EnrollingFlow
+    reverifying: ReverifyingFlow
     recovery: RecoveryFlow
     lost_phone: LostPhoneFlow
     freezing: FreezingFlow

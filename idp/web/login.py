@@ -9,7 +9,7 @@ from flask import Flask, Response, request
 from idp.authenticators.contract import AskSignature, AwaitPhone, FieldKind, Filled
 from idp.domain.assurance import IAL
 from idp.flows.answers import Answer, Journey
-from idp.flows.login import LoginState, SignedIn
+from idp.flows.login import LoginState, SignedIn, does
 from idp.web import i18n, screens
 from idp.web.journey import (
     again,
@@ -214,7 +214,7 @@ def _tabs(journey: Journey[LoginState]) -> tuple[Tab, ...]:
             where = TabState.CURRENT
         elif not house().config.is_enabled(method.name):
             where = TabState.CLOSED
-        elif method.ial < state.floor:
+        elif not does(method, state.floor, state.resists):
             where = TabState.TOO_LOW
         else:
             where = TabState.OPEN

@@ -246,9 +246,16 @@ class House:
 
     def settings_otp(self, **changes: int) -> None:
         """Other limits for codes from now on."""
+        self._settings("otp", **changes)
+
+    def settings_limits(self, **changes: int) -> None:
+        """Other limits on guesses from now on."""
+        self._settings("limits", **changes)
+
+    def _settings(self, section: str, **changes: int) -> None:
         limits = self.app.extensions["idp.house"].login.limits
-        settings = replace(limits.settings, otp=replace(limits.settings.otp, **changes))
-        object.__setattr__(limits, "settings", settings)
+        changed = {section: replace(getattr(limits.settings, section), **changes)}
+        object.__setattr__(limits, "settings", replace(limits.settings, **changed))
 
 
 _NO_TIME = timedelta(seconds=-1)
