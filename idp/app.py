@@ -11,6 +11,7 @@ import structlog
 from flask import Flask, Response, request
 
 from idp import authenticators
+from idp.adapters.web import WebAdapter
 from idp.authenticators.contract import Method
 from idp.config import Config
 from idp.domain.events import AuditEvent, Event
@@ -35,10 +36,16 @@ from idp.flows.opening import Opening
 from idp.flows.otp import Codes
 from idp.flows.recovery import CounterRecovery, RecoveryFlow, RecoveryState
 from idp.flows.registration import RegistrationFlow
+from idp.oidc.client_auth import Authenticator
+from idp.oidc.client_keys import ClientKeys
 from idp.oidc.client_metadata import build as build_client
 from idp.oidc.grants.answer import GrantTools
+from idp.oidc.introspection import Introspection
 from idp.oidc.keys import KeyRing
+from idp.oidc.metadata import Features
+from idp.oidc.proof import Proofs
 from idp.oidc.provider import Provider
+from idp.oidc.request_objects import RequestObjects
 from idp.oidc.tokens import Tokens
 from idp.ports import Clock, Hasher
 from idp.storage.accounts import AccountStore
@@ -55,8 +62,10 @@ from idp.storage.outbox import OutboxStore
 from idp.storage.owners import OwnerStore
 from idp.storage.phones import PhoneStore
 from idp.storage.portal_links import PortalLinkStore
+from idp.storage.pushed import PushedStore
 from idp.storage.recoveries import RecoveryStore
 from idp.storage.sessions import ConsentStore, Lifetimes, SessionStore
+from idp.storage.single_use import SingleUse
 from idp.storage.throttle import ThrottleStore
 from idp.storage.transactions import TransactionStore
 from idp.storage.vault import Vault, create_master
@@ -160,7 +169,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     provider = build_provider(base)
     AuthorizePages(provider).init_app(app)
     LogoutPages(provider).init_app(app)
-    oidc.init_app(app, provider)
+    oidc.init_app(app, provider, config.mtls)
     app.wsgi_app = oidc.PublicDocuments(app, provider)  # type: ignore[method-assign]
     return app
 
@@ -193,9 +202,26 @@ def build_provider(base: Foundation) -> Provider:
         with database.transaction() as connection:
             audit.add(connection, event)
 
-    tools = GrantTools(config.oidc, tokens, GrantStore(database, vault), note)
+    issuer, grants = config.server.issuer, GrantStore(database, vault)
+    tools = GrantTools(config.oidc, tokens, grants, note)
     clients = ClientStore(database, build_client)
-    return Provider(config.server.issuer, tools, clients, base.clock)
+    bases = tuple(each for each in (issuer, config.mtls.base) if each)
+    single_use, web = SingleUse(database), WebAdapter(config.tls)
+    keys = ClientKeys(web)
+    authenticator = Authenticator(issuer, bases, clients.find, keys, single_use)
+    proofs = Proofs(bases, single_use, vault.key("dpop-nonce") if config.oidc.dpop_nonce else None)
+    pushed = PushedStore(database, vault)
+    return Provider(
+        issuer,
+        tools,
+        clients,
+        base.clock,
+        authenticator,
+        proofs,
+        RequestObjects(issuer, config.oidc, keys, web, pushed, authenticator, proofs),
+        Introspection(tokens, grants),
+        Features(mtls_base=config.mtls.base if config.mtls.header else ""),
+    )
 
 
 def answer_complaint(base: Foundation, ticket: str, text: str, *, is_accepted: bool) -> None:
