@@ -45,7 +45,6 @@ def metadata_of(
     found |= _proof(found)
     found |= {
         "client_id": chain.subject.sub,
-        "client_registration_types": [kind],
         "grant_types": _grants(found),
         "scope": found.get("scope", " ".join(SCOPES)),
     }
@@ -57,7 +56,8 @@ def metadata_of(
     except InvalidMetadata as error:
         raise FederationError(Fault.INVALID_METADATA, error.detail) from error
     _check_sector(checked, web)
-    return checked
+    # Not a name that a client may register: it says how it came in, and what it must prove.
+    return {**checked, "client_registration_types": [kind]}
 
 
 def _proof(found: Metadata) -> Metadata:

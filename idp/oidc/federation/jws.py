@@ -100,6 +100,8 @@ def key_set(value: object) -> KeySet:
     kids = [key.get("kid") if isinstance(key, dict) else None for key in keys]
     if not all(isinstance(kid, str) and kid for kid in kids) or len(set(kids)) != len(kids):
         raise broken("jwks needs a kid of its own for every key")
+    if any(_is_short(key) for key in keys):
+        raise broken("jwks has an RSA key that is too short")
     try:
         found = KeySet.import_key_set({"keys": keys})
         secret = any(key.key_type == "oct" or key.is_private for key in found.keys)
@@ -129,15 +131,19 @@ def _choose(keys: KeySet, kid: str, alg: str) -> Key:
             continue
         fits = key.key_type == kind and about.get("alg", alg) == alg
         if fits and about.get("use", "sig") == "sig" and curve in {None, about.get("crv")}:
-            if kind == "RSA" and _bits(about) < _RSA_BITS:
-                raise broken("the RSA key is too short")
             return key
         raise broken("the key does not fit alg")
     raise broken("kid is unknown")
 
 
-def _bits(about: Mapping[str, Any]) -> int:
-    return int.from_bytes(unb64(str(about["n"])), "big").bit_length()
+def _is_short(key: Mapping[str, Any]) -> bool:
+    """RFC 8725, 3.5; before a library reads it."""
+    if key.get("kty") != "RSA":
+        return False
+    try:
+        return int.from_bytes(unb64(str(key["n"])), "big").bit_length() < _RSA_BITS
+    except (KeyError, ValueError):
+        return True
 
 
 def _once(pairs: list[tuple[str, Any]]) -> Json:
