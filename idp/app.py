@@ -44,6 +44,7 @@ from idp.oidc.client_metadata import Loopback
 from idp.oidc.client_metadata import build as build_client
 from idp.oidc.dynamic_registration import PATH as REGISTRATION_PATH
 from idp.oidc.dynamic_registration import Registrar
+from idp.oidc.federation import building as federation
 from idp.oidc.grants.answer import GrantTools
 from idp.oidc.introspection import Introspection
 from idp.oidc.keys import KeyRing
@@ -52,7 +53,7 @@ from idp.oidc.proof import Proofs
 from idp.oidc.provider import Provider
 from idp.oidc.request_objects import RequestObjects
 from idp.oidc.tokens import Tokens
-from idp.ports import Clock, Hasher
+from idp.ports import Clock, Hasher, WebClient
 from idp.storage.accounts import AccountStore
 from idp.storage.activations import ActivationStore
 from idp.storage.audit import AuditStore
@@ -96,6 +97,7 @@ from idp.web import (
     security,
 )
 from idp.web import account as account_pages
+from idp.web import federation as federation_pages
 from idp.web.authorize import AuthorizePages
 from idp.web.captcha import Challenger, is_right
 from idp.web.journey import House
@@ -112,10 +114,11 @@ _PAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What methods need from outside, and the clock, as the caller wants them."""
+    """What methods need from outside, the clock and the web, as the caller wants them."""
 
     methods: authenticators.Ports
     clock: Clock
+    web: WebClient | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +176,14 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     journey.install(app, _build_house(base, ports, every, Words(catalogues)))
     for pages in _PAGES:
         pages.init_app(app)
-    provider = build_provider(base)
+    provider = build_provider(base, ports.web)
     authorize_pages = AuthorizePages(provider)
     authorize_pages.init_app(app)
     LogoutPages(provider).init_app(app)
     oidc.init_app(app, provider, config.mtls)
     client_registration.init_app(app, registrar(base), base.clock, config.mtls)
+    if provider.entrance:
+        federation_pages.init_app(app, provider.entrance, config.mtls)
     app.wsgi_app = hot_path.HotPath(  # type: ignore[method-assign]
         app, provider, authorize_pages, config.mtls, policy.cookie("session")
     )
@@ -217,7 +222,7 @@ def registrar(base: Foundation) -> Registrar:
     )
 
 
-def build_provider(base: Foundation) -> Provider:
+def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provider:
     """The protocol."""
     config, database, vault = base.config, base.database, base.vault
     tokens = Tokens(config.server.issuer, config.oidc, vault, key_ring(base))
@@ -234,11 +239,18 @@ def build_provider(base: Foundation) -> Provider:
 
     issuer, grants = config.server.issuer, GrantStore(database, vault)
     tools = GrantTools(config.oidc, tokens, grants, note)
-    clients = ClientStore(database, build_client)
+    clients = ClientStore(database, build_client, clock=base.clock)
     bases = tuple(each for each in (issuer, config.mtls.base) if each)
-    single_use, web = SingleUse(database), WebAdapter(config.tls)
+    single_use, web = SingleUse(database), outgoing or WebAdapter(config.tls)
     keys = ClientKeys(web)
-    authenticator = Authenticator(issuer, bases, clients.find, keys, single_use)
+    features = _features(config)
+    entrance = None
+    if config.federation.enabled:
+        features = federation.announced(features)
+        ground = federation.Ground(config, base.clock, database, vault, web, keys, clients.find)
+        entrance = federation.build(ground, features)
+    admit = entrance.program if entrance else None
+    authenticator = Authenticator(issuer, bases, clients.find, keys, single_use, admit)
     proofs = Proofs(bases, single_use, vault.key("dpop-nonce") if config.oidc.dpop_nonce else None)
     pushed = PushedStore(database, vault)
     return Provider(
@@ -250,7 +262,8 @@ def build_provider(base: Foundation) -> Provider:
         proofs,
         RequestObjects(issuer, config.oidc, keys, web, pushed, authenticator, proofs),
         Introspection(tokens, grants),
-        _features(config),
+        features,
+        entrance=entrance,
     )
 
 
@@ -419,7 +432,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
         every,
         challenger,
         PortalLinkStore(database),
-        ClientStore(database, build_client),
+        ClientStore(database, build_client, clock=base.clock),
         Places(config.account.places),
     )
 

@@ -218,11 +218,14 @@ def keys() -> None:
     """Signing keys."""
 
 
-def _key_ring(ctx: click.Context) -> KeyRing:
+def _key_ring(ctx: click.Context, *, is_federation: bool) -> KeyRing:
     from idp import app  # noqa: PLC0415  heavy
+    from idp.oidc.federation import building  # noqa: PLC0415  heavy
     from idp.oidc.keys import KeyRing  # noqa: PLC0415  heavy
 
     loaded = _load(ctx)
+    if is_federation:
+        return building.key_ring(loaded, app.system_clock)
     return KeyRing(
         loaded.keys_folder / "signing",
         app.system_clock,
@@ -231,21 +234,30 @@ def _key_ring(ctx: click.Context) -> KeyRing:
     )
 
 
+_FEDERATION = click.option(
+    "--federation",
+    is_flag=True,
+    help="The keys of OpenID Federation; tell your superior of a new one before it signs.",
+)
+
+
 @keys.command()
+@_FEDERATION
 @click.pass_context
-def rotate(ctx: click.Context) -> None:
+def rotate(ctx: click.Context, *, federation: bool) -> None:
     """Announce a new key; let the announced one sign when its time has come."""
-    ring = _key_ring(ctx)
+    ring = _key_ring(ctx, is_federation=federation)
     ring.ensure()
     ring.rotate()
     _print_keys(ring)
 
 
 @keys.command(name="list")
+@_FEDERATION
 @click.pass_context
-def list_keys(ctx: click.Context) -> None:
+def list_keys(ctx: click.Context, *, federation: bool) -> None:
     """Show every key with its state."""
-    _print_keys(_key_ring(ctx))
+    _print_keys(_key_ring(ctx, is_federation=federation))
 
 
 def _print_keys(ring: KeyRing) -> None:

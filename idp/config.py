@@ -92,6 +92,25 @@ class Oidc:
 
 
 @dataclass(frozen=True, slots=True)
+class Federation:
+    """OpenID Federation 1.0; anchors are pinned in ``keys/trust/federation``."""
+
+    enabled: bool = False
+    organization_name: str = ""
+    authority_hints: tuple[str, ...] = ()
+    trust_marks: tuple[str, ...] = ()
+    required_trust_marks: tuple[str, ...] = ()
+    statement_ttl: int = _between(86400, 300, 2592000)
+    refresh: int = _between(3600, 60, 86400)
+    longest: int = _between(86400, 300, 2592000)
+    max_chain_length: int = _between(6, 3, 10)
+    max_fetches: int = _between(20, 3, 100)
+    search_seconds: float = _between(6.0, 0.5, 30.0)
+    per_network_minute: int = _between(20, 1, 10000)
+    per_minute: int = _between(120, 1, 100000)
+
+
+@dataclass(frozen=True, slots=True)
 class Mtls:
     """Client certificates, which a TLS front in front of us reports (RFC 8705).
 
@@ -259,6 +278,7 @@ class Config:
     keys: Keys = field(default_factory=Keys)
     oidc: Oidc = field(default_factory=Oidc)
     mtls: Mtls = field(default_factory=Mtls)
+    federation: Federation = field(default_factory=Federation)
     otp: Otp = field(default_factory=Otp)
     password: Password = field(default_factory=Password)
     limits: Limits = field(default_factory=Limits)
@@ -506,6 +526,9 @@ _RULES = (
           lambda c: c.server.port == c.server.management_port),
     _Rule("mtls", "header", "needs server.trusted_proxies: nobody else may report certificates",
           lambda c: bool(c.mtls.header) and not c.server.trusted_proxies),
+    _Rule("federation", "authority_hints", "must be http or https addresses without ? and #",
+          lambda c: not all(re.fullmatch(r"https?://[^/?#]+[^?#]*", each)
+                            for each in c.federation.authority_hints)),
     _Rule("log", "format", "must be json or console",
           lambda c: c.log.format not in {"json", "console"}),
     _Rule("log", "level", "must be debug, info, warning or error",
@@ -529,6 +552,8 @@ _PRODUCTION_RULES = (
           lambda c: _is_loopback(f"smtp://{c.mail.host}")),
     _Rule("account", "close_after", "production lets people think it over for a week at least",
           lambda c: c.account.close_after < _WEEK),
+    _Rule("federation", "authority_hints", "production needs https",
+          lambda c: any(not each.startswith("https://") for each in c.federation.authority_hints)),
     _Rule("log", "level", "production does not log at debug",
           lambda c: c.log.level == "debug"),
     _Rule("oidc", "registration", "production does not let strangers register clients",

@@ -23,6 +23,7 @@ from idp.oidc.errors import (
     UnsupportedGrantTypeError,
     UseDpopNonceError,
 )
+from idp.oidc.federation.entrance import Entrance
 from idp.oidc.grants import client_credentials, code, refresh
 from idp.oidc.grants.answer import GrantTools, TokenAnswer, TokenRequest
 from idp.oidc.introspection import Introspection
@@ -59,6 +60,7 @@ class Provider:
     introspection: Introspection
     features: metadata.Features
     grants_by_name: Mapping[str, Grant] = field(default_factory=lambda: dict(GRANTS))
+    entrance: Entrance | None = None
 
     @property
     def tokens(self) -> Tokens:

@@ -312,6 +312,7 @@ class ClientRow(db.Model):  # type: ignore[name-defined,misc]
     secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     source: Mapped[str] = mapped_column(Text)
     updated_at: Required = _moment()
+    expires_at: Mapped[datetime | None] = _moment(nullable=True)
     disabled_at: Mapped[datetime | None] = _moment(nullable=True)
 
 

@@ -43,6 +43,7 @@ from idp.web.screens import Action, respond
 from idp.web.security import (
     allow_form_target,
     browser_hash,
+    client_ip,
     cross_site,
     has_browser,
     session_cookie,
@@ -288,6 +289,8 @@ class AuthorizePages:
     # --- reading --------------------------------------------------------------------------------
 
     def _client(self, params: Params) -> Client:
+        if self._provider.entrance:
+            self._provider.entrance.browser(params, client_ip())
         client = self._provider.clients.find(client_id_of(params))
         if client is None:
             raise NotRedirectable(Untrusted.CLIENT_UNKNOWN, "client_id is unknown")
@@ -354,6 +357,7 @@ class AuthorizePages:
 
 _PROBLEMS = {
     Untrusted.CLIENT_UNKNOWN: errors.Problem.CLIENT_UNKNOWN,
+    Untrusted.CLIENT_UNTRUSTED: errors.Problem.CLIENT_UNTRUSTED,
     Untrusted.REDIRECT_URI_UNKNOWN: errors.Problem.REDIRECT_URI_UNKNOWN,
     Untrusted.REQUEST_INVALID: errors.Problem.REQUEST_INVALID,
 }

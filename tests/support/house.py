@@ -52,6 +52,7 @@ from idp.ports import (
     SignaturePending,
     SignatureState,
     SubscriberRecord,
+    WebClient,
 )
 from idp.storage.activations import ActivationStore
 from idp.storage.clients import ClientStore
@@ -391,7 +392,9 @@ def _signing_keys() -> Path:
     return made
 
 
-def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
+def build(
+    database_url: str, folder: Path, *, web: WebClient | None = None, **sections: dict[str, Any]
+) -> House:
     """A provider on that database, with one subscriber at the carrier."""
     config = config_for(database_url, folder, **sections)
     if not (config.keys_folder / "signing").exists():
@@ -409,7 +412,7 @@ def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
         mobile_signer=signer,
         counter=ActivationStore(database, VAULT),
     )
-    app = application.create_app(base, application.Ports(methods, clock))
+    app = application.create_app(base, application.Ports(methods, clock, web))
     carrier.add(
         "0821234088", "001072000136", "012345678", name="Nguyễn Văn Hòa", birth_date="01/02/1972"
     )
