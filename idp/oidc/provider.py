@@ -45,7 +45,10 @@ _DPOP_ALGS = " ".join(ALGORITHMS)
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """The protocol. ``grants_by_name`` may be extended by what a grant needs beside the tools."""
+    """The protocol. ``grants_by_name`` may be extended by what a grant needs beside the tools.
+
+    ``more`` are the endpoints of optional parts, by path.
+    """
 
     issuer: str
     tools: GrantTools
@@ -57,6 +60,7 @@ class Provider:
     introspection: Introspection
     features: metadata.Features
     grants_by_name: Mapping[str, Grant] = field(default_factory=lambda: dict(GRANTS))
+    more: Mapping[str, Callable[[Call], Reply]] = field(default_factory=dict)
 
     @property
     def tokens(self) -> Tokens:
