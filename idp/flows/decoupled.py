@@ -190,7 +190,7 @@ class DecoupledFlow:
         """A proof of this session that was made since the request came and reaches its level."""
         newest = max(session.evidence, key=lambda proof: proof.at)
         proved = self._achieved((newest,), session.account_ial, now=now)
-        is_new = newest.at >= waiting.created_at
+        is_new = newest.at > waiting.created_at
         return newest if is_new and proved.ial >= waiting.asked.wanted else None
 
     # --- answering ------------------------------------------------------------------------------
