@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -15,6 +15,8 @@ from idp.adapters.web import WebAdapter
 from idp.authenticators import mobile
 from idp.authenticators.contract import Method
 from idp.config import Config, Profile, RegistrationMode
+from idp.domain.clients import GrantType
+from idp.domain.decoupled import Kind
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import PasswordHasher
 from idp.domain.subjects import IdNumber
@@ -26,6 +28,7 @@ from idp.flows.answers import Captchas
 from idp.flows.complaint import ComplaintFlow, ComplaintState, Decision, answer
 from idp.flows.confirming import ConfirmingFlow, ConfirmingState
 from idp.flows.counter import CounterFlow
+from idp.flows.decoupled import DecoupledFlow
 from idp.flows.enrolling import EnrollingFlow, EnrollingState
 from idp.flows.freezing import FreezingFlow
 from idp.flows.journeys import Journeys
@@ -38,6 +41,7 @@ from idp.flows.otp import Codes
 from idp.flows.recovery import CounterRecovery, RecoveryFlow, RecoveryState
 from idp.flows.registration import RegistrationFlow
 from idp.flows.reverifying import ReverifyingFlow
+from idp.oidc import ciba, device
 from idp.oidc.client_auth import Authenticator
 from idp.oidc.client_keys import ClientKeys
 from idp.oidc.client_metadata import Loopback
@@ -46,6 +50,7 @@ from idp.oidc.dynamic_registration import PATH as REGISTRATION_PATH
 from idp.oidc.dynamic_registration import Registrar
 from idp.oidc.federation import building as federation
 from idp.oidc.grants.answer import GrantTools
+from idp.oidc.grants.decoupled import DecoupledGrant
 from idp.oidc.introspection import Introspection
 from idp.oidc.keys import KeyRing
 from idp.oidc.metadata import Features
@@ -61,7 +66,9 @@ from idp.storage.clients import ClientStore
 from idp.storage.complaints import ComplaintStatus, ComplaintStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
+from idp.storage.decoupled import DecoupledStore
 from idp.storage.grants import GrantStore
+from idp.storage.known_subjects import KnownSubjects
 from idp.storage.levels import LevelStore
 from idp.storage.otps import OtpStore
 from idp.storage.outbox import OutboxStore
@@ -78,6 +85,7 @@ from idp.storage.vault import Vault, create_master
 from idp.web import (
     about,
     activity,
+    approvals,
     captchas,
     client_registration,
     complaint,
@@ -98,6 +106,7 @@ from idp.web import (
 )
 from idp.web import account as account_pages
 from idp.web import federation as federation_pages
+from idp.web import device as device_pages
 from idp.web.authorize import AuthorizePages
 from idp.web.captcha import Challenger, is_right
 from idp.web.journey import House
@@ -108,7 +117,7 @@ from idp.web.words import Words
 _REQUEST_ID = "X-Request-Id"
 _PAGES = (
     *(home, about, complaint, counter, registration, login, captchas),
-    *(account_pages, methods, activity, protection, recovery),
+    *(account_pages, methods, activity, protection, recovery, device_pages, approvals),
 )
 
 
@@ -173,10 +182,11 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     screens.init_app(app)
     errors.init_app(app, base.clock)
     app.after_request(_tell_request)
-    journey.install(app, _build_house(base, ports, every, Words(catalogues)))
+    house = _build_house(base, ports, every, Words(catalogues))
+    journey.install(app, house)
     for pages in _PAGES:
         pages.init_app(app)
-    provider = build_provider(base, ports.web)
+    provider = add_decoupled(build_provider(base, ports.web), base, house.decoupled)
     authorize_pages = AuthorizePages(provider)
     authorize_pages.init_app(app)
     LogoutPages(provider).init_app(app)
@@ -272,6 +282,69 @@ def _features(config: Config) -> Features:
     return Features(
         mtls_base=config.mtls.base if config.mtls.header else "",
         endpoints={"registration_endpoint": REGISTRATION_PATH} if is_open else {},
+    )
+
+
+def decoupled_flow(base: Foundation, methods: tuple[Method, ...], words: Words) -> DecoupledFlow:
+    """Requests that are answered on another device."""
+    config, database, vault = base.config, base.database, base.vault
+    account = _account_flow(base, password_hasher(config, vault), words)
+    lifetimes = Lifetimes(
+        timedelta(seconds=config.server.session_idle),
+        timedelta(seconds=config.server.session_absolute),
+    )
+    return DecoupledFlow(
+        tuple(method for method in methods if config.is_enabled(method.name)),
+        database,
+        DecoupledStore(database, vault),
+        account.accounts,
+        CredentialStore(database, vault),
+        SessionStore(database, vault, lifetimes),
+        ConsentStore(database),
+        account.notices,
+        account.notices.outbox,
+        account.limits,
+        timedelta(seconds=config.server.level3_max_age),
+    )
+
+
+def add_decoupled(provider: Provider, base: Foundation, flow: DecoupledFlow) -> Provider:
+    """The same protocol with device authorization (RFC 8628) and CIBA."""
+    settings, subjects = base.config.oidc, KnownSubjects(base.database)
+    devices = device.DeviceAuthorization(
+        provider.issuer, settings, provider.authenticator, flow, base.clock
+    )
+    asking = ciba.Ciba(
+        provider.issuer,
+        settings,
+        provider.authenticator,
+        provider.authenticator.keys,
+        provider.authenticator.single_use,
+        provider.tokens,
+        subjects,
+        flow,
+        base.clock,
+    )
+    features = provider.features
+    return replace(
+        provider,
+        tools=replace(provider.tools, remember=subjects.remember),
+        grants_by_name={
+            **provider.grants_by_name,
+            GrantType.DEVICE_CODE: DecoupledGrant(flow.store, Kind.DEVICE, "device_code"),
+            GrantType.CIBA: DecoupledGrant(flow.store, Kind.CIBA, "auth_req_id"),
+        },
+        more={**provider.more, device.PATH: devices.answer, ciba.PATH: asking.answer},
+        features=replace(
+            features,
+            grant_types=(*features.grant_types, GrantType.DEVICE_CODE, GrantType.CIBA),
+            endpoints={
+                **features.endpoints,
+                "device_authorization_endpoint": device.PATH,
+                "backchannel_authentication_endpoint": ciba.PATH,
+            },
+            more={**features.more, **ciba.FEATURES},
+        ),
     )
 
 
@@ -434,6 +507,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
         PortalLinkStore(database),
         ClientStore(database, build_client, clock=base.clock),
         Places(config.account.places),
+        decoupled_flow(base, every, words),
     )
 
 

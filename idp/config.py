@@ -87,6 +87,9 @@ class Oidc:
     refresh_ttl: int = _between(43200, 1, 43200)
     offline_refresh_ttl: int = _between(2592000, 1, 2592000)
     refresh_retry: int = _between(10, 0, 10)
+    device_code_ttl: int = _between(600, 60, 1800)
+    ciba_ttl: int = _between(180, 30, 600)
+    poll_interval: int = _between(5, 1, 60)
     registration: RegistrationMode = RegistrationMode.CLOSED
     dpop_nonce: bool = False
 
@@ -163,6 +166,10 @@ class Limits:
     prompts_per_phone_day: int = _between(10, 1, 1000)
     prompts_per_ip_hour: int = _between(30, 1, 1000000)
     prompt_seconds: int = _between(120, 30, 300)
+    user_codes: int = _between(10, 1, 100)
+    user_codes_site: int = _between(600, 1, 100000)
+    requests_per_person: int = _between(5, 1, 1000)
+    requests_per_portal: int = _between(600, 1, 1000000)
 
 
 @dataclass(frozen=True, slots=True)

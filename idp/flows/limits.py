@@ -141,6 +141,37 @@ class Limits:
                 return Said("notice.prompt_limit", {"n": max(1, -(-counted.seconds // 60))})
         return None
 
+    def before_remote_prompt(self, phone: PhoneNumber, *, now: datetime) -> bool:
+        """Count a prompt that a portal asked for, as every other one on that phone."""
+        limits = self.settings.limits
+        counters = (
+            (Limit("prompt open", 1, timedelta(seconds=limits.prompt_seconds)), phone.e164),
+            (Limit("prompt", limits.prompts_per_phone, timedelta(minutes=10)), phone.e164),
+        )
+        return self._first(counters, now=now) is None
+
+    def before_hint(self, hint: str, client_id: str, *, now: datetime) -> bool:
+        """Count a portal's wish to ask somebody, whether or not there is such a person."""
+        limits = self.settings.limits
+        counters = (
+            (Limit("hint", limits.requests_per_person, timedelta(minutes=10)), hint),
+            (Limit("hints", limits.requests_per_portal, timedelta(minutes=1)), client_id),
+        )
+        return self._first(counters, now=now) is None
+
+    def before_user_code(self, visitor: Visitor, *, now: datetime) -> Said | None:
+        """Count a try at a device's code, for the browser, its network and the whole site.
+
+        Right ones count as well (RFC 8628, 5.1): whoever guesses could enter codes of their own.
+        """
+        limits, window = self.settings.limits, timedelta(minutes=15)
+        counters = (
+            (Limit("user code", limits.user_codes, window), visitor.browser_hash.hex()),
+            (Limit("user code ip", 10 * limits.user_codes, window), network(visitor.ip)),
+            (Limit("user code site", limits.user_codes_site, timedelta(minutes=1)), ""),
+        )
+        return self._first(counters, now=now)
+
     def after_prompt(self, phone: PhoneNumber) -> None:
         """The phone has answered: another prompt may open."""
         limit = Limit("prompt open", 1, timedelta(seconds=self.settings.limits.prompt_seconds))

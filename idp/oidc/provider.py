@@ -48,7 +48,10 @@ _BEARER_STATUS: Final = {"invalid_request": 400, "insufficient_scope": 403}
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """The protocol. ``grants_by_name`` may be extended by what a grant needs beside the tools."""
+    """The protocol. ``grants_by_name`` may be extended by what a grant needs beside the tools.
+
+    ``more`` are the endpoints of optional parts, by path.
+    """
 
     issuer: str
     tools: GrantTools
@@ -61,6 +64,7 @@ class Provider:
     features: metadata.Features
     grants_by_name: Mapping[str, Grant] = field(default_factory=lambda: dict(GRANTS))
     entrance: Entrance | None = None
+    more: Mapping[str, Callable[[Call], Reply]] = field(default_factory=dict)
 
     @property
     def tokens(self) -> Tokens:

@@ -280,6 +280,17 @@ class ConsentStore:
             keys = {"account_id": account_id, "client_id": client_id}
             connection.execute(insert(ConsentRow).values({**keys, **values}))
 
+    def items(self, account_id: UUID, client_id: str) -> frozenset[str] | None:
+        """What a portal may see; None when nobody asked yet or the approval was withdrawn."""
+        query = select(ConsentRow.claims).where(
+            ConsentRow.account_id == account_id,
+            ConsentRow.client_id == client_id,
+            ConsentRow.revoked_at.is_(None),
+        )
+        with self._database.transaction() as connection:
+            found = connection.scalar(query)
+        return None if found is None else frozenset(found.split())
+
     def revoke(
         self, connection: Connection, account_id: UUID, client_id: str, *, now: datetime
     ) -> None:

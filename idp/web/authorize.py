@@ -107,7 +107,9 @@ class AuthorizePages:
             return None
         now = home.clock()
         try:
-            client = self._client(params)
+            client = self._provider.clients.find(client_id_of(params))
+            if client is None:
+                return None
             asked = self._read(client, params, now)
             if asked.response_mode is not ResponseMode.QUERY:
                 return None

@@ -19,6 +19,7 @@ from idp.flows.answers import Answer, Said, Visitor
 from idp.flows.complaint import ComplaintFlow
 from idp.flows.confirming import ConfirmingFlow
 from idp.flows.counter import CounterFlow
+from idp.flows.decoupled import DecoupledFlow
 from idp.flows.enrolling import EnrollingFlow
 from idp.flows.freezing import FreezingFlow
 from idp.flows.login import LoginFlow
@@ -79,6 +80,7 @@ class House:
     portal_links: PortalLinkStore
     clients: ClientStore[Client]
     places: Places
+    decoupled: DecoupledFlow
 
     def portal_name(self, client_id: str) -> str:
         """What people know a portal as."""

@@ -221,7 +221,8 @@ class House:
         """Every text message that waits to be sent, oldest first."""
         outbox = OutboxStore(self.database, self.base.vault)
         jobs = outbox.claim(now=self.clock(), limit=1000, lease=_NO_TIME)
-        return [dict(job.payload) for job in sorted(jobs, key=lambda job: job.id)]
+        messages = [job for job in jobs if job.kind in {"sms", "mail"}]
+        return [dict(job.payload) for job in sorted(messages, key=lambda job: job.id)]
 
     def last_code(self) -> str:
         """The code of the newest text message that has one."""

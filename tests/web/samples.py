@@ -23,6 +23,7 @@ from idp.authenticators.contract import (
 )
 from idp.domain.accounts import Account, AccountStatus, Phone
 from idp.domain.assurance import IAL
+from idp.domain.decoupled import Asked, Kind
 from idp.domain.events import Event
 from idp.domain.subjects import PhoneNumber, SubjectKind
 from idp.flows.complaint import FORM as COMPLAINT
@@ -35,10 +36,12 @@ from idp.flows.reverifying import FORM as REVERIFY
 from idp.storage.accounts import Proof
 from idp.storage.complaints import Complaint, ComplaintStatus, Content
 from idp.storage.credentials import Bound
+from idp.storage.decoupled import Waiting
 from idp.storage.portal_links import PortalLink
 from idp.web import errors, i18n, screens, security
 from idp.web.account import CONTACT
 from idp.web.activity import FILTERS, HistoryRow
+from idp.web.device import FORM as DEVICE
 from idp.web.parts import (
     Cancel,
     Captcha,
@@ -271,6 +274,51 @@ def consent() -> Page:
         "level": IAL.MEDIUM,
     }
     return Page("consent.html", context)
+
+
+CLIENT: Final = ClientView(
+    PORTAL.name, policy="https://portal.example/policy", terms="https://portal.example/terms"
+)
+
+
+def device_question(**changes: object) -> Page:
+    """A device waits for its person."""
+    plain: dict[str, object] = {
+        "frame": FRAME,
+        "portal": PORTAL,
+        "client": CLIENT,
+        "code": "WDJB-MJHT",
+        "data": ("name", "id_number"),
+        "at": NOW,
+        "ip": "203.0.113.7",
+        "place": "Hà Nội, Việt Nam",
+        "is_enough": True,
+    }
+    return screens.plain("device_confirm.html", **{**plain, **changes})
+
+
+def waiting() -> Waiting:
+    """A back office that waits."""
+    asked = Asked("office", PORTAL.name, ("openid",), message="Hồ sơ đất đai 12/2026", code="0042")
+    until = NOW + timedelta(minutes=3)
+    return Waiting(UUID(int=9), Kind.CIBA, UUID(int=3), asked, None, NOW, until)
+
+
+def approval(**changes: object) -> Page:
+    """One request, before and after the proof."""
+    plain: dict[str, object] = {
+        "frame": FRAME,
+        "portal": PORTAL,
+        "client": CLIENT,
+        "text": waiting().asked.message,
+        "code": "0042",
+        "data": ("name", "id_number"),
+        "at": NOW,
+        "until": waiting().expires_at,
+        "is_able": True,
+        "is_proven": False,
+    }
+    return screens.plain("approval.html", **{**plain, **changes})
 
 
 def account() -> Page:
@@ -514,6 +562,22 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "recovered": lambda: screens.plain("recovered.html"),
     "lost_phone": lambda: screens.ask_fields(LOST_PHONE, FRAME, captcha=CAPTCHA),
     "phone_replaced": lambda: screens.plain("phone_replaced.html", login="/login"),
+    "device": lambda: screens.ask_fields(DEVICE, FRAME, values={"user_code": "WDJB-MJHT"}),
+    "device_wrong": lambda: screens.ask_fields(
+        DEVICE, FRAME, faults={"user_code": Message("error.user_code.unknown")}
+    ),
+    "device_question": device_question,
+    "device_too_low": lambda: device_question(
+        is_enough=False, data=(), place="", notice=Notice(Message("decoupled.level"), Tone.WARNING)
+    ),
+    "device_approved": lambda: screens.plain("device_done.html", result="approved"),
+    "device_denied": lambda: screens.plain("device_done.html", result="denied"),
+    "approvals": lambda: screens.plain("approvals.html", waiting=(waiting(),)),
+    "approvals_none": lambda: screens.plain(
+        "approvals.html", waiting=(), notice=Notice(Message("approvals.given"), Tone.SUCCESS)
+    ),
+    "approval": approval,
+    "approval_proven": lambda: approval(is_proven=True, data=()),
     "error": problem,
     "expired": lambda: Page("expired.html", {"start_url": "/login"}),
     "form_post": lambda: Page(
