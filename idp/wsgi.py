@@ -17,6 +17,7 @@ from idp.adapters.mssp import MsspAdapter
 from idp.adapters.pki import RevocationChecker
 from idp.app import Foundation, Ports, create_app, found, password_hasher
 from idp.storage.activations import ActivationStore
+from idp.storage.agencies import AgencyStore
 from idp.web.security import origin_of
 
 Start = Callable[..., Any]
@@ -35,6 +36,7 @@ def build_ports(base: Foundation) -> Ports:
         certificate_status=RevocationChecker(
             Fetcher("ocsp", config.tls, seconds=config.signing_tool.status_timeout)
         ),
+        directory=AgencyStore(base.database),
         mobile_signer=MsspAdapter(
             config.systems["mssp"], config.tls, identity=config.server.issuer, clock=base.clock
         ),

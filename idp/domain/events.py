@@ -50,6 +50,15 @@ class Event(enum.StrEnum):
     GRANT_REVOKED = "grant.revoked"
     SESSION_ENDED = "session.ended"
     CLIENT_SAVED = "client.saved"
+    OPERATOR_ADDED = "operator.added"
+    OPERATOR_REMOVED = "operator.removed"
+    CONSOLE_OPENED = "console.opened"
+    REPRESENTATIVE_ADDED = "representative.added"
+    REPRESENTATIVE_REMOVED = "representative.removed"
+    REPRESENTATIVE_ACTED = "representative.acted"
+    AGENCY_BOUND = "agency.bound"
+    AGENCY_UNBOUND = "agency.unbound"
+    PERSON_LOOKED_UP = "person.looked_up"
 
 
 @dataclass(frozen=True, slots=True)

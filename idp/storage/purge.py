@@ -21,8 +21,9 @@ _EXPIRED = (
     "single_use",
     "grants",
     "sessions",
+    "operator_sessions",
 )
-_KEYS = {"throttle": "key", "single_use": "kind, key"}
+_KEYS = {"throttle": "key", "single_use": "kind, key", "operator_sessions": "session_id"}
 
 
 def purge(database: Database, *, now: datetime) -> Iterator[tuple[str, int]]:

@@ -15,16 +15,22 @@ from idp.config import Config
 from idp.domain.clients import Client
 from idp.domain.sessions import Session
 from idp.flows.account import AccountFlow
+from idp.flows.agencies import AgencyDesk
 from idp.flows.answers import Answer, Said, Visitor
+from idp.flows.clerk import ClerkFlow
 from idp.flows.complaint import ComplaintFlow
+from idp.flows.complaint_desk import ComplaintDesk
 from idp.flows.confirming import ConfirmingFlow
 from idp.flows.counter import CounterFlow
+from idp.flows.counter_desk import CounterDesk
 from idp.flows.enrolling import EnrollingFlow
 from idp.flows.freezing import FreezingFlow
 from idp.flows.login import LoginFlow
 from idp.flows.lost_phone import LostPhoneFlow
+from idp.flows.operators import OperatorFlow
 from idp.flows.recovery import RecoveryFlow
 from idp.flows.registration import RegistrationFlow
+from idp.flows.representatives import RepresentativeFlow
 from idp.ports import Clock
 from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
@@ -43,6 +49,17 @@ from idp.web.security import allow_program, browser_hash, client_ip, session_coo
 
 S = TypeVar("S")
 _EXTENSION = "idp.house"
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What the operators' pages call."""
+
+    operators: OperatorFlow
+    clerk: ClerkFlow
+    counter: CounterDesk
+    complaints: ComplaintDesk
+    agencies: AgencyDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +94,8 @@ class House:
     portal_links: PortalLinkStore
     clients: ClientStore[Client]
     places: Places
+    console: Console
+    representatives: RepresentativeFlow
 
     def portal_name(self, client_id: str) -> str:
         """What people know a portal as."""
