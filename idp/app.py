@@ -198,6 +198,15 @@ def build_provider(base: Foundation) -> Provider:
     return Provider(config.server.issuer, tools, clients, base.clock)
 
 
+def session_store(base: Foundation) -> SessionStore:
+    """The sessions, with the life times of the settings."""
+    server = base.config.server
+    lifetimes = Lifetimes(
+        timedelta(seconds=server.session_idle), timedelta(seconds=server.session_absolute)
+    )
+    return SessionStore(base.database, base.vault, lifetimes)
+
+
 def answer_complaint(base: Foundation, ticket: str, text: str, *, is_accepted: bool) -> None:
     """An operator's decision from the command line. Raises ``Conflict``."""
     store = ComplaintStore(base.database, base.vault)
@@ -253,11 +262,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
     audit = AuditStore(database, vault)
     credentials, levels = CredentialStore(database, vault), LevelStore(database, vault)
     transactions = TransactionStore(database, vault)
-    lifetimes = Lifetimes(
-        timedelta(seconds=config.server.session_idle),
-        timedelta(seconds=config.server.session_absolute),
-    )
-    sessions = SessionStore(database, vault, lifetimes)
+    sessions = session_store(base)
     limits = Limits(ThrottleStore(database, vault), config)
     outbox = OutboxStore(database, vault)
     codes = Codes(
@@ -310,7 +315,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
         database,
         accounts,
         sessions,
-        ConsentStore(database),
+        ConsentStore(database, vault),
         credentials,
         levels,
         transactions,

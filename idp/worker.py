@@ -1,17 +1,20 @@
-"""``idp worker``: delivers the outbox, links the audit, ends and closes what is due."""
+"""``idp worker``: delivers messages, tells portals, links the audit, closes what is due."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 
 import structlog
 
+from idp import courier
 from idp.adapters.mail import MailAdapter
 from idp.adapters.sms import SmsAdapter
 from idp.app import Foundation, account_flow
+from idp.courier import Courier
 from idp.domain.errors import IdpError, PortError, StorageUnavailable
 from idp.domain.subjects import EmailAddress, PhoneNumber
 from idp.flows.account import AccountFlow
@@ -39,24 +42,26 @@ class Worker:
     audit: AuditStore
     levels: LevelStore
     account: AccountFlow
+    courier: Courier
 
     def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set; a database that is away is waited for."""
-        for turn in count():
-            if stop.wait(_PAUSE):
-                return
-            try:
-                self.deliver()
-                if turn % _SEAL_EVERY == 0:
-                    self.audit.seal_pending()
-                    self.levels.lapse(now=self.base.clock())
-                    self.account.close_due(now=self.base.clock())
-            except StorageUnavailable:
-                _log.warning("worker.storage_unavailable")
-                stop.wait(1)
-            except IdpError as error:
-                _log.exception("worker.failed", kind=type(error).__name__)
-                stop.wait(1)
+        """Work until ``stop`` is set; portals are told by a thread of their own."""
+        portals = threading.Thread(target=_repeat, args=(stop, self._tell_portals))
+        portals.start()
+        _repeat(stop, self._tell_people)
+        portals.join()
+
+    def _tell_people(self, turn: int) -> None:
+        self.deliver()
+        if turn % _SEAL_EVERY == 0:
+            self.audit.seal_pending()
+            self.levels.lapse(now=self.base.clock())
+            self.account.close_due(now=self.base.clock())
+
+    def _tell_portals(self, turn: int) -> None:
+        self.courier.deliver()
+        if turn % _SEAL_EVERY == 0:
+            self.courier.end_expired()
 
     def deliver(self) -> int:
         """Deliver what is due; answers how many jobs were taken."""
@@ -110,4 +115,20 @@ def build(base: Foundation) -> Worker:
         AuditStore(base.database, base.vault),
         LevelStore(base.database, base.vault),
         account_flow(base),
+        courier.build(base),
     )
+
+
+def _repeat(stop: threading.Event, step: Callable[[int], None]) -> None:
+    """``step`` again and again until ``stop`` is set; a database that is away is waited for."""
+    for turn in count():
+        if stop.wait(_PAUSE):
+            return
+        try:
+            step(turn)
+        except StorageUnavailable:
+            _log.warning("worker.storage_unavailable")
+            stop.wait(1)
+        except IdpError as error:
+            _log.exception("worker.failed", kind=type(error).__name__)
+            stop.wait(1)

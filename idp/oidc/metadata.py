@@ -40,5 +40,9 @@ def document(issuer: str) -> bytes:
             "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
             "ui_locales_supported": ["vi", "en"],
             "authorization_response_iss_parameter_supported": True,
+            "backchannel_logout_supported": True,
+            "backchannel_logout_session_supported": True,
+            "frontchannel_logout_supported": True,
+            "frontchannel_logout_session_supported": True,
         }
     )
