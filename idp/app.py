@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -12,7 +13,7 @@ from flask import Flask, Response, request
 
 from idp import authenticators
 from idp.authenticators.contract import Method
-from idp.config import Config
+from idp.config import Config, Profile
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import PasswordHasher
 from idp.domain.subjects import IdNumber
@@ -35,10 +36,13 @@ from idp.flows.opening import Opening
 from idp.flows.otp import Codes
 from idp.flows.recovery import CounterRecovery, RecoveryFlow, RecoveryState
 from idp.flows.registration import RegistrationFlow
+from idp.oidc.client_metadata import Loopback
 from idp.oidc.client_metadata import build as build_client
 from idp.oidc.grants.answer import GrantTools
 from idp.oidc.keys import KeyRing
 from idp.oidc.provider import Provider
+from idp.oidc.ssf.sets import SetMaker
+from idp.oidc.ssf.transmitter import Transmitter
 from idp.oidc.tokens import Tokens
 from idp.ports import Clock, Hasher
 from idp.storage.accounts import AccountStore
@@ -49,6 +53,7 @@ from idp.storage.complaints import ComplaintStatus, ComplaintStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
 from idp.storage.grants import GrantStore
+from idp.storage.known_facts import KnownFacts
 from idp.storage.levels import LevelStore
 from idp.storage.otps import OtpStore
 from idp.storage.outbox import OutboxStore
@@ -57,6 +62,8 @@ from idp.storage.phones import PhoneStore
 from idp.storage.portal_links import PortalLinkStore
 from idp.storage.recoveries import RecoveryStore
 from idp.storage.sessions import ConsentStore, Lifetimes, SessionStore
+from idp.storage.signals import SignalStore
+from idp.storage.streams import StreamStore
 from idp.storage.throttle import ThrottleStore
 from idp.storage.transactions import TransactionStore
 from idp.storage.vault import Vault, create_master
@@ -78,6 +85,7 @@ from idp.web import (
     registration,
     screens,
     security,
+    ssf,
 )
 from idp.web import account as account_pages
 from idp.web.authorize import AuthorizePages
@@ -160,6 +168,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     provider = build_provider(base)
     AuthorizePages(provider).init_app(app)
     LogoutPages(provider).init_app(app)
+    ssf.init_app(app, build_transmitter(base, provider), config.server.issuer)
     oidc.init_app(app, provider)
     app.wsgi_app = oidc.PublicDocuments(app, provider)  # type: ignore[method-assign]
     return app
@@ -196,6 +205,24 @@ def build_provider(base: Foundation) -> Provider:
     tools = GrantTools(config.oidc, tokens, GrantStore(database, vault), note)
     clients = ClientStore(database, build_client)
     return Provider(config.server.issuer, tools, clients, base.clock)
+
+
+def build_transmitter(base: Foundation, provider: Provider) -> Transmitter:
+    """The streams of security events."""
+    config, database, vault = base.config, base.database, base.vault
+    sets = SetMaker(provider.tokens, KnownFacts(database, vault), vault.key("txn"))
+    is_demo = config.server.profile is Profile.DEMO
+    return Transmitter(
+        sets,
+        provider.clients.find,
+        database,
+        StreamStore(database, vault),
+        SignalStore(database),
+        config.signals,
+        Loopback.ALLOWED if is_demo else Loopback.REFUSED,
+        base.clock,
+        time.sleep,
+    )
 
 
 def session_store(base: Foundation) -> SessionStore:

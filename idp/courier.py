@@ -12,11 +12,15 @@ from datetime import timedelta
 
 import structlog
 
+from idp import config
 from idp.adapters.web import WebAdapter
-from idp.app import Foundation, build_provider, session_store
+from idp.app import Foundation, build_provider, build_transmitter, session_store
 from idp.oidc.client_metadata import build as build_client
 from idp.oidc.logout import BackChannel
+from idp.oidc.ssf.push import Pusher
+from idp.oidc.ssf.transmitter import pause_inactive
 from idp.ports import Clock, WebClient
+from idp.storage.database import Database
 from idp.storage.models import moment
 from idp.storage.outbox import Job, Lane, OutboxStore
 from idp.storage.sessions import SessionStore
@@ -38,17 +42,33 @@ class Courier:
     outbox: OutboxStore
     backchannel: BackChannel
     sessions: SessionStore
+    pusher: Pusher
     pool: ThreadPoolExecutor
+    database: Database
+    settings: config.Signals
 
     def deliver(self) -> int:
         """Deliver what is due; answers how much was taken."""
         jobs = self.outbox.claim(now=self.clock(), limit=_BATCH, lease=_LEASE, lane=Lane.PORTALS)
-        list(self.pool.map(self._deliver, jobs))
-        return len(jobs)
+        streams = self.pusher.streams.claim(now=self.clock(), limit=_AT_ONCE, lease=_LEASE)
+        waiting = [
+            *(self.pool.submit(self._deliver, job) for job in jobs),
+            *(self.pool.submit(self.pusher.send, stream, backoff) for stream in streams),
+        ]
+        for each in waiting:
+            each.result()
+        return len(jobs) + len(streams)
 
     def end_expired(self) -> int:
         """End the sessions whose time is over, so that their portals hear of it."""
         return self.sessions.end_expired(limit=_EXPIRED_AT_ONCE, now=self.clock())
+
+    def tidy(self) -> None:
+        """End streams whose receivers are gone, and forget events that nobody fetched."""
+        now, settings = self.clock(), self.settings
+        timeout = timedelta(seconds=settings.inactivity)
+        pause_inactive(self.database, self.pusher.streams, timeout=timeout, now=now)
+        self.pusher.signals.expire(before=now - timedelta(seconds=settings.keep))
 
     def _deliver(self, job: Job) -> None:
         now = self.clock()
@@ -72,11 +92,22 @@ def backoff(attempts: int) -> timedelta:
 def build(base: Foundation, web: WebClient | None = None) -> Courier:
     """A courier of this installation."""
     provider = build_provider(base)
+    transmitter = build_transmitter(base, provider)
     outside = web or WebAdapter(base.config.tls)
     return Courier(
         base.clock,
         OutboxStore(base.database, base.vault),
         BackChannel(provider.tokens, provider.clients.find, build_client, outside),
         session_store(base),
+        Pusher(
+            transmitter.sets,
+            transmitter.streams,
+            transmitter.signals,
+            provider.clients.find,
+            outside,
+            base.clock,
+        ),
         ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="courier"),
+        base.database,
+        base.config.signals,
     )

@@ -62,6 +62,7 @@ class Worker:
         self.courier.deliver()
         if turn % _SEAL_EVERY == 0:
             self.courier.end_expired()
+            self.courier.tidy()
 
     def deliver(self) -> int:
         """Deliver what is due; answers how many jobs were taken."""

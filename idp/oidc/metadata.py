@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from idp.domain.assurance import IAL
-from idp.oidc.claims import CLAIMS, SCOPES
+from idp.oidc.claims import CLAIMS, CLIENT_SCOPES, SCOPES
 from idp.oidc.keys import ALGORITHMS
 
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
@@ -21,7 +21,7 @@ def document(issuer: str) -> bytes:
             "userinfo_endpoint": f"{issuer}/userinfo",
             "jwks_uri": f"{issuer}/jwks",
             "end_session_endpoint": f"{issuer}/logout",
-            "scopes_supported": list(SCOPES),
+            "scopes_supported": [*SCOPES, *CLIENT_SCOPES],
             "response_types_supported": ["code"],
             "response_modes_supported": ["query", "form_post"],
             "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
