@@ -78,7 +78,7 @@ class KnownFacts:
         """What a fact was until that moment."""
         query = select(AttributeRow.value_sealed, AccountRow.data_key).where(
             AccountRow.id == account_id,
-            AttributeRow.account_id == account_id,
+            AttributeRow.account_id == AccountRow.id,
             AttributeRow.name == name,
             AttributeRow.replaced_at == at,
         )

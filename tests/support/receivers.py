@@ -7,7 +7,7 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
-from tests.support.house import House, add_portal
+from tests.support.house import House, PortalClient, add_portal
 from tests.support.portals import read
 
 CAEP = "https://schemas.openid.net/secevent/caep/event-type/"
@@ -23,11 +23,18 @@ class Receiver:
     house: House
     client_id: str
     token: str
+    portal: PortalClient | None = None
 
     def call(self, method: str, path: str, json: Any = None, **how: Any) -> TestResponse:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         client = self.house.app.test_client()
         return client.open(path, method=method, json=json, headers=headers, **how)
+
+    def renews(self) -> None:
+        """Another token, after the last one's time."""
+        assert self.portal
+        answer = self.portal.token(grant_type="client_credentials", scope="ssf.manage")
+        self.token = answer.get_json()["access_token"]
 
     def creates(self, *events: str, **changes: Any) -> dict[str, Any]:
         """A stream for these events; it polls unless told otherwise."""
@@ -68,4 +75,4 @@ def add_receiver(
     )
     answer = portal.token(grant_type="client_credentials", scope=scope).get_json()
     assert answer["scope"] == scope
-    return Receiver(house, client_id, answer["access_token"])
+    return Receiver(house, client_id, answer["access_token"], portal)

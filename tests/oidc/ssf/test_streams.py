@@ -187,7 +187,6 @@ def test_a_token_without_the_scope_is_not_enough(house: House) -> None:
 
 
 def test_a_persons_token_manages_nothing(house: House) -> None:
-    add_receiver(house)
     portal = add_portal(house, scope="openid ssf.manage")
     browser = house.browser()
     browser.registers()
