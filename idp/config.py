@@ -81,12 +81,28 @@ class Oidc:
     """Life times of codes and tokens."""
 
     code_ttl: int = _between(60, 1, 60)
+    pushed_ttl: int = _between(90, 5, 600)
     access_token_ttl: int = _between(300, 1, 300)
     id_token_ttl: int = _between(300, 1, 300)
     refresh_ttl: int = _between(43200, 1, 43200)
     offline_refresh_ttl: int = _between(2592000, 1, 2592000)
     refresh_retry: int = _between(10, 0, 10)
     registration: RegistrationMode = RegistrationMode.CLOSED
+    dpop_nonce: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mtls:
+    """Client certificates, which a TLS front in front of us reports (RFC 8705).
+
+    ``header`` has the certificate as escaped PEM and ``verified_header`` the word SUCCESS where the
+    front proved its path; both count only from ``server.trusted_proxies``. ``base`` is the address
+    at which the front asks for certificates.
+    """
+
+    header: str = ""
+    verified_header: str = ""
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +256,7 @@ class Config:
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     keys: Keys = field(default_factory=Keys)
     oidc: Oidc = field(default_factory=Oidc)
+    mtls: Mtls = field(default_factory=Mtls)
     otp: Otp = field(default_factory=Otp)
     password: Password = field(default_factory=Password)
     limits: Limits = field(default_factory=Limits)
@@ -486,6 +503,8 @@ _RULES = (
           lambda c: not c.database.url.startswith(("sqlite:///", "postgresql+psycopg://"))),
     _Rule("server", "management_port", "must not be the port of the pages",
           lambda c: c.server.port == c.server.management_port),
+    _Rule("mtls", "header", "needs server.trusted_proxies: nobody else may report certificates",
+          lambda c: bool(c.mtls.header) and not c.server.trusted_proxies),
     _Rule("log", "format", "must be json or console",
           lambda c: c.log.format not in {"json", "console"}),
     _Rule("log", "level", "must be debug, info, warning or error",

@@ -58,6 +58,8 @@ KNOWN: Final = frozenset(Client.__struct_fields__) - _COMPUTED | {
 """The names that are kept; others are dropped (RFC 7591, 2)."""
 
 _LONGEST, _MOST, _MOST_KEYS = 2000, 50, 20
+_LEAST_RSA = 341
+"""Characters of the modulus of a key of 2048 bits."""
 _SHOWN_URIS: Final = ("client_uri", "logo_uri", "policy_uri", "tos_uri")
 _CALLED_URIS: Final = (
     "jwks_uri",
@@ -267,11 +269,20 @@ def _is_key_set(jwks: dict[str, Any]) -> bool:
     keys = jwks.get("keys")
     if not isinstance(keys, list) or not 0 < len(keys) <= _MOST_KEYS:
         return False
+    if not all(isinstance(key, dict) and _is_strong(key) for key in keys):
+        return False
     try:
         found = KeySet.import_key_set({"keys": keys})
     except (JoseError, ValueError, TypeError, KeyError, AttributeError):
         return False
     return all(key.key_type != "oct" and not key.is_private for key in found.keys)
+
+
+def _is_strong(key: dict[str, Any]) -> bool:
+    """A public key of a kind we use; RSA of 2048 bits or more (RFC 7518, 3.3)."""
+    if key.get("kty") == "RSA":
+        return isinstance(key.get("n"), str) and len(key["n"]) >= _LEAST_RSA
+    return key.get("kty") in {"EC", "OKP"}
 
 
 def _faults_of_sector(client: Client) -> Iterator[str]:

@@ -317,6 +317,18 @@ class ClientRow(db.Model):  # type: ignore[name-defined,misc]
     disabled_at: Mapped[datetime | None] = _moment(nullable=True)
 
 
+class PushedRow(db.Model):  # type: ignore[name-defined,misc]
+    """A pushed authorization request (RFC 9126), used up when a code was issued for it."""
+
+    __tablename__ = "pushed_requests"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    client_id: Mapped[str] = mapped_column(Text)
+    request_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    expires_at: Required = _moment(index=True)
+    used_at: Mapped[datetime | None] = _moment(nullable=True)
+
+
 class GrantRow(db.Model):  # type: ignore[name-defined,misc]
     """What one redeemed code gave: its id is the code's, so a second use cannot be inserted.
 

@@ -6,15 +6,29 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from idp.storage.database import Database, Statement
 from idp.storage.models import milliseconds
 
-_SPEND = text(
+_SQL = (
     "INSERT INTO single_use (kind, key, expires_at) VALUES (:kind, :key, :expires_at) "
     "ON CONFLICT (kind, key) DO NOTHING RETURNING kind"
 )
+_SPEND, _SPEND_ALONE = text(_SQL), Statement(_SQL)
 
 
 def spend(connection: Connection, kind: str, key: bytes, *, expires_at: datetime) -> bool:
     """Whether this is the first use. The row stays until nobody could accept it any more."""
     values = {"kind": kind, "key": key, "expires_at": milliseconds(expires_at)}
     return connection.execute(_SPEND, values).first() is not None
+
+
+class SingleUse:
+    """The same for what has no other effect in the database: a JWT that was accepted once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def spend(self, kind: str, key: bytes, *, expires_at: datetime) -> bool:
+        """Whether this is the first use; one statement that is its own transaction."""
+        values = {"kind": kind, "key": key, "expires_at": milliseconds(expires_at)}
+        return bool(self._database.one(_SPEND_ALONE, values))

@@ -42,7 +42,7 @@ from idp.web.screens import ask_signature, respond
 from idp.web.security import allow_program, browser_hash, client_ip, session_cookie
 
 S = TypeVar("S")
-_EXTENSION = "idp.house"
+EXTENSION = "idp.house"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +86,12 @@ class House:
 
 def install(app: Flask, house: House) -> None:
     """Make the house known to the views of ``app``."""
-    app.extensions[_EXTENSION] = house
+    app.extensions[EXTENSION] = house
 
 
 def house() -> House:
     """The house of the current application."""
-    found: House = current_app.extensions[_EXTENSION]
+    found: House = current_app.extensions[EXTENSION]
     return found
 
 

@@ -21,9 +21,9 @@ from flask import Flask, Response, request
 from idp.domain.clients import Client
 from idp.domain.events import AuditEvent, Event
 from idp.domain.sessions import Session
-from idp.oidc.authorization import ResponseMode, Target
 from idp.oidc.logout import frontchannel_url
 from idp.oidc.provider import Provider
+from idp.oidc.responses import ResponseMode, Target
 from idp.storage.endings import Left
 from idp.storage.transactions import Stored
 from idp.web import errors, screens

@@ -20,8 +20,10 @@ import structlog
 from idp import config
 from idp.domain.clients import Client
 from idp.domain.signals import SUPPORTED, Signal, SignalType
+from idp.oidc.calls import Call, Reply
 from idp.oidc.client_metadata import Loopback, fault_of_called_uri
-from idp.oidc.provider import Reply
+from idp.oidc.errors import InvalidDpopProofError, UseDpopNonceError
+from idp.oidc.proof import Binding, Proofs
 from idp.oidc.ssf.configuration import POLL, POLL_PATH, PUSH
 from idp.oidc.ssf.requests import (
     Delivery,
@@ -54,6 +56,7 @@ class Transmitter:
     """The endpoints, as functions of bytes."""
 
     sets: SetMaker
+    proofs: Proofs
     find_client: Callable[[str], Client | None]
     database: Database
     streams: StreamStore
@@ -68,20 +71,20 @@ class Transmitter:
 
     # --- streams (section 8.1.1) ----------------------------------------------------------------
 
-    def create(self, token: str | None, body: bytes) -> Reply:
+    def create(self, call: Call) -> Reply:
         """Section 8.1.1.1."""
-        client, now = self._client(token, MANAGE), self.clock()
-        asked = read(body, StreamRequest)
+        client, now = self._client(call, MANAGE), self.clock()
+        asked = read(call.body, StreamRequest)
         empty = Stream(UUID(int=0), client.client_id, False, "", "", (), None)  # noqa: FBT003
         made = self.streams.add(self._changed(empty, asked), now=now)
         if made is None:
             raise SsfError(409, "conflict", "the client has all the streams it may have")
         return _reply(self._shown(made, with_secret=True), 201)
 
-    def read(self, token: str | None, stream_id: str | None) -> Reply:
+    def read(self, call: Call, stream_id: str | None) -> Reply:
         """Section 8.1.1.2: one, or a list of all."""
-        client = self._client(token, READ)
-        with_secret = self._has(token, MANAGE)
+        client, scopes = self._caller(call, READ)
+        with_secret = bool(scopes & MANAGE)
         if stream_id is not None:
             stream = self._stream(client, stream_id)
             return _reply(self._shown(stream, with_secret=with_secret))
@@ -89,18 +92,18 @@ class Transmitter:
         every = self.streams.of_client(client.client_id)
         return _reply([self._shown(each, with_secret=with_secret) for each in every])
 
-    def update(self, token: str | None, body: bytes) -> Reply:
+    def update(self, call: Call) -> Reply:
         """Section 8.1.1.3: what is missing stays."""
-        client = self._client(token, MANAGE)
-        asked = read(body, StreamRequest)
+        client = self._client(call, MANAGE)
+        asked = read(call.body, StreamRequest)
         stream = self._stream(client, asked.stream_id or "")
         self._check_supplied(stream, asked)
         return self._save(self._changed(stream, asked))
 
-    def replace(self, token: str | None, body: bytes) -> Reply:
+    def replace(self, call: Call) -> Reply:
         """Section 8.1.1.4: what is missing goes."""
-        client = self._client(token, MANAGE)
-        asked = read(body, StreamRequest)
+        client = self._client(call, MANAGE)
+        asked = read(call.body, StreamRequest)
         stream = self._stream(client, asked.stream_id or "")
         self._check_supplied(stream, asked)
         bare = replace(
@@ -113,9 +116,9 @@ class Transmitter:
         )
         return self._save(self._changed(bare, asked))
 
-    def delete(self, token: str | None, stream_id: str | None) -> Reply:
+    def delete(self, call: Call, stream_id: str | None) -> Reply:
         """Section 8.1.1.5."""
-        client = self._client(token, MANAGE)
+        client = self._client(call, MANAGE)
         found = _read_id(stream_id)
         if found is None or not self.streams.remove(client.client_id, found):
             raise _unknown()
@@ -196,14 +199,14 @@ class Transmitter:
 
     # --- status (section 8.1.2) -----------------------------------------------------------------
 
-    def read_status(self, token: str | None, stream_id: str | None) -> Reply:
+    def read_status(self, call: Call, stream_id: str | None) -> Reply:
         """Section 8.1.2.1."""
-        return _status(self._stream(self._client(token, READ), stream_id or ""))
+        return _status(self._stream(self._client(call, READ), stream_id or ""))
 
-    def update_status(self, token: str | None, body: bytes) -> Reply:
+    def update_status(self, call: Call) -> Reply:
         """Section 8.1.2.2. Paused holds what comes, disabled forgets it."""
-        client = self._client(token, MANAGE)
-        asked = read(body, StatusRequest)
+        client = self._client(call, MANAGE)
+        asked = read(call.body, StatusRequest)
         stream = self._stream(client, asked.stream_id)
         if asked.status not in set(Status):
             raise SsfError(400, "invalid_request", "status is enabled, paused or disabled")
@@ -213,24 +216,24 @@ class Transmitter:
 
     # --- subjects (section 8.1.3) ---------------------------------------------------------------
 
-    def add_subject(self, token: str | None, body: bytes) -> Reply:
+    def add_subject(self, call: Call) -> Reply:
         """Section 8.1.3.2. The answer never tells whether there is such a person (9.1)."""
-        stream, sub = self._subject(token, body)
+        stream, sub = self._subject(call)
         if sub:
             self.streams.add_subject(stream.id, sub)
         return _empty(200)
 
-    def remove_subject(self, token: str | None, body: bytes) -> Reply:
+    def remove_subject(self, call: Call) -> Reply:
         """Section 8.1.3.3."""
-        stream, sub = self._subject(token, body)
+        stream, sub = self._subject(call)
         if sub and not self.streams.remove_subject(stream.id, sub):
             raise SsfError(429, "slow_down", "too many subjects are removed")
         return _empty(204)
 
-    def _subject(self, token: str | None, body: bytes) -> tuple[Stream, str]:
+    def _subject(self, call: Call) -> tuple[Stream, str]:
         """The stream, and the sub of a subject that we know people by; else nothing."""
-        client = self._client(token, MANAGE)
-        asked = read(body, SubjectRequest)
+        client = self._client(call, MANAGE)
+        asked = read(call.body, SubjectRequest)
         stream = self._stream(client, asked.stream_id)
         found = asked.subject
         if not isinstance(found.get("format"), str):
@@ -246,10 +249,10 @@ class Transmitter:
 
     # --- verification (section 8.1.4) -----------------------------------------------------------
 
-    def verify(self, token: str | None, body: bytes) -> Reply:
+    def verify(self, call: Call) -> Reply:
         """Section 8.1.4.2."""
-        client, now = self._client(token, MANAGE), self.clock()
-        asked = read(body, VerificationRequest)
+        client, now = self._client(call, MANAGE), self.clock()
+        asked = read(call.body, VerificationRequest)
         stream = self._stream(client, asked.stream_id)
         if stream.status is Status.DISABLED:
             raise SsfError(400, "invalid_request", "the stream is disabled")
@@ -264,10 +267,10 @@ class Transmitter:
 
     # --- polling (RFC 8936) ---------------------------------------------------------------------
 
-    def poll(self, token: str | None, stream_id: str, body: bytes) -> Reply:
+    def poll(self, call: Call, stream_id: str) -> Reply:
         """Section 2.4: forget what was received, hand out the oldest of the rest."""
-        client = self._client(token, READ)
-        asked = read(body, PollRequest)
+        client = self._client(call, READ)
+        asked = read(call.body, PollRequest)
         stream = self._stream(client, stream_id)
         if stream.is_push:
             raise _unknown()
@@ -313,29 +316,40 @@ class Transmitter:
 
     # --- who asks -------------------------------------------------------------------------------
 
-    def _client(self, token: str | None, scopes: frozenset[str]) -> Client:
-        """The client of a token of its own. Raises ``SsfError`` (RFC 6750, 3.1)."""
-        if not token:
+    def _client(self, call: Call, scopes: frozenset[str]) -> Client:
+        """The client that calls. Raises ``SsfError`` (RFC 6750, 3.1)."""
+        return self._caller(call, scopes)[0]
+
+    def _caller(self, call: Call, scopes: frozenset[str]) -> tuple[Client, frozenset[str]]:
+        """The client of a token of its own, and what the token is for. Raises ``SsfError``."""
+        if not call.authorization:
             raise SsfError(401, "")
-        found = self._read_token(token)
+        found = self._read_token(call)
         client = self.find_client(str(found["client_id"])) if found else None
         if found is None or client is None:
             raise SsfError(401, "invalid_token")
-        if not scopes & set(str(found.get("scope", "")).split()):
+        granted = frozenset(str(found.get("scope", "")).split())
+        if not scopes & granted:
             raise SsfError(403, "insufficient_scope")
-        return client
+        return client, granted
 
-    def _has(self, token: str | None, scopes: frozenset[str]) -> bool:
-        found = self._read_token(token or "") or {}
-        return bool(scopes & set(str(found.get("scope", "")).split()))
-
-    def _read_token(self, token: str) -> dict[str, Any] | None:
-        """A person's token manages nothing; one that is bound to a key needs its proof."""
-        now = int(self.clock().timestamp())
-        found = self.sets.tokens.read_access_token(token, now=now)
-        if found is None or "cnf" in found or found.get("sub") != found.get("client_id"):
+    def _read_token(self, call: Call) -> dict[str, Any] | None:
+        """A person's token manages nothing; one that is bound to a key comes with its proof."""
+        now = self.clock()
+        scheme, _, token = (call.authorization or "").partition(" ")
+        token = token.strip()
+        found = self.sets.tokens.read_access_token(token, now=int(now.timestamp()))
+        issuer = self.sets.tokens.issuer
+        if found is None or found.get("aud") != issuer or found["sub"] != found["client_id"]:
             return None
-        return found
+        cnf = found.get("cnf", {})
+        binding = Binding(cnf.get("jkt", ""), cnf.get("x5t#S256", ""))
+        if scheme.lower() != binding.token_type.lower():
+            return None
+        try:
+            return found if self.proofs.holds(binding, call, token, now=now) else None
+        except (InvalidDpopProofError, UseDpopNonceError) as error:
+            raise SsfError(401, error.error) from error
 
     def _stream(self, client: Client, stream_id: str) -> Stream:
         """The client's own stream, noted as in use. Raises ``SsfError``."""

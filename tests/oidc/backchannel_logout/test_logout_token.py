@@ -413,7 +413,7 @@ def test_a_client_that_is_removed_is_told_as_it_was(house: House, web: MemoryWeb
     clients = ClientStore(house.database, lambda found, _: found)
     with house.database.transaction() as connection:
         Endings(house.database, house.base.vault).client(connection, "hanoi", now=house.clock())
-        clients.remove(connection, "hanoi")
+        clients.remove(connection, "hanoi", now=house.clock())
 
     build_courier(house, web).deliver()
 
