@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -63,6 +64,8 @@ from idp.oidc.metadata import Features
 from idp.oidc.proof import Proofs
 from idp.oidc.provider import Provider
 from idp.oidc.request_objects import RequestObjects
+from idp.oidc.ssf.sets import SetMaker
+from idp.oidc.ssf.transmitter import Transmitter
 from idp.oidc.tokens import Tokens
 from idp.ports import Clock, Hasher, WebClient
 from idp.storage.accounts import AccountStore
@@ -76,6 +79,7 @@ from idp.storage.database import Database
 from idp.storage.decoupled import DecoupledStore
 from idp.storage.grants import GrantStore
 from idp.storage.known_subjects import KnownSubjects
+from idp.storage.known_facts import KnownFacts
 from idp.storage.levels import LevelStore
 from idp.storage.operators import OperatorStore
 from idp.storage.otps import OtpStore
@@ -87,7 +91,9 @@ from idp.storage.pushed import PushedStore
 from idp.storage.recoveries import RecoveryStore
 from idp.storage.representatives import RepresentativeStore
 from idp.storage.sessions import ConsentStore, Lifetimes, SessionStore
+from idp.storage.signals import SignalStore
 from idp.storage.single_use import SingleUse
+from idp.storage.streams import StreamStore
 from idp.storage.throttle import ThrottleStore
 from idp.storage.transactions import TransactionStore
 from idp.storage.vault import Vault, create_master
@@ -118,6 +124,7 @@ from idp.web import (
     representatives,
     screens,
     security,
+    ssf,
 )
 from idp.web import account as account_pages
 from idp.web import device as device_pages
@@ -207,6 +214,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     authorize_pages = AuthorizePages(provider)
     authorize_pages.init_app(app)
     LogoutPages(provider).init_app(app)
+    ssf.init_app(app, build_transmitter(base, provider), config)
     oidc.init_app(app, provider, config.mtls)
     client_registration.init_app(app, registrar(base), base.clock, config.mtls)
     if provider.entrance:
@@ -365,6 +373,34 @@ def add_decoupled(provider: Provider, base: Foundation, flow: DecoupledFlow) -> 
     )
 
 
+def build_transmitter(base: Foundation, provider: Provider) -> Transmitter:
+    """The streams of security events."""
+    config, database, vault = base.config, base.database, base.vault
+    sets = SetMaker(provider.tokens, KnownFacts(database, vault), vault.key("txn"))
+    is_demo = config.server.profile is Profile.DEMO
+    return Transmitter(
+        sets,
+        provider.proofs,
+        provider.clients.find,
+        database,
+        StreamStore(database, vault),
+        SignalStore(database),
+        config.signals,
+        Loopback.ALLOWED if is_demo else Loopback.REFUSED,
+        base.clock,
+        time.sleep,
+    )
+
+
+def session_store(base: Foundation) -> SessionStore:
+    """The sessions, with the life times of the settings."""
+    server = base.config.server
+    lifetimes = Lifetimes(
+        timedelta(seconds=server.session_idle), timedelta(seconds=server.session_absolute)
+    )
+    return SessionStore(base.database, base.vault, lifetimes)
+
+
 def answer_complaint(base: Foundation, ticket: str, text: str, *, is_accepted: bool) -> None:
     """An operator's decision from the command line. Raises ``Conflict``."""
     store = ComplaintStore(base.database, base.vault)
@@ -430,11 +466,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
     audit = AuditStore(database, vault)
     credentials, levels = CredentialStore(database, vault), LevelStore(database, vault)
     transactions = TransactionStore(database, vault)
-    lifetimes = Lifetimes(
-        timedelta(seconds=config.server.session_idle),
-        timedelta(seconds=config.server.session_absolute),
-    )
-    sessions = SessionStore(database, vault, lifetimes)
+    sessions = session_store(base)
     limits = Limits(ThrottleStore(database, vault), config)
     outbox = OutboxStore(database, vault)
     codes = Codes(
@@ -490,7 +522,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
         database,
         accounts,
         sessions,
-        ConsentStore(database),
+        ConsentStore(database, vault),
         credentials,
         levels,
         transactions,

@@ -310,9 +310,11 @@ def apply(ctx: click.Context, folder: Path, *, dry_run: bool) -> None:
     from idp import portals  # noqa: PLC0415  heavy
     from idp.oidc import client_metadata, registration  # noqa: PLC0415  heavy
     from idp.storage.clients import ClientStore  # noqa: PLC0415  heavy
+    from idp.storage.endings import Endings  # noqa: PLC0415  heavy
 
     base = _found(ctx)
     store = ClientStore(base.database, client_metadata.build)
+    endings = Endings(base.database, base.vault)
     try:
         plan = registration.plan(folder, store.all(), portals.loopback(base.config, is_asked=False))
     except client_metadata.InvalidMetadata as error:
@@ -330,6 +332,7 @@ def apply(ctx: click.Context, folder: Path, *, dry_run: bool) -> None:
             for client in (*plan.add, *plan.change):
                 store.save(connection, client, now=datetime.now(UTC))
             for name in plan.remove:
+                endings.client(connection, name, now=datetime.now(UTC))
                 store.remove(connection, name, now=datetime.now(UTC))
     count = len(plan.add) + len(plan.change) + len(plan.remove)
     click.echo(f"{count} {'would change' if dry_run else 'changed'}")

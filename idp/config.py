@@ -229,6 +229,16 @@ class System:
 
 
 @dataclass(frozen=True, slots=True)
+class Signals:
+    """Streams of security events."""
+
+    verification_interval: int = _between(10, 1, 3600)
+    inactivity: int = _between(2592000, 3600, 31536000)
+    keep: int = _between(604800, 3600, 2592000)
+    poll_wait: float = _between(5.0, 0.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Tls:
     """Whom our outgoing calls trust, and which private addresses they may reach."""
 
@@ -305,6 +315,7 @@ class Config:
     account: Account = field(default_factory=Account)
     sim: Sim = field(default_factory=Sim)
     signing_tool: SigningTool = field(default_factory=SigningTool)
+    signals: Signals = field(default_factory=Signals)
     tls: Tls = field(default_factory=Tls)
     operators: Operators = field(default_factory=Operators)
     log: Log = field(default_factory=Log)

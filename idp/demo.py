@@ -24,7 +24,7 @@ from idp import app, bridge, check, portals, seed, serve
 from idp import config as settings
 from idp.adapters import trust
 from idp.config import Config
-from idp.oidc.claims import SCOPES
+from idp.oidc.claims import CLIENT_SCOPES, SCOPES
 from idp.sandbox import tokens
 
 _MARK = ".mot-cua-demo"
@@ -183,8 +183,12 @@ def _metadata(portal: dict[str, Any]) -> dict[str, Any]:
         "client_name": portal["name"],
         "redirect_uris": [f"{origin}/callback"],
         "post_logout_redirect_uris": [f"{origin}/"],
-        "grant_types": ["authorization_code", "refresh_token"],
-        "scope": " ".join(SCOPES),
+        "backchannel_logout_uri": f"{origin}/backchannel-logout",
+        "backchannel_logout_session_required": True,
+        "frontchannel_logout_uri": f"{origin}/frontchannel-logout",
+        "frontchannel_logout_session_required": True,
+        "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+        "scope": " ".join((*SCOPES, *CLIENT_SCOPES)),
         "sector_identifier_uri": portal["sector"],
         "id_token_signed_response_alg": "ES256",
     }

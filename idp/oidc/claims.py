@@ -20,6 +20,8 @@ SCOPES: Final[dict[str, tuple[str, ...]]] = {
     "identity": ("id_number", "id_number_type", "account_kind"),
     "offline_access": (),
 }
+CLIENT_SCOPES: Final = ("ssf.manage", "ssf.read")
+"""Scopes of what belongs to a client and to no person: its streams of security events."""
 CLAIMS: Final = tuple(dict.fromkeys(name for names in SCOPES.values() for name in names))
 _NOT_ASKED_FOR = frozenset({"phone_number_verified", "email_verified", "id_number_type", "sub"})
 
@@ -28,6 +30,18 @@ def asked(scope: Iterable[str], by_name: Iterable[str]) -> frozenset[str]:
     """The claims that a request is about."""
     from_scope = {name for item in scope for name in SCOPES.get(item, ())}
     return frozenset(from_scope | (set(by_name) & set(CLAIMS)))
+
+
+_EXPLAINS: Final = {
+    "phone_number_verified": "phone_number",
+    "email_verified": "email",
+    "id_number_type": "id_number",
+}
+
+
+def explained_by(name: str) -> str:
+    """The claim that a person is asked about, for one that only says more about it."""
+    return _EXPLAINS.get(name, name)
 
 
 def consent_items(scope: Iterable[str], by_name: Iterable[str]) -> frozenset[str]:

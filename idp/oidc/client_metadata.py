@@ -30,7 +30,7 @@ from idp.domain.clients import (
     SubjectType,
 )
 from idp.domain.errors import DomainError
-from idp.oidc.claims import SCOPES
+from idp.oidc.claims import CLIENT_SCOPES, SCOPES
 from idp.oidc.client_keys import is_strong
 
 
@@ -140,7 +140,7 @@ def _convert(found: Metadata) -> Client:
     scope = found.get("scope", "")
     if not isinstance(scope, str):
         raise InvalidMetadata("invalid_client_metadata", "scope has the wrong type")
-    scopes = frozenset(scope.split()) & set(SCOPES)
+    scopes = frozenset(scope.split()) & {*SCOPES, *CLIENT_SCOPES}
     try:
         client = msgspec.convert({**texts, "scope": scopes}, Client)
     except msgspec.ValidationError as error:
@@ -219,6 +219,11 @@ def _fault_of_uri(  # noqa: PLR0911  one per fault
     if parts.scheme == "http" and is_local and _is_loopback(host):
         return None
     return "must be https"
+
+
+def fault_of_called_uri(uri: str, loopback: Loopback) -> str | None:
+    """What is wrong with an address that we are to call, for developers."""
+    return _fault_of_uri(uri, loopback, ApplicationType.WEB)
 
 
 def _is_loopback(host: str) -> bool:

@@ -34,6 +34,7 @@ from idp.ports import WebClient
 from idp.storage.audit import AuditStore
 from idp.storage.clients import ClientStore, StoredClient
 from idp.storage.database import Database
+from idp.storage.endings import Endings
 from idp.storage.single_use import SingleUse
 from idp.storage.throttle import Limit, ThrottleStore
 from idp.storage.vault import Vault
@@ -173,6 +174,9 @@ class Registrar:
     def _remove(self, stored: StoredClient, *, now: datetime) -> Reply:
         """Section 2.3: the client goes, and every grant it has."""
         with self.database.transaction() as connection:
+            # First, while its address for logouts is known.
+            endings = Endings(self.database, self.vault)
+            endings.client(connection, stored.client_id, now=now)
             self.clients.remove(connection, stored.client_id, now=now)
             self.audit.add(connection, _event(stored.client_id, "removed", now))
         return Reply(204, b"")

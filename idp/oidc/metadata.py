@@ -10,7 +10,7 @@ import msgspec
 
 from idp.domain.assurance import ACR_RESISTANCES, IAL
 from idp.domain.clients import AuthMethod, GrantType, SigningAlg
-from idp.oidc.claims import CLAIMS, SCOPES
+from idp.oidc.claims import CLAIMS, CLIENT_SCOPES, SCOPES
 from idp.oidc.keys import ALGORITHMS
 from idp.oidc.proof import ALGORITHMS as DPOP_ALGORITHMS
 from idp.oidc.responses import ResponseMode
@@ -69,7 +69,7 @@ def members(issuer: str, features: Features) -> dict[str, Any]:
     return {
         "issuer": issuer,
         **{name: f"{issuer}{path}" for name, path in endpoints.items()},
-        "scopes_supported": list(SCOPES),
+        "scopes_supported": [*SCOPES, *CLIENT_SCOPES],
         "response_types_supported": ["code"],
         "response_modes_supported": list(ResponseMode),
         "grant_types_supported": list(features.grant_types),
@@ -98,6 +98,10 @@ def members(issuer: str, features: Features) -> dict[str, Any]:
         "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
         "ui_locales_supported": ["vi", "en"],
         "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+        "frontchannel_logout_supported": True,
+        "frontchannel_logout_session_supported": True,
         **_with_certificates(features, endpoints),
         **features.more,
     }

@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from idp.domain.events import AuditEvent, Event
 from idp.domain.ids import uuid7
+from idp.storage import signals
 from idp.storage.database import Database
 from idp.storage.models import AuditRow, AuditSealRow, milliseconds
 from idp.storage.vault import Vault
@@ -53,7 +54,7 @@ class AuditStore:
         self._database, self._vault = database, vault
 
     def add(self, connection: Connection, event: AuditEvent) -> None:
-        """Write a row in the transaction of what it reports."""
+        """Write a row in the transaction of what it reports; portals hear of it (signals)."""
         row_id = uuid7(event.at)
         details = msgspec.json.encode(dict(event.details))
         row = {
@@ -67,6 +68,7 @@ class AuditStore:
             "details_sealed": self._vault.seal(details, context=f"audit {row_id}"),
         }
         connection.execute(insert(AuditRow).values(row | {"mac": self._mac(**row)}))
+        signals.of_audit(connection, event)
 
     def of_account(
         self,

@@ -339,6 +339,15 @@ class SessionRow(db.Model):  # type: ignore[name-defined,misc]
     ended_at: Mapped[datetime | None] = _moment(nullable=True)
     end_reason: Mapped[str | None] = mapped_column(Text)
     device_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    __table_args__ = tuple(
+        Index(
+            f"ix_sessions_open_{column}",
+            column,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        )
+        for column in ("expires_at", "last_seen_at")
+    )
 
 
 class TransactionRow(db.Model):  # type: ignore[name-defined,misc]
@@ -528,3 +537,50 @@ class OutboxRow(db.Model):  # type: ignore[name-defined,misc]
             postgresql_where=text("done_at IS NULL"),
         ),
     )
+
+
+class StreamRow(db.Model):  # type: ignore[name-defined,misc]
+    """A portal's stream of security events; ``slot`` counts the streams of one client."""
+
+    __tablename__ = "streams"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[str] = mapped_column(Text)
+    slot: Mapped[int]
+    is_push: Mapped[bool]
+    endpoint_url: Mapped[str] = mapped_column(Text)
+    authorization_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    events_requested: Mapped[str] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Text)
+    created_at: Required = _moment()
+    active_at: Required = _moment()
+    verified_at: Mapped[datetime | None] = _moment(nullable=True)
+    run_at: Required = _moment()
+    locked_until: Mapped[datetime | None] = _moment(nullable=True)
+    failures: Mapped[int]
+    outcome: Mapped[str | None] = mapped_column(Text)
+    __table_args__ = (Index("uq_streams_slot", "client_id", "slot", unique=True),)
+
+
+class RemovedSubjectRow(db.Model):  # type: ignore[name-defined,misc]
+    """A person about whom a portal wants to hear nothing in a stream."""
+
+    __tablename__ = "removed_subjects"
+    stream_id: Mapped[UUID] = mapped_column(
+        ForeignKey("streams.id", ondelete="CASCADE"), primary_key=True
+    )
+    sub: Mapped[str] = mapped_column(Text, primary_key=True)
+
+
+class SignalRow(db.Model):  # type: ignore[name-defined,misc]
+    """A security event that waits in a stream; it goes when its portal has it."""
+
+    __tablename__ = "signals"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    stream_id: Mapped[UUID] = mapped_column(ForeignKey("streams.id", ondelete="CASCADE"))
+    account_id: Mapped[UUID | None]
+    event: Mapped[str] = mapped_column(Text)
+    details: Mapped[str] = mapped_column(Text)
+    at: Required = _moment(index=True)
+    __table_args__ = (Index("ix_signals_stream_id", "stream_id", "id"),)

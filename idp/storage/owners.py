@@ -17,13 +17,13 @@ from idp.domain.errors import Conflict, LastMethodError
 from idp.domain.ids import uuid7
 from idp.storage.accounts import SELF
 from idp.storage.database import Database
+from idp.storage.endings import Endings
 from idp.storage.models import (
     AccountRow,
     AttributeRow,
     ConsentRow,
     CredentialRow,
     EvidenceRow,
-    GrantRow,
     IdentifierRow,
     PasswordRow,
     PhoneRow,
@@ -39,6 +39,7 @@ class OwnerStore:
 
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database, self._vault = database, vault
+        self._endings = Endings(database, vault)
 
     # --- facts and switches ---------------------------------------------------------------------
 
@@ -114,14 +115,7 @@ class OwnerStore:
         now: datetime,
     ) -> None:
         """End every session but ``keep``, and every grant that is not of that session."""
-        for row in (SessionRow, GrantRow):
-            own = SessionRow.id if row is SessionRow else GrantRow.session_id
-            ended = SessionRow.ended_at if row is SessionRow else GrantRow.revoked_at
-            why = "end_reason" if row is SessionRow else "revoke_reason"
-            statement = update(row).where(row.account_id == account_id, ended.is_(None))
-            if keep is not None:
-                statement = statement.where(own != keep)
-            connection.execute(statement.values({ended.key: now, why: reason}))
+        self._endings.account(connection, account_id, reason, keep=keep, now=now)
 
     # --- status ---------------------------------------------------------------------------------
 

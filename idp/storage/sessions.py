@@ -17,6 +17,7 @@ from idp.domain.ids import hash_secret, new_secret, uuid7
 from idp.domain.sessions import Device, Session
 from idp.domain.subjects import SubjectKind
 from idp.storage.database import Database, Statement, as_uuid
+from idp.storage.endings import Endings, Left
 from idp.storage.models import AccountRow, ConsentRow, GrantRow, SessionRow, milliseconds, moment
 from idp.storage.representatives import authorised
 from idp.storage.vault import Vault
@@ -76,6 +77,7 @@ class SessionStore:
 
     def __init__(self, database: Database, vault: Vault, lifetimes: Lifetimes) -> None:
         self._database, self._vault, self._lifetimes = database, vault, lifetimes
+        self._endings = Endings(database, vault)
 
     def add(  # noqa: PLR0913  keywords: what a session is
         self,
@@ -173,7 +175,7 @@ class SessionStore:
     ) -> None:
         """A browser signed in again: its grants move to the new session if it is the same person.
 
-        Otherwise everything of the former person ends with their session.
+        Otherwise everything of the former person ends with their session, at portals as well.
         """
         if (old.account_id, old.actor_id) == (new.account_id, new.actor_id):
             connection.execute(
@@ -183,22 +185,15 @@ class SessionStore:
 
     def end(
         self, connection: Connection, session_ids: Sequence[UUID], reason: str, *, now: datetime
-    ) -> None:
-        """End sessions and, with them, the grants that do not outlive them."""
-        connection.execute(
-            update(SessionRow)
-            .where(SessionRow.id.in_(session_ids), SessionRow.ended_at.is_(None))
-            .values(ended_at=now, end_reason=reason)
-        )
-        connection.execute(
-            update(GrantRow)
-            .where(
-                GrantRow.session_id.in_(session_ids),
-                GrantRow.revoked_at.is_(None),
-                GrantRow.is_offline.is_(False),
-            )
-            .values(revoked_at=now, revoke_reason=reason)
-        )
+    ) -> tuple[Left, ...]:
+        """End sessions and what rests on them; answers the portals that are told."""
+        return self._endings.sessions(connection, session_ids, reason, now=now)
+
+    def end_expired(self, *, limit: int, now: datetime) -> int:
+        """End sessions that were idle too long or whose time is over; answers how many."""
+        idle_since = now - self._lifetimes.idle
+        with self._database.transaction() as connection:
+            return self._endings.expired(connection, idle_since=idle_since, limit=limit, now=now)
 
     def clients(self, session_id: UUID) -> tuple[str, ...]:
         """The portals that this session was used at and that are not signed out."""
@@ -212,18 +207,9 @@ class SessionStore:
 
     def leave(
         self, connection: Connection, session_id: UUID, client_id: str, *, now: datetime
-    ) -> None:
+    ) -> tuple[Left, ...]:
         """Sign out at one portal only."""
-        connection.execute(
-            update(GrantRow)
-            .where(
-                GrantRow.session_id == session_id,
-                GrantRow.client_id == client_id,
-                GrantRow.revoked_at.is_(None),
-                GrantRow.is_offline.is_(False),
-            )
-            .values(revoked_at=now, revoke_reason="logout")
-        )
+        return self._endings.at_portal(connection, session_id, client_id, now=now)
 
     def of_account(self, account_id: UUID, *, now: datetime) -> tuple[Session, ...]:
         """The live sessions of an account, newest first."""
@@ -260,8 +246,8 @@ class SessionStore:
 class ConsentStore:
     """What people let portals see."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._endings = Endings(database, vault)
 
     def record(  # noqa: PLR0913  keywords, one per column
         self,
@@ -305,15 +291,7 @@ class ConsentStore:
             .where(ConsentRow.account_id == account_id, ConsentRow.client_id == client_id)
             .values(revoked_at=now)
         )
-        connection.execute(
-            update(GrantRow)
-            .where(
-                GrantRow.account_id == account_id,
-                GrantRow.client_id == client_id,
-                GrantRow.revoked_at.is_(None),
-            )
-            .values(revoked_at=now, revoke_reason="consent")
-        )
+        self._endings.consent(connection, account_id, client_id, now=now)
 
 
 def encode_evidence(evidence: Sequence[Evidence]) -> str:

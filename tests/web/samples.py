@@ -619,7 +619,22 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "logout": lambda: Page("logout.html", {"frame": FRAME, "portals": (PORTAL.name, "Bộ Y tế")}),
     "logged_out": lambda: Page(
         "logged_out.html",
-        {"portals": (PORTAL.name,), "home_url": "/", "return_url": "https://portal.example/"},
+        {
+            "portals": (PORTAL.name,),
+            "frames": (),
+            "home_url": "/",
+            "return_url": "https://portal.example/",
+        },
+    ),
+    # The frame's portal does not exist: the page must look and go on without it.
+    "logged_out_frames": lambda: Page(
+        "logged_out.html",
+        {
+            "portals": (PORTAL.name, "Bộ Y tế"),
+            "frames": ("about:blank",),
+            "home_url": "/",
+            "return_url": "#",
+        },
     ),
     "account": account,
     "account_edit": lambda: screens.ask_fields(
