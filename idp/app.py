@@ -12,37 +12,49 @@ from flask import Flask, Response, request
 
 from idp import authenticators
 from idp.adapters.web import WebAdapter
+from idp.authenticators import mobile
 from idp.authenticators.contract import Method
-from idp.config import Config
+from idp.config import Config, Profile, RegistrationMode
 from idp.domain.clients import GrantType
 from idp.domain.decoupled import Kind
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import PasswordHasher
 from idp.domain.subjects import IdNumber
+from idp.flows import clerk, confirming, counter_desk, enrolling, lost_phone
 from idp.flows import complaint as complaint_flow
-from idp.flows import confirming, enrolling, lost_phone
 from idp.flows import recovery as recovery_flow
 from idp.flows.account import AccountFlow
+from idp.flows.agencies import AgencyDesk
 from idp.flows.answers import Captchas
+from idp.flows.clerk import ClerkFlow, ClerkState
 from idp.flows.complaint import ComplaintFlow, ComplaintState, Decision, answer
+from idp.flows.complaint_desk import ComplaintDesk
 from idp.flows.confirming import ConfirmingFlow, ConfirmingState
 from idp.flows.counter import CounterFlow
+from idp.flows.counter_desk import CounterDesk, DeskState
 from idp.flows.decoupled import DecoupledFlow
 from idp.flows.enrolling import EnrollingFlow, EnrollingState
 from idp.flows.freezing import FreezingFlow
 from idp.flows.journeys import Journeys
-from idp.flows.limits import Limits
+from idp.flows.limits import Limits, network
 from idp.flows.login import LoginFlow
 from idp.flows.lost_phone import LostPhoneFlow, LostPhoneState
 from idp.flows.notices import Notices
 from idp.flows.opening import Opening
+from idp.flows.operators import OperatorFlow
 from idp.flows.otp import Codes
 from idp.flows.recovery import CounterRecovery, RecoveryFlow, RecoveryState
 from idp.flows.registration import RegistrationFlow
+from idp.flows.representatives import RepresentativeFlow
+from idp.flows.reverifying import ReverifyingFlow
 from idp.oidc import ciba, device
 from idp.oidc.client_auth import Authenticator
 from idp.oidc.client_keys import ClientKeys
+from idp.oidc.client_metadata import Loopback
 from idp.oidc.client_metadata import build as build_client
+from idp.oidc.dynamic_registration import PATH as REGISTRATION_PATH
+from idp.oidc.dynamic_registration import Registrar
+from idp.oidc.federation import building as federation
 from idp.oidc.grants.answer import GrantTools
 from idp.oidc.grants.decoupled import DecoupledGrant
 from idp.oidc.introspection import Introspection
@@ -52,9 +64,10 @@ from idp.oidc.proof import Proofs
 from idp.oidc.provider import Provider
 from idp.oidc.request_objects import RequestObjects
 from idp.oidc.tokens import Tokens
-from idp.ports import Clock, Hasher
+from idp.ports import Clock, Hasher, WebClient
 from idp.storage.accounts import AccountStore
 from idp.storage.activations import ActivationStore
+from idp.storage.agencies import AgencyStore
 from idp.storage.audit import AuditStore
 from idp.storage.clients import ClientStore
 from idp.storage.complaints import ComplaintStatus, ComplaintStore
@@ -64,6 +77,7 @@ from idp.storage.decoupled import DecoupledStore
 from idp.storage.grants import GrantStore
 from idp.storage.known_subjects import KnownSubjects
 from idp.storage.levels import LevelStore
+from idp.storage.operators import OperatorStore
 from idp.storage.otps import OtpStore
 from idp.storage.outbox import OutboxStore
 from idp.storage.owners import OwnerStore
@@ -71,6 +85,7 @@ from idp.storage.phones import PhoneStore
 from idp.storage.portal_links import PortalLinkStore
 from idp.storage.pushed import PushedStore
 from idp.storage.recoveries import RecoveryStore
+from idp.storage.representatives import RepresentativeStore
 from idp.storage.sessions import ConsentStore, Lifetimes, SessionStore
 from idp.storage.single_use import SingleUse
 from idp.storage.throttle import ThrottleStore
@@ -81,26 +96,35 @@ from idp.web import (
     activity,
     approvals,
     captchas,
+    client_registration,
     complaint,
     counter,
     errors,
     home,
+    hot_path,
     i18n,
     journey,
     login,
     methods,
     oidc,
+    operator,
+    operator_agencies,
+    operator_complaints,
+    operator_counter,
+    operator_post,
     protection,
     recovery,
     registration,
+    representatives,
     screens,
     security,
 )
 from idp.web import account as account_pages
 from idp.web import device as device_pages
+from idp.web import federation as federation_pages
 from idp.web.authorize import AuthorizePages
 from idp.web.captcha import Challenger, is_right
-from idp.web.journey import House
+from idp.web.journey import Console, House
 from idp.web.logout import LogoutPages
 from idp.web.places import Places
 from idp.web.words import Words
@@ -109,15 +133,18 @@ _REQUEST_ID = "X-Request-Id"
 _PAGES = (
     *(home, about, complaint, counter, registration, login, captchas),
     *(account_pages, methods, activity, protection, recovery, device_pages, approvals),
+    *(operator, operator_post, operator_counter, operator_complaints, operator_agencies),
+    representatives,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What methods need from outside, and the clock, as the caller wants them."""
+    """What methods need from outside, the clock and the web, as the caller wants them."""
 
     methods: authenticators.Ports
     clock: Clock
+    web: WebClient | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +203,17 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     journey.install(app, house)
     for pages in _PAGES:
         pages.init_app(app)
-    provider = add_decoupled(build_provider(base), base, house.decoupled)
-    AuthorizePages(provider).init_app(app)
+    provider = add_decoupled(build_provider(base, ports.web), base, house.decoupled)
+    authorize_pages = AuthorizePages(provider)
+    authorize_pages.init_app(app)
     LogoutPages(provider).init_app(app)
     oidc.init_app(app, provider, config.mtls)
+    client_registration.init_app(app, registrar(base), base.clock, config.mtls)
+    if provider.entrance:
+        federation_pages.init_app(app, provider.entrance, config.mtls)
+    app.wsgi_app = hot_path.HotPath(  # type: ignore[method-assign]
+        app, provider, authorize_pages, config.mtls, policy.cookie("session")
+    )
     app.wsgi_app = oidc.PublicDocuments(app, provider)  # type: ignore[method-assign]
     return app
 
@@ -197,7 +231,25 @@ def key_ring(base: Foundation) -> KeyRing:
     return ring
 
 
-def build_provider(base: Foundation) -> Provider:
+def registrar(base: Foundation) -> Registrar:
+    """Registers clients over the wire."""
+    config, database, vault = base.config, base.database, base.vault
+    is_demo = config.server.profile is Profile.DEMO
+    return Registrar(
+        config.server.issuer,
+        config.oidc,
+        Loopback.ALLOWED if is_demo else Loopback.REFUSED,
+        database,
+        vault,
+        ClientStore(database, build_client),
+        WebAdapter(config.tls),
+        AuditStore(database, vault),
+        ThrottleStore(database, vault),
+        network,
+    )
+
+
+def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provider:
     """The protocol."""
     config, database, vault = base.config, base.database, base.vault
     tokens = Tokens(config.server.issuer, config.oidc, vault, key_ring(base))
@@ -214,11 +266,18 @@ def build_provider(base: Foundation) -> Provider:
 
     issuer, grants = config.server.issuer, GrantStore(database, vault)
     tools = GrantTools(config.oidc, tokens, grants, note)
-    clients = ClientStore(database, build_client)
+    clients = ClientStore(database, build_client, clock=base.clock)
     bases = tuple(each for each in (issuer, config.mtls.base) if each)
-    single_use, web = SingleUse(database), WebAdapter(config.tls)
+    single_use, web = SingleUse(database), outgoing or WebAdapter(config.tls)
     keys = ClientKeys(web)
-    authenticator = Authenticator(issuer, bases, clients.find, keys, single_use)
+    features = _features(config)
+    entrance = None
+    if config.federation.enabled:
+        features = federation.announced(features)
+        ground = federation.Ground(config, base.clock, database, vault, web, keys, clients.find)
+        entrance = federation.build(ground, features)
+    admit = entrance.program if entrance else None
+    authenticator = Authenticator(issuer, bases, clients.find, keys, single_use, admit)
     proofs = Proofs(bases, single_use, vault.key("dpop-nonce") if config.oidc.dpop_nonce else None)
     pushed = PushedStore(database, vault)
     return Provider(
@@ -230,7 +289,16 @@ def build_provider(base: Foundation) -> Provider:
         proofs,
         RequestObjects(issuer, config.oidc, keys, web, pushed, authenticator, proofs),
         Introspection(tokens, grants),
-        Features(mtls_base=config.mtls.base if config.mtls.header else ""),
+        features,
+        entrance=entrance,
+    )
+
+
+def _features(config: Config) -> Features:
+    is_open = config.oidc.registration is not RegistrationMode.CLOSED
+    return Features(
+        mtls_base=config.mtls.base if config.mtls.header else "",
+        endpoints={"registration_endpoint": REGISTRATION_PATH} if is_open else {},
     )
 
 
@@ -309,6 +377,16 @@ def account_flow(base: Foundation) -> AccountFlow:
     """What an owner changes, for processes without pages: the worker and the command line."""
     words = Words(i18n.load(i18n.Missing.LOG))
     return _account_flow(base, password_hasher(base.config, base.vault), words)
+
+
+def operators(base: Foundation) -> OperatorFlow:
+    """Who has which role, for the command line and the demo."""
+    return OperatorFlow(account_flow(base), OperatorStore(base.database), base.config.operators)
+
+
+def agency_desk(base: Foundation) -> AgencyDesk:
+    """The directory, for the command line and the demo."""
+    return AgencyDesk(operators(base), AgencyStore(base.database))
 
 
 def issue_recovery(base: Foundation, number: str, operator: str) -> str:
@@ -390,7 +468,10 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
         codes,
         pictures,
         ttl,
+        RepresentativeStore(database, vault),
     )
+    activations = ActivationStore(database, vault)
+    counter = CounterFlow(database, accounts, activations, outbox, audit, words.sms)
     registration_flow = RegistrationFlow(
         methods,
         database,
@@ -416,7 +497,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
         audit,
         login_flow,
         registration_flow,
-        CounterFlow(database, accounts, ActivationStore(database, vault), outbox, audit, words.sms),
+        counter,
         ComplaintFlow(
             database,
             Journeys(complaint_flow.KIND, ComplaintState, transactions, pictures, ttl),
@@ -437,6 +518,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
             credentials,
             Journeys(enrolling.KIND, EnrollingState, transactions, pictures, ttl),
         ),
+        ReverifyingFlow(account, ports.methods.subscribers, mobile.NAME),
         RecoveryFlow(
             account,
             Journeys(recovery_flow.KIND, RecoveryState, transactions, pictures, ttl),
@@ -453,9 +535,35 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
         every,
         challenger,
         PortalLinkStore(database),
-        ClientStore(database, build_client),
+        ClientStore(database, build_client, clock=base.clock),
         Places(config.account.places),
         decoupled_flow(base, every, words),
+        _build_console(base, account, counter, pictures),
+        RepresentativeFlow(account, RepresentativeStore(database, vault)),
+    )
+
+
+def _build_console(
+    base: Foundation, account: AccountFlow, counter: CounterFlow, pictures: Captchas
+) -> Console:
+    """What operators do."""
+    database, vault = base.database, base.vault
+    transactions = TransactionStore(database, vault)
+    ttl = timedelta(seconds=base.config.server.transaction_ttl)
+    operators = OperatorFlow(account, OperatorStore(database), base.config.operators)
+    recovery = CounterRecovery(account, RecoveryStore(database, vault), base.config.account)
+    return Console(
+        operators,
+        ClerkFlow(
+            operators, counter, Journeys(clerk.KIND, ClerkState, transactions, pictures, ttl)
+        ),
+        CounterDesk(
+            operators,
+            recovery,
+            Journeys(counter_desk.KIND, DeskState, transactions, pictures, ttl),
+        ),
+        ComplaintDesk(operators, ComplaintStore(database, vault), account.owners),
+        AgencyDesk(operators, AgencyStore(database)),
     )
 
 

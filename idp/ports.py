@@ -10,9 +10,11 @@ from typing import Protocol
 from uuid import UUID
 
 from idp.domain.accounts import Identity
-from idp.domain.certificates import Path
+from idp.domain.agencies import Agency, AgencySubject
+from idp.domain.certificates import Authority, Path
 from idp.domain.passwords import PasswordCheck
 from idp.domain.subjects import (
+    AgencyCode,
     BirthDate,
     EmailAddress,
     IdNumber,
@@ -101,6 +103,19 @@ class PostalCounter(Protocol):
         """The record of that activation code and that number, while it lives."""
 
 
+class AgencyDirectory(Protocol):
+    """The directory of agencies (kept by ``storage.agencies``)."""
+
+    def find(self, code: AgencyCode) -> Agency | None:
+        """The entry of a code."""
+
+    def resolve(self, subject: AgencySubject) -> Agency | None:
+        """The agency of a certificate that holds no code of its own; None unless it is certain."""
+
+    def ask(self, subject: AgencySubject, *, now: datetime) -> None:
+        """Remember one that is not certain, so that an operator can say which agency it is."""
+
+
 class SmsGateway(Protocol):
     """Sends text messages (adapter: ``sms``)."""
 
@@ -134,6 +149,14 @@ class CertificateStatus(Protocol):
         """The state of a certificate whose path is proven.
 
         Raises ``PortUnavailable`` when nobody answers: the caller refuses (S16).
+        """
+
+    def check_number(
+        self, authorities: tuple[Authority, ...], number: int, *, now: datetime
+    ) -> Revocation:
+        """The state of a certificate that was proven before, by its issuer and its number.
+
+        Never from memory. Raises as ``check``.
         """
 
 
@@ -172,7 +195,15 @@ class SignatureDone:
     certificate: bytes
 
 
-SignatureState = SignaturePending | SignatureFailed | SignatureDone
+@dataclass(frozen=True, slots=True)
+class CmsDone:
+    """It signed, wrapped as CMS; ``certificate`` is what the platform has on file, if it tells."""
+
+    cms: bytes
+    certificate: bytes = b""
+
+
+SignatureState = SignaturePending | SignatureFailed | SignatureDone | CmsDone
 
 
 class MobileSigner(Protocol):

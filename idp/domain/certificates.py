@@ -28,6 +28,7 @@ from idp.domain.subjects import SubjectKind
 _PATH_LENGTH = 3
 _RSA_BITS = range(2048, 8193)
 _RSA_EXPONENT = 65537
+_MOST_UNITS = 8
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _PSS_KEY: Final = bytes.fromhex("06092a864886f70d01010a")
 """The OID id-RSASSA-PSS inside a SubjectPublicKeyInfo."""
@@ -46,7 +47,8 @@ class Authority:
     """A CA that we accept, as ``keys/trust`` describes it.
 
     ``kinds`` are the subjects it may vouch for. ``issues_subscribers`` allows a root to sign
-    people's certificates itself.
+    people's certificates itself. ``policies`` are the certificate policies (OIDs) of which a
+    certificate must name one, where there are any; ``refused_policies`` those it must not name.
     """
 
     label: str
@@ -59,6 +61,8 @@ class Authority:
     accept_staff_certificates: bool = False
     accept_email_protection: bool = False
     accept_bare_uid: bool = False
+    policies: frozenset[str] = frozenset()
+    refused_policies: frozenset[str] = frozenset()
 
     @cached_property
     def is_root(self) -> bool:
@@ -115,8 +119,27 @@ class TrustStore:
             self._explain(leaf, now)
             raise CertificateRefused("certificate_unknown_ca") from None
         _check_use(path)
+        _check_policies(path)
         _check_key(leaf)
         return path
+
+    def chain(self, fingerprint: str) -> tuple[Authority, ...]:
+        """The authority of that name and those above it; empty when it is trusted no more."""
+        found = next((a for a in self.authorities if a.fingerprint == fingerprint), None)
+        chain: list[Authority] = []
+        while found is not None and found not in chain:
+            chain.append(found)
+            found = None if found.is_root else self._issuer_of(found)
+        return tuple(chain) if chain and chain[-1].is_root else ()
+
+    def _issuer_of(self, authority: Authority) -> Authority | None:
+        for candidate in self.authorities:
+            try:
+                authority.certificate.verify_directly_issued_by(candidate.certificate)
+            except (ValueError, TypeError, InvalidSignature):
+                continue
+            return candidate
+        return None
 
     def _path(self, leaf: x509.Certificate, now: datetime) -> Path:
         """Path building by the library; the names of our authorities never decide."""
@@ -275,6 +298,23 @@ def _check_use(path: Path) -> None:
         raise CertificateRefused("certificate_use")
 
 
+def _check_policies(path: Path) -> None:
+    """The certificate's own policies, where the operator named some (pki.md 3.2 and 4).
+
+    ``anyPolicy`` in a certificate of a person stands for none of them.
+    """
+    wanted, unwanted = path.issuer.policies, path.issuer.refused_policies
+    if not wanted and not unwanted:
+        return
+    try:
+        found = path.leaf.extensions.get_extension_for_class(x509.CertificatePolicies).value
+        named = {policy.policy_identifier.dotted_string for policy in found}
+    except x509.ExtensionNotFound:
+        named = set()
+    if (wanted and wanted.isdisjoint(named)) or not unwanted.isdisjoint(named):
+        raise CertificateRefused("certificate_use")
+
+
 def _check_key(leaf: x509.Certificate) -> None:
     key = leaf.public_key()
     spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -321,11 +361,21 @@ def organisation(certificate: x509.Certificate) -> str:
     return _one_name(certificate, NameOID.ORGANIZATION_NAME)
 
 
+def organisational_units(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Every OU, for comparing."""
+    found = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
+    return tuple(_clean(str(each.value)) for each in found[:_MOST_UNITS])
+
+
 def _one_name(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
     found = certificate.subject.get_attributes_for_oid(oid)
     if not found:
         return ""
-    text = unicodedata.normalize("NFC", str(found[-1].value)).strip()
+    return _clean(str(found[-1].value))
+
+
+def _clean(value: str) -> str:
+    text = unicodedata.normalize("NFC", value).strip()
     if any(unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co", "Cn"} for sign in text):
         raise CertificateRefused("certificate_subject")
     return " ".join(text.split())[:200]

@@ -122,6 +122,7 @@ class Untrusted(enum.Enum):
     """Why we cannot even send the person back."""
 
     CLIENT_UNKNOWN = "client_unknown"
+    CLIENT_UNTRUSTED = "client_untrusted"
     REDIRECT_URI_UNKNOWN = "redirect_uri_unknown"
     REQUEST_INVALID = "request_invalid"
 

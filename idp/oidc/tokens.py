@@ -130,7 +130,7 @@ class Tokens:
             scope=request.scope,
             userinfo_claims=request.userinfo_claims,
             id_token_claims=request.id_token_claims,
-            acr=proven.acr,
+            acr=request.acr(proven),
             amr=proven.amr,
             auth_time=int(proven.auth_time.timestamp()),
             resource=request.resource,

@@ -23,8 +23,9 @@ _EXPIRED = (
     "sessions",
     "pushed_requests",
     "decoupled_requests",
+    "operator_sessions",
 )
-_KEYS = {"throttle": "key", "single_use": "kind, key"}
+_KEYS = {"throttle": "key", "single_use": "kind, key", "operator_sessions": "session_id"}
 
 
 def purge(database: Database, *, now: datetime) -> Iterator[tuple[str, int]]:

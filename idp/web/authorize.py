@@ -33,16 +33,17 @@ from idp.oidc.authorization import (
 )
 from idp.oidc.errors import InvalidRequestUriError, NotRedirectable, OAuth2Error, Untrusted
 from idp.oidc.provider import Provider
-from idp.oidc.responses import Target, sign
+from idp.oidc.responses import ResponseMode, Target, sign
 from idp.storage.sessions import Seen
 from idp.storage.transactions import Stored
 from idp.web import errors, i18n, screens
-from idp.web.journey import again, expired, house, read_id, visitor
+from idp.web.journey import House, again, expired, house, read_id, visitor
 from idp.web.parts import Cancel, ClientView, Frame, Page, Portal
 from idp.web.screens import Action, respond
 from idp.web.security import (
     allow_form_target,
     browser_hash,
+    client_ip,
     cross_site,
     has_browser,
     session_cookie,
@@ -51,6 +52,9 @@ from idp.web.security import (
 KIND = "authorize"
 CONSENT_TEXT = "2026-11"
 """The version of the words of the consent page, kept with every approval."""
+
+_PLAIN = frozenset({"request", "request_uri", "id_token_hint"})
+"""Parameters that make a request more than plain."""
 
 _log = structlog.get_logger(__name__)
 
@@ -97,13 +101,35 @@ class AuthorizePages:
             _log.warning("authorize.refused", reason=error.detail)
             return errors.show(_PROBLEMS[error.problem])
 
+    def answer_at_once(self, home: House, params: Params, cookie: str) -> str | None:
+        """Where a plain request goes that needs nobody; None where there is more to it."""
+        if not _PLAIN.isdisjoint(name for name, _ in params):
+            return None
+        now = home.clock()
+        try:
+            client = self._provider.clients.find(client_id_of(params))
+            if client is None:
+                return None
+            asked = self._read(client, params, now)
+            if asked.response_mode is not ResponseMode.QUERY:
+                return None
+            seen = home.sessions.find(cookie, client_id=client.client_id, now=now)
+            decision = decide(asked, seen, self._around(home, now, now))
+        except (NotRedirectable, AuthorizationError):
+            return None
+        if not isinstance(decision, Ready):
+            return None
+        home.sessions.touch(decision.seen.session, now=now)
+        code = self._provider.tokens.new_code(client, asked, decision, now=now)
+        return asked.target.location(asked.target.answer(self._provider.issuer, code=code))
+
     def _begin(self, client: Client, params: Params) -> Response:
         now = house().clock()
         try:
             asked = self._read(client, params, now)
             self._check_hint(client, asked)
             seen = house().sessions.find(session_cookie(), client_id=client.client_id, now=now)
-            decision = decide(asked, seen, self._around(now, now))
+            decision = decide(asked, seen, self._around(house(), now, now))
         except AuthorizationError as error:
             return self._send_error(client, error)
         if isinstance(decision, Ready):
@@ -132,7 +158,9 @@ class AuthorizePages:
         if found is None:
             return expired("/")
         stored, waiting, client = found
-        house().transactions.end(stored, now=house().clock())
+        now = house().clock()
+        house().transactions.end(stored, now=now)
+        self._provider.requests.use(waiting.request, now=now)
         error = AuthorizationError("access_denied", "cancelled", waiting.request.target)
         return self._send_error(client, error)
 
@@ -141,7 +169,7 @@ class AuthorizePages:
         since = datetime.fromtimestamp(waiting.since / 1000, now.tzinfo)
         try:
             seen = self._seen(client, now)
-            around = self._around(now, since, consented=waiting.consented)
+            around = self._around(house(), now, since, consented=waiting.consented)
             decision = decide(waiting.request, seen, around)
         except AuthorizationError as error:
             house().transactions.end(stored, now=now)
@@ -161,12 +189,13 @@ class AuthorizePages:
         asked = waiting.request
         wanted = asked.wanted or IAL.NONE
         state = LoginState(
-            house().login.method_for(wanted).name,
+            house().login.method_for(wanted, asked.resists).name,
             request=stored.id.hex,
             portal=client.client_name,
             client_id=client.client_id,
             wanted=int(asked.wanted or 0),
             floor=int(wanted) if asked.is_acr_essential else 0,
+            resists=int(asked.resists) if asked.is_acr_essential else 0,
             ui_locales=asked.ui_locales,
             redirect_uri=asked.redirect_uri,
             typed={"username": asked.login_hint[:50]} if asked.login_hint else {},
@@ -206,6 +235,7 @@ class AuthorizePages:
                 Event.CONSENT_GIVEN,
                 now,
                 seen.session.account_id,
+                seen.session.actor_id,
                 client_id=client.client_id,
                 session_id=seen.session.id,
                 details={"items": " ".join(sorted(items)), "text": CONSENT_TEXT},
@@ -262,6 +292,8 @@ class AuthorizePages:
     # --- reading --------------------------------------------------------------------------------
 
     def _client(self, params: Params) -> Client:
+        if self._provider.entrance:
+            self._provider.entrance.browser(params, client_ip())
         client = self._provider.clients.find(client_id_of(params))
         if client is None:
             raise NotRedirectable(Untrusted.CLIENT_UNKNOWN, "client_id is unknown")
@@ -312,19 +344,23 @@ class AuthorizePages:
         if claims.get("sub") != self._provider.tokens.subject(client, seen.session.account_id):
             raise AuthorizationError("login_required", "somebody else is signed in", target)
 
-    def _around(self, now: datetime, since: datetime, *, consented: bool = False) -> Circumstances:
-        levels = [method.ial for method in house().login.methods if method.login is not None]
+    def _around(
+        self, home: House, now: datetime, since: datetime, *, consented: bool = False
+    ) -> Circumstances:
+        able = [method for method in home.login.methods if method.login is not None]
         return Circumstances(
             now=now,
             since=since,
-            level3_max_age=timedelta(seconds=house().config.server.level3_max_age),
-            reachable=max(levels),
+            level3_max_age=timedelta(seconds=home.config.server.level3_max_age),
+            reachable=max(method.ial for method in able),
+            resists=max(method.resists for method in able),
             consented=consented,
         )
 
 
 _PROBLEMS = {
     Untrusted.CLIENT_UNKNOWN: errors.Problem.CLIENT_UNKNOWN,
+    Untrusted.CLIENT_UNTRUSTED: errors.Problem.CLIENT_UNTRUSTED,
     Untrusted.REDIRECT_URI_UNKNOWN: errors.Problem.REDIRECT_URI_UNKNOWN,
     Untrusted.REQUEST_INVALID: errors.Problem.REQUEST_INVALID,
 }

@@ -26,11 +26,14 @@ from idp import app as application
 from idp import config as settings
 from idp.authenticators import Ports as Outside
 from idp.config import Config
+from idp.domain.agencies import Agency, AgencySubject
+from idp.domain.certificates import Authority
 from idp.domain.certificates import Path as CertificatePath
 from idp.domain.clients import Client
 from idp.domain.errors import PortUnavailable
 from idp.domain.passwords import PasswordHasher
 from idp.domain.subjects import (
+    AgencyCode,
     BirthDate,
     IdNumber,
     InsuranceCode,
@@ -51,8 +54,10 @@ from idp.ports import (
     SignaturePending,
     SignatureState,
     SubscriberRecord,
+    WebClient,
 )
 from idp.storage.activations import ActivationStore
+from idp.storage.agencies import AgencyStore
 from idp.storage.clients import ClientStore
 from idp.storage.database import Database
 from idp.storage.outbox import OutboxStore
@@ -135,6 +140,15 @@ class MemoryStatus:
             raise PortUnavailable("ocsp")
         return self.states.get(path.leaf.serial_number, Revocation.GOOD)
 
+    def check_number(
+        self, authorities: tuple[Authority, ...], number: int, *, now: datetime
+    ) -> Revocation:
+        del authorities, now
+        self.asked += 1
+        if self.is_down:
+            raise PortUnavailable("ocsp")
+        return self.states.get(number, Revocation.GOOD)
+
 
 @dataclass
 class MemorySigner:
@@ -170,6 +184,23 @@ class MemoryCounter:
         return None
 
 
+@dataclass
+class MemoryDirectory:
+    """The fake of the agency directory: it knows nobody."""
+
+    asked: list[AgencySubject] = field(default_factory=list)
+
+    def find(self, code: AgencyCode) -> Agency | None:
+        del code
+
+    def resolve(self, subject: AgencySubject) -> Agency | None:
+        del subject
+
+    def ask(self, subject: AgencySubject, *, now: datetime) -> None:
+        del now
+        self.asked.append(subject)
+
+
 def outside(hasher: PasswordHasher | None = None) -> Outside:
     """Everything that methods need, empty."""
     hasher = hasher or PasswordHasher(b"p" * 32, time_cost=1, memory_kib=64, max_parallel=16)
@@ -180,6 +211,7 @@ def outside(hasher: PasswordHasher | None = None) -> Outside:
         counter=MemoryCounter(),
         trust=pki.pki().store(),
         certificate_status=MemoryStatus(),
+        directory=MemoryDirectory(),
         mobile_signer=MemorySigner(),
         carriers=("viettel", "vinaphone"),
         issuer="http://localhost:8000",
@@ -237,9 +269,16 @@ class House:
 
     def settings_otp(self, **changes: int) -> None:
         """Other limits for codes from now on."""
+        self._settings("otp", **changes)
+
+    def settings_limits(self, **changes: int) -> None:
+        """Other limits on guesses from now on."""
+        self._settings("limits", **changes)
+
+    def _settings(self, section: str, **changes: int) -> None:
         limits = self.app.extensions["idp.house"].login.limits
-        settings = replace(limits.settings, otp=replace(limits.settings.otp, **changes))
-        object.__setattr__(limits, "settings", settings)
+        changed = {section: replace(getattr(limits.settings, section), **changes)}
+        object.__setattr__(limits, "settings", replace(limits.settings, **changed))
 
 
 _NO_TIME = timedelta(seconds=-1)
@@ -375,7 +414,9 @@ def _signing_keys() -> Path:
     return made
 
 
-def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
+def build(
+    database_url: str, folder: Path, *, web: WebClient | None = None, **sections: dict[str, Any]
+) -> House:
     """A provider on that database, with one subscriber at the carrier."""
     config = config_for(database_url, folder, **sections)
     if not (config.keys_folder / "signing").exists():
@@ -392,8 +433,9 @@ def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
         certificate_status=status,
         mobile_signer=signer,
         counter=ActivationStore(database, VAULT),
+        directory=AgencyStore(database),
     )
-    app = application.create_app(base, application.Ports(methods, clock))
+    app = application.create_app(base, application.Ports(methods, clock, web))
     carrier.add(
         "0821234088", "001072000136", "012345678", name="Nguyễn Văn Hòa", birth_date="01/02/1972"
     )
