@@ -125,7 +125,7 @@ def test_an_anchor_is_pinned_by_toml_with_a_file_of_keys(tmp_path: Path) -> None
 def test_a_wrong_file_of_an_anchor_stops_the_start(tmp_path: Path, text: str) -> None:
     write(tmp_path, "a.toml", text)
 
-    with pytest.raises(ConfigError, match="a.toml"):
+    with pytest.raises(ConfigError, match=r"a\.toml"):
         anchors.load(tmp_path, Loopback.REFUSED)
 
 
