@@ -11,6 +11,7 @@ import structlog
 from flask import Flask, Response, request
 
 from idp import authenticators
+from idp.adapters.web import WebAdapter
 from idp.authenticators.contract import Method
 from idp.config import Config
 from idp.domain.events import AuditEvent, Event
@@ -35,10 +36,14 @@ from idp.flows.opening import Opening
 from idp.flows.otp import Codes
 from idp.flows.recovery import CounterRecovery, RecoveryFlow, RecoveryState
 from idp.flows.registration import RegistrationFlow
+from idp.oidc.client_keys import ClientKeys
 from idp.oidc.client_metadata import build as build_client
+from idp.oidc.encryption import Encryption
 from idp.oidc.grants.answer import GrantTools
 from idp.oidc.keys import KeyRing
 from idp.oidc.provider import Provider
+from idp.oidc.release import Release
+from idp.oidc.techid import TechIdLookup
 from idp.oidc.tokens import Tokens
 from idp.ports import Clock, Hasher
 from idp.storage.accounts import AccountStore
@@ -66,6 +71,7 @@ from idp.web import (
     captchas,
     complaint,
     counter,
+    dvcqg,
     errors,
     home,
     i18n,
@@ -161,6 +167,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     AuthorizePages(provider).init_app(app)
     LogoutPages(provider).init_app(app)
     oidc.init_app(app, provider)
+    dvcqg.init_app(app, _techid_lookup(base, provider))
     app.wsgi_app = oidc.PublicDocuments(app, provider)  # type: ignore[method-assign]
     return app
 
@@ -193,9 +200,31 @@ def build_provider(base: Foundation) -> Provider:
         with database.transaction() as connection:
             audit.add(connection, event)
 
-    tools = GrantTools(config.oidc, tokens, GrantStore(database, vault), note)
+    tools = GrantTools(
+        config.oidc,
+        tokens,
+        GrantStore(database, vault),
+        note,
+        Release(vault.key("techid"), vault.key("verification-process")),
+        Encryption(ClientKeys(WebAdapter(config.tls))),
+    )
     clients = ClientStore(database, build_client)
     return Provider(config.server.issuer, tools, clients, base.clock)
+
+
+def _techid_lookup(base: Foundation, provider: Provider) -> TechIdLookup:
+    database, vault = base.database, base.vault
+    return TechIdLookup(
+        provider.tokens,
+        provider.clients,
+        AccountStore(database, vault),
+        AuditStore(database, vault),
+        ThrottleStore(database, vault),
+        database,
+        base.clock,
+        vault.key("techid"),
+        base.config.limits.techid_lookups_per_minute,
+    )
 
 
 def answer_complaint(base: Foundation, ticket: str, text: str, *, is_accepted: bool) -> None:

@@ -126,6 +126,7 @@ class Limits:
     signatures_per_ip_hour: int = _between(120, 1, 1000000)
     prompts_per_phone: int = _between(3, 1, 1000)
     prompt_seconds: int = _between(120, 30, 300)
+    techid_lookups_per_minute: int = _between(60, 1, 100000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from typing import Protocol
 import msgspec
 
 from idp.domain.accounts import Account, Credential, Identity, Phone
-from idp.domain.assurance import IAL, Evidence
+from idp.domain.assurance import IAL, Evidence, Resistance
 from idp.domain.subjects import IdNumber, PhoneNumber, SubjectKind
 
 # --- screens: what the person is asked ----------------------------------------------------------
@@ -296,6 +296,7 @@ class Method:
     """One way to prove oneself. ``name`` is its settings block and the prefix of its texts.
 
     ``has_keys`` says that its login needs what it kept with the account's credentials.
+    ``resistance`` is how far a sign-in with it withstands phishing.
     ``texts`` are those of an installed package: language (vi, en) to key to text. Ours stand in
     the translation files.
     """
@@ -306,4 +307,5 @@ class Method:
     registration: Registration | None = None
     enrolment: Enrolment | None = None
     has_keys: bool = False
+    resistance: Resistance = Resistance.NONE
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

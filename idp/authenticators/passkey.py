@@ -40,7 +40,7 @@ from idp.authenticators.contract import (
     Verified,
 )
 from idp.domain.accounts import Account, Credential
-from idp.domain.assurance import IAL, Amr, Evidence
+from idp.domain.assurance import IAL, Amr, Evidence, Resistance
 from idp.domain.subjects import PhoneNumber
 
 NAME = "passkey"
@@ -208,5 +208,10 @@ def build(issuer: str, origin: str) -> Method:
     """The method, ready to use."""
     site = Site(urlsplit(issuer).hostname or "", origin)
     return Method(
-        NAME, IAL.MEDIUM, PasskeyLogin(site), enrolment=PasskeyEnrolment(site), has_keys=True
+        NAME,
+        IAL.MEDIUM,
+        PasskeyLogin(site),
+        enrolment=PasskeyEnrolment(site),
+        has_keys=True,
+        resistance=Resistance.PHISHING,
     )

@@ -39,7 +39,7 @@ from idp.authenticators.contract import (
     Verified,
 )
 from idp.domain.accounts import Account, AccountStatus, Credential, Phone
-from idp.domain.assurance import IAL, Evidence
+from idp.domain.assurance import IAL, Evidence, Resistance
 from idp.domain.errors import Conflict, PortError
 from idp.domain.events import AuditEvent, Event
 from idp.domain.subjects import IdNumber
@@ -64,7 +64,8 @@ class LoginState(msgspec.Struct, frozen=True):
     """What a sign-in in progress remembers.
 
     ``request`` is the authorization transaction that waits, or empty for our own pages.
-    ``wanted`` is the level that was asked for, ``floor`` the level below which no method does.
+    ``wanted`` is the level that was asked for, ``floor`` the level below which no method does,
+    ``resistance`` that to phishing which a method must have.
     ``binding`` is the account that a proven credential is added to, instead of looking up whose it
     is; ``back`` is the page of ours that the sign-in is for. ``captcha`` is the answer of the
     picture on the page, empty when none is shown.
@@ -76,6 +77,7 @@ class LoginState(msgspec.Struct, frozen=True):
     client_id: str = ""
     wanted: int = 0
     floor: int = 0
+    resistance: int = 0
     binding: str = ""
     back: str = ""
     ui_locales: str = ""
@@ -141,10 +143,11 @@ class LoginFlow:
         """The method of the default tab (R42)."""
         return self.method_for(IAL.NONE)
 
-    def method_for(self, level: IAL) -> Method:
-        """The first method that can prove ``level``; the first of all when none can."""
+    def method_for(self, level: IAL, resistance: Resistance = Resistance.NONE) -> Method:
+        """The first method that can prove ``level`` and resists; the first of all when none can."""
         able = [method for method in self.methods if method.login is not None]
-        return next((method for method in able if method.ial >= level), able[0])
+        fit = (each for each in able if each.ial >= level and each.resistance >= resistance)
+        return next(fit, able[0])
 
     def form(self, journey: Journey[LoginState]) -> AskFields:
         """The form of the chosen method."""
@@ -153,7 +156,13 @@ class LoginFlow:
     def choose(self, journey: Journey[LoginState], method: str) -> Answer[LoginState]:
         """Another tab: another method, from its first screen (R42)."""
         state = journey.state
-        able = {m.name for m in self.methods if m.login is not None and m.ial >= state.floor}
+        able = {
+            each.name
+            for each in self.methods
+            if each.login is not None
+            and each.ial >= state.floor
+            and each.resistance >= state.resistance
+        }
         if method not in able:
             return self._answer(journey)
         journey = self._with(

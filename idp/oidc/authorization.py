@@ -12,15 +12,26 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
-from idp.domain.assurance import IAL, Achieved, achieved, satisfies, wanted_level
+from idp.domain.assurance import (
+    IAL,
+    Achieved,
+    Resistance,
+    achieved,
+    satisfies,
+    wanted_level,
+    wanted_resistance,
+)
 from idp.domain.clients import Client
+from idp.oidc import claims_request, dvcqg
 from idp.oidc.claims import SCOPES, consent_items
+from idp.oidc.claims_request import ClaimsParameter, Wishes
 from idp.oidc.errors import NotRedirectable, Untrusted
+from idp.oidc.verified_claims import Unreadable
 from idp.storage.sessions import Seen
 
 Params = Sequence[tuple[str, str]]
@@ -60,6 +71,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     userinfo_claims: tuple[str, ...]
     id_token_claims: tuple[str, ...]
     code_challenge: str | None
+    wishes: Wishes = Wishes()
 
     @property
     def wanted(self) -> IAL | None:
@@ -67,9 +79,15 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
         return wanted_level(self.acr_values)
 
     @property
+    def resistance(self) -> Resistance:
+        """The least resistance to phishing asked for."""
+        return wanted_resistance(self.acr_values)
+
+    @property
     def consent_items(self) -> frozenset[str]:
         """What the person is asked to share."""
-        return consent_items(self.scope, (*self.userinfo_claims, *self.id_token_claims))
+        names = (*self.userinfo_claims, *self.id_token_claims, *self.wishes.names)
+        return consent_items(self.scope, names)
 
 
 class AuthorizationError(Exception):
@@ -172,7 +190,7 @@ def _check_supported(values: Mapping[str, str], target: Target) -> None:
 
 def _build(values: Mapping[str, str], client: Client, target: Target) -> AuthorizationRequest:
     scope = _scope(values, client, target)
-    claims = _claims(values.get("claims", ""), target)
+    claims = _claims(values.get("claims", ""), client, target)
     acr_values, is_essential = _acr(values, claims, client)
     max_age = _max_age(values.get("max_age", ""), target)
     return AuthorizationRequest(
@@ -189,9 +207,10 @@ def _build(values: Mapping[str, str], client: Client, target: Target) -> Authori
         ui_locales=values.get("ui_locales", "")[:100],
         acr_values=acr_values,
         is_acr_essential=is_essential,
-        userinfo_claims=tuple(claims.get("userinfo", {})),
-        id_token_claims=tuple(claims.get("id_token", {})),
+        userinfo_claims=(*claims.userinfo, *dvcqg.standard_claims(client)),
+        id_token_claims=claims.id_token,
         code_challenge=_code_challenge(values, client, target),
+        wishes=claims.wishes,
     )
 
 
@@ -231,26 +250,19 @@ def _code_challenge(values: Mapping[str, str], client: Client, target: Target) -
     return challenge
 
 
-def _claims(text: str, target: Target) -> dict[str, dict[str, Any]]:
-    """The ``claims`` parameter (Core, 5.5); members we do not know are passed over."""
-    if not text:
-        return {}
+def _claims(text: str, client: Client, target: Target) -> ClaimsParameter:
     try:
-        found = msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError, ValueError):
-        raise AuthorizationError("invalid_request", "claims is no JSON object", target) from None
-    parts = {name: found.get(name) or {} for name in ("userinfo", "id_token")}
-    if not all(isinstance(part, dict) for part in parts.values()):
-        raise AuthorizationError("invalid_request", "claims has the wrong shape", target)
-    return parts
+        return claims_request.read(text, more=dvcqg.names_for(client))
+    except Unreadable as error:
+        raise AuthorizationError("invalid_request", str(error), target) from error
 
 
 def _acr(
-    values: Mapping[str, str], claims: Mapping[str, Mapping[str, Any]], client: Client
+    values: Mapping[str, str], claims: ClaimsParameter, client: Client
 ) -> tuple[tuple[str, ...], bool]:
     """Acr as a claim goes before acr_values: it can be essential (Core, 5.5.1.1)."""
-    asked = claims.get("id_token", {}).get("acr")
-    if isinstance(asked, dict):
+    asked = claims.acr
+    if asked is not None:
         several = asked.get("values")
         named = several if isinstance(several, list) else [asked.get("value")]
         texts = tuple(value for value in named if isinstance(value, str))
@@ -311,6 +323,7 @@ class Circumstances:
     level3_max_age: timedelta
     reachable: IAL
     consented: bool = False
+    resistance: Resistance = Resistance.NONE
 
 
 def decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstances) -> Decision:
@@ -336,9 +349,13 @@ def _decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstan
         level3_max_age=around.level3_max_age,
     )
     why = _why_again(request, proven, around)
-    if why is None and not satisfies(proven, request.wanted):
+    if why is None and not satisfies(proven, request.acr_values):
         _check_reachable(request, session.account_ial, around)
-        can_rise = min(around.reachable, session.account_ial) > proven.ial
+        can_rise = (
+            min(around.reachable, session.account_ial) > proven.ial
+            if request.wanted
+            else around.resistance > proven.resistance
+        )
         # A fresh sign-in that stayed below does for a voluntary level, never for an essential one.
         if can_rise and (request.is_acr_essential or proven.auth_time < around.since):
             why = Why.STEP_UP
@@ -372,7 +389,8 @@ def _check_reachable(
 ) -> None:
     """An essential level that no sign-in here can prove is an error (OpenID unmet-auth-req)."""
     wanted = request.wanted
-    if request.is_acr_essential and wanted and min(around.reachable, account_ial) < wanted:
+    is_too_low = wanted is not None and min(around.reachable, account_ial) < wanted
+    if request.is_acr_essential and (is_too_low or around.resistance < request.resistance):
         raise AuthorizationError(
             "unmet_authentication_requirements",
             "the level cannot be reached for this account",

@@ -28,7 +28,7 @@ from idp.domain.clients import (
     SubjectType,
 )
 from idp.domain.errors import DomainError
-from idp.oidc.claims import SCOPES
+from idp.oidc.claims import CLIENT_SCOPES, SCOPES
 
 
 class Loopback(enum.Enum):
@@ -132,7 +132,7 @@ def _convert(found: Metadata) -> Client:
     scope = found.get("scope", "")
     if not isinstance(scope, str):
         raise InvalidMetadata("invalid_client_metadata", "scope has the wrong type")
-    scopes = frozenset(scope.split()) & set(SCOPES)
+    scopes = frozenset(scope.split()) & {*SCOPES, *CLIENT_SCOPES}
     try:
         client = msgspec.convert({**texts, "scope": scopes}, Client)
     except msgspec.ValidationError as error:

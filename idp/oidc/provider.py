@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from idp.domain.clients import Client, GrantType
-from idp.oidc import claims, metadata
+from idp.oidc import metadata
 from idp.oidc.client_auth import authenticate, read_form
+from idp.oidc.encryption import NESTED
 from idp.oidc.errors import (
     InvalidRequestError,
     OAuth2Error,
@@ -26,7 +28,7 @@ from idp.storage.clients import ClientStore
 from idp.storage.grants import GrantStore
 
 _encode = msgspec.json.Encoder().encode
-_JSON = "application/json"
+_JSON, _JWT = "application/json", "application/jwt"
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _GRANTS: Mapping[str, Callable[..., TokenAnswer]] = {
     GrantType.AUTHORIZATION_CODE: code.redeem,
@@ -85,6 +87,7 @@ class Provider:
             raise UnsupportedGrantTypeError("unknown")
         if name not in client.grant_types:
             raise UnauthorizedClientError("the client may not use this grant")
+        self.tools.encryption.check(client)
         return _GRANTS[name](self.tools, client, form, now=self.clock())
 
     def userinfo(self, token: str | None) -> Reply:
@@ -106,15 +109,22 @@ class Provider:
         if subject is None or client is None:
             return _bearer_refusal("invalid_token")
         data = data_from_text(subject.request_json)
-        wanted = claims.asked(scope, data.userinfo_claims)
-        answer = {"sub": data.sub, **claims.of_subject(subject, wanted)}
-        alg = client.userinfo_signed_response_alg
-        if alg is None:
-            return Reply(200, _encode(answer))
-        signed = self.tokens.keys.sign(
-            alg, "JWT", {**answer, "iss": self.issuer, "aud": client.client_id}
-        )
-        return Reply(200, signed.encode(), "application/jwt")
+        answer = {"sub": data.sub, **self.tools.release.userinfo(client, subject, data, scope, now)}
+        try:
+            return self._userinfo_reply(client, answer)
+        except OAuth2Error as error:
+            return _refusal(error)
+
+    def _userinfo_reply(self, client: Client, answer: Mapping[str, Any]) -> Reply:
+        """Plain, signed, encrypted, or signed and then encrypted (Core, 5.3.2)."""
+        contents, cty, alg = _encode(answer), "", client.userinfo_signed_response_alg
+        if alg is not None:
+            about = {"iss": self.issuer, "aud": client.client_id}
+            contents, cty = self.tokens.keys.sign(alg, "JWT", {**answer, **about}).encode(), NESTED
+        encrypted = self.tools.encryption.userinfo(client, contents, cty=cty)
+        if encrypted is not None:
+            return Reply(200, encrypted.encode(), _JWT)
+        return Reply(200, contents, _JWT if alg else _JSON)
 
 
 def _grant_id(jti: object) -> UUID | None:

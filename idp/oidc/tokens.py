@@ -18,11 +18,13 @@ from uuid import UUID
 import msgspec
 
 from idp.config import Oidc
-from idp.domain.assurance import Achieved
+from idp.domain.assurance import Achieved, acr_of
 from idp.domain.clients import Client
 from idp.domain.ids import uuid7
 from idp.oidc.authorization import AuthorizationRequest, Ready
 from idp.oidc.claims import subject
+from idp.oidc.claims_request import Wishes
+from idp.oidc.dvcqg import acr_for
 from idp.oidc.keys import KeyRing, b64, unb64
 from idp.storage.vault import Seal, Sealed, Vault
 
@@ -42,6 +44,13 @@ class GrantData(msgspec.Struct, frozen=True):
     acr: str
     amr: tuple[str, ...]
     auth_time: int
+    ial: int = 0
+    wishes: Wishes = Wishes()
+
+    @property
+    def asks_id_token(self) -> bool:
+        """Whether the ID token is to have claims about the person."""
+        return bool(self.id_token_claims) or not self.wishes.id_token.is_empty
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -120,9 +129,11 @@ class Tokens:
             scope=request.scope,
             userinfo_claims=request.userinfo_claims,
             id_token_claims=request.id_token_claims,
-            acr=proven.acr,
+            acr=acr_for(client, acr_of(proven, request.acr_values)),
             amr=proven.amr,
             auth_time=int(proven.auth_time.timestamp()),
+            ial=int(proven.ial),
+            wishes=request.wishes,
         )
 
     # --- tokens ---------------------------------------------------------------------------------

@@ -6,8 +6,10 @@ transaction of this browser; every detour comes back to ``/authorize/<id>``, whi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -17,6 +19,7 @@ from idp.domain.assurance import IAL
 from idp.domain.clients import Client
 from idp.domain.events import AuditEvent, Event
 from idp.flows.login import LoginState
+from idp.oidc.asked_subject import asked_for
 from idp.oidc.authorization import (
     AuthorizationError,
     AuthorizationRequest,
@@ -30,6 +33,7 @@ from idp.oidc.authorization import (
     decide,
     read,
 )
+from idp.oidc.claims import ITEMS
 from idp.oidc.errors import NotRedirectable, Untrusted
 from idp.oidc.provider import Provider
 from idp.storage.sessions import Seen
@@ -94,6 +98,7 @@ class AuthorizePages:
             self._check_hint(client, asked)
             now = house().clock()
             seen = house().sessions.find(session_cookie(), client_id=client.client_id, now=now)
+            seen = asked_for(asked, seen, self._sub_of(client), since=now)
             decision = decide(asked, seen, self._around(now, now))
         except NotRedirectable as error:
             _log.warning("authorize.refused", reason=error.detail)
@@ -135,6 +140,7 @@ class AuthorizePages:
         since = datetime.fromtimestamp(waiting.since / 1000, now.tzinfo)
         try:
             seen = self._seen(client, now)
+            seen = asked_for(waiting.request, seen, self._sub_of(client), since=since)
             around = self._around(now, since, consented=waiting.consented)
             decision = decide(waiting.request, seen, around)
         except AuthorizationError as error:
@@ -155,12 +161,13 @@ class AuthorizePages:
         asked = waiting.request
         wanted = asked.wanted or IAL.NONE
         state = LoginState(
-            house().login.method_for(wanted).name,
+            house().login.method_for(wanted, asked.resistance).name,
             request=stored.id.hex,
             portal=client.client_name,
             client_id=client.client_id,
             wanted=int(asked.wanted or 0),
             floor=int(wanted) if asked.is_acr_essential else 0,
+            resistance=int(asked.resistance) if asked.is_acr_essential else 0,
             ui_locales=asked.ui_locales,
             redirect_uri=asked.redirect_uri,
             typed={"username": asked.login_hint[:50]} if asked.login_hint else {},
@@ -225,7 +232,7 @@ class AuthorizePages:
             "client": ClientView(
                 client.client_name, policy=client.policy_uri, terms=client.tos_uri
             ),
-            "data": tuple(sorted(waiting.request.consent_items, key=_ORDER.index)),
+            "data": tuple(sorted(waiting.request.consent_items, key=ITEMS.index)),
             "level": wanted or IAL.MEDIUM,
         }
         return respond(Page("consent.html", context))
@@ -259,6 +266,9 @@ class AuthorizePages:
     def _seen(self, client: Client, now: datetime) -> Seen | None:
         return house().sessions.find(session_cookie(), client_id=client.client_id, now=now)
 
+    def _sub_of(self, client: Client) -> Callable[[UUID], str]:
+        return lambda account_id: self._provider.tokens.subject(client, account_id)
+
     def _check_hint(self, client: Client, asked: AuthorizationRequest) -> None:
         """The hint must be ours, and of the person who is signed in (Core, 3.1.2.1)."""
         if not asked.id_token_hint:
@@ -274,13 +284,14 @@ class AuthorizePages:
             raise AuthorizationError("login_required", "somebody else is signed in", target)
 
     def _around(self, now: datetime, since: datetime, *, consented: bool = False) -> Circumstances:
-        levels = [method.ial for method in house().login.methods if method.login is not None]
+        able = [method for method in house().login.methods if method.login is not None]
         return Circumstances(
             now=now,
             since=since,
             level3_max_age=timedelta(seconds=house().config.server.level3_max_age),
-            reachable=max(levels),
+            reachable=max(method.ial for method in able),
             consented=consented,
+            resistance=max(method.resistance for method in able),
         )
 
 
@@ -289,16 +300,6 @@ _PROBLEMS = {
     Untrusted.REDIRECT_URI_UNKNOWN: errors.Problem.REDIRECT_URI_UNKNOWN,
     Untrusted.REQUEST_INVALID: errors.Problem.REQUEST_INVALID,
 }
-_ORDER = (
-    "name",
-    "birthdate",
-    "gender",
-    "id_number",
-    "phone_number",
-    "email",
-    "account_kind",
-    "offline_access",
-)
 
 
 def _send(target: Target, values: dict[str, str], portal: str) -> Response:

@@ -217,7 +217,7 @@ def _tabs(journey: Journey[LoginState]) -> tuple[Tab, ...]:
             where = TabState.CURRENT
         elif not house().config.is_enabled(method.name):
             where = TabState.CLOSED
-        elif method.ial < state.floor:
+        elif method.ial < state.floor or method.resistance < state.resistance:
             where = TabState.TOO_LOW
         else:
             where = TabState.OPEN

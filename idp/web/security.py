@@ -47,6 +47,7 @@ MACHINE_PATHS: Final = (
     "/oauth2/token",
     "/oauth2/userinfo",
     "/oauth2/introspect",
+    "/oauth2/techid",
     "/oauth2/revoke",
     "/oauth2/jwks",
 )
