@@ -63,6 +63,8 @@ class Encryption:
                 error="temporarily_unavailable",
                 status_code=503,
             ) from error
+        except (JoseError, ValueError):
+            key = None
         if key is None or (isinstance(key, RSAKey) and _bits(key) < _FEWEST_RSA_BITS):
             raise InvalidRequestError(NO_KEY)
         return key
