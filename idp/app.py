@@ -12,8 +12,9 @@ from flask import Flask, Response, request
 
 from idp import authenticators
 from idp.adapters.web import WebAdapter
+from idp.authenticators import mobile
 from idp.authenticators.contract import Method
-from idp.config import Config
+from idp.config import Config, Profile, RegistrationMode
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import PasswordHasher
 from idp.domain.subjects import IdNumber
@@ -28,7 +29,7 @@ from idp.flows.counter import CounterFlow
 from idp.flows.enrolling import EnrollingFlow, EnrollingState
 from idp.flows.freezing import FreezingFlow
 from idp.flows.journeys import Journeys
-from idp.flows.limits import Limits
+from idp.flows.limits import Limits, network
 from idp.flows.login import LoginFlow
 from idp.flows.lost_phone import LostPhoneFlow, LostPhoneState
 from idp.flows.notices import Notices
@@ -36,13 +37,22 @@ from idp.flows.opening import Opening
 from idp.flows.otp import Codes
 from idp.flows.recovery import CounterRecovery, RecoveryFlow, RecoveryState
 from idp.flows.registration import RegistrationFlow
+from idp.flows.reverifying import ReverifyingFlow
+from idp.oidc.client_auth import Authenticator
 from idp.oidc.client_keys import ClientKeys
+from idp.oidc.client_metadata import Loopback
 from idp.oidc.client_metadata import build as build_client
+from idp.oidc.dynamic_registration import PATH as REGISTRATION_PATH
+from idp.oidc.dynamic_registration import Registrar
 from idp.oidc.encryption import Encryption
 from idp.oidc.grants.answer import GrantTools
+from idp.oidc.introspection import Introspection
 from idp.oidc.keys import KeyRing
+from idp.oidc.metadata import Features
+from idp.oidc.proof import Proofs
 from idp.oidc.provider import Provider
 from idp.oidc.release import Release
+from idp.oidc.request_objects import RequestObjects
 from idp.oidc.techid import TechIdLookup
 from idp.oidc.tokens import Tokens
 from idp.ports import Clock, Hasher
@@ -60,8 +70,10 @@ from idp.storage.outbox import OutboxStore
 from idp.storage.owners import OwnerStore
 from idp.storage.phones import PhoneStore
 from idp.storage.portal_links import PortalLinkStore
+from idp.storage.pushed import PushedStore
 from idp.storage.recoveries import RecoveryStore
 from idp.storage.sessions import ConsentStore, Lifetimes, SessionStore
+from idp.storage.single_use import SingleUse
 from idp.storage.throttle import ThrottleStore
 from idp.storage.transactions import TransactionStore
 from idp.storage.vault import Vault, create_master
@@ -69,11 +81,13 @@ from idp.web import (
     about,
     activity,
     captchas,
+    client_registration,
     complaint,
     counter,
     dvcqg,
     errors,
     home,
+    hot_path,
     i18n,
     journey,
     login,
@@ -164,10 +178,15 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     for pages in _PAGES:
         pages.init_app(app)
     provider = build_provider(base)
-    AuthorizePages(provider).init_app(app)
+    authorize_pages = AuthorizePages(provider)
+    authorize_pages.init_app(app)
     LogoutPages(provider).init_app(app)
-    oidc.init_app(app, provider)
+    oidc.init_app(app, provider, config.mtls)
+    client_registration.init_app(app, registrar(base), base.clock, config.mtls)
     dvcqg.init_app(app, _techid_lookup(base, provider))
+    app.wsgi_app = hot_path.HotPath(  # type: ignore[method-assign]
+        app, provider, authorize_pages, config.mtls, policy.cookie("session")
+    )
     app.wsgi_app = oidc.PublicDocuments(app, provider)  # type: ignore[method-assign]
     return app
 
@@ -185,6 +204,24 @@ def key_ring(base: Foundation) -> KeyRing:
     return ring
 
 
+def registrar(base: Foundation) -> Registrar:
+    """Registers clients over the wire."""
+    config, database, vault = base.config, base.database, base.vault
+    is_demo = config.server.profile is Profile.DEMO
+    return Registrar(
+        config.server.issuer,
+        config.oidc,
+        Loopback.ALLOWED if is_demo else Loopback.REFUSED,
+        database,
+        vault,
+        ClientStore(database, build_client),
+        WebAdapter(config.tls),
+        AuditStore(database, vault),
+        ThrottleStore(database, vault),
+        network,
+    )
+
+
 def build_provider(base: Foundation) -> Provider:
     """The protocol."""
     config, database, vault = base.config, base.database, base.vault
@@ -200,16 +237,35 @@ def build_provider(base: Foundation) -> Provider:
         with database.transaction() as connection:
             audit.add(connection, event)
 
-    tools = GrantTools(
-        config.oidc,
-        tokens,
-        GrantStore(database, vault),
-        note,
-        Release(vault.key("techid"), vault.key("verification-process")),
-        Encryption(ClientKeys(WebAdapter(config.tls))),
-    )
+    issuer, grants = config.server.issuer, GrantStore(database, vault)
+    single_use, web = SingleUse(database), WebAdapter(config.tls)
+    keys = ClientKeys(web)
+    release = Release(vault.key("techid"), vault.key("verification-process"))
+    tools = GrantTools(config.oidc, tokens, grants, note, release, Encryption(keys))
     clients = ClientStore(database, build_client)
-    return Provider(config.server.issuer, tools, clients, base.clock)
+    bases = tuple(each for each in (issuer, config.mtls.base) if each)
+    authenticator = Authenticator(issuer, bases, clients.find, keys, single_use)
+    proofs = Proofs(bases, single_use, vault.key("dpop-nonce") if config.oidc.dpop_nonce else None)
+    pushed = PushedStore(database, vault)
+    return Provider(
+        issuer,
+        tools,
+        clients,
+        base.clock,
+        authenticator,
+        proofs,
+        RequestObjects(issuer, config.oidc, keys, web, pushed, authenticator, proofs),
+        Introspection(tokens, grants),
+        _features(config),
+    )
+
+
+def _features(config: Config) -> Features:
+    is_open = config.oidc.registration is not RegistrationMode.CLOSED
+    return Features(
+        mtls_base=config.mtls.base if config.mtls.header else "",
+        endpoints={"registration_endpoint": REGISTRATION_PATH} if is_open else {},
+    )
 
 
 def _techid_lookup(base: Foundation, provider: Provider) -> TechIdLookup:
@@ -367,6 +423,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
             credentials,
             Journeys(enrolling.KIND, EnrollingState, transactions, pictures, ttl),
         ),
+        ReverifyingFlow(account, ports.methods.subscribers, mobile.NAME),
         RecoveryFlow(
             account,
             Journeys(recovery_flow.KIND, RecoveryState, transactions, pictures, ttl),

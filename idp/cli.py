@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from idp import config as settings
 from idp.config import Config
@@ -192,6 +194,22 @@ def verify(ctx: click.Context) -> None:
     click.echo("OK: the chain holds")
 
 
+@audit.command()
+@click.pass_context
+def export(ctx: click.Context) -> None:
+    """Print every linked row as one line of JSON, with its place in the chain.
+
+    Anybody can check the order: ``hash`` is SHA-256 of the hash of the line before (32 zero bytes
+    at first) and ``mac``. Rows have network addresses: keep the file as the database is kept.
+    """
+    from idp.storage.audit import AuditStore  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    for linked in AuditStore(base.database, base.vault).export():
+        line = {"number": linked.number, "hash": linked.hash.hex(), "mac": linked.mac.hex()}
+        click.echo(msgspec.json.encode(line | asdict(linked.event)))
+
+
 # --- keys ---------------------------------------------------------------------------------------
 
 
@@ -297,9 +315,46 @@ def apply(ctx: click.Context, folder: Path, *, dry_run: bool) -> None:
             for client in (*plan.add, *plan.change):
                 store.save(connection, client, now=datetime.now(UTC))
             for name in plan.remove:
-                store.remove(connection, name)
+                store.remove(connection, name, now=datetime.now(UTC))
     count = len(plan.add) + len(plan.change) + len(plan.remove)
     click.echo(f"{count} {'would change' if dry_run else 'changed'}")
+
+
+@clients.command(name="report")
+@click.pass_context
+def report(ctx: click.Context) -> None:
+    """Tell, per client, what still keeps it from the FAPI 2.0 profile."""
+    from idp import portals  # noqa: PLC0415  heavy
+
+    for name, profile, gaps in portals.report(_found(ctx)):
+        click.echo(f"{name}  [{profile}]  {'ready' if not gaps else ''}".rstrip())
+        for gap in gaps:
+            click.echo(f"  - {gap}")
+
+
+@clients.command(name="token")
+@click.option("--uses", type=click.IntRange(1, 1000), default=1, show_default=True)
+@click.option("--days", type=click.IntRange(1, 365), default=7, show_default=True)
+@click.pass_context
+def initial_token(ctx: click.Context, uses: int, days: int) -> None:
+    """Print an initial access token: its holder registers clients over the wire (RFC 7591)."""
+    from idp import app  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    registrar = app.registrar(base)
+    click.echo(
+        registrar.issue_initial_token(uses=uses, life=timedelta(days=days), now=base.clock())
+    )
+
+
+@clients.command(name="list")
+@click.pass_context
+def clients_list(ctx: click.Context) -> None:
+    """Show every client: id, where it comes from, profile, name."""
+    from idp import portals  # noqa: PLC0415  heavy
+
+    for client, source in portals.every(_found(ctx)):
+        click.echo(f"{client.client_id}  {source:<10}  {client.profile:<8}  {client.client_name}")
 
 
 @main.group()

@@ -81,12 +81,28 @@ class Oidc:
     """Life times of codes and tokens."""
 
     code_ttl: int = _between(60, 1, 60)
+    pushed_ttl: int = _between(90, 5, 600)
     access_token_ttl: int = _between(300, 1, 300)
     id_token_ttl: int = _between(300, 1, 300)
     refresh_ttl: int = _between(43200, 1, 43200)
     offline_refresh_ttl: int = _between(2592000, 1, 2592000)
     refresh_retry: int = _between(10, 0, 10)
     registration: RegistrationMode = RegistrationMode.CLOSED
+    dpop_nonce: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mtls:
+    """Client certificates, which a TLS front in front of us reports (RFC 8705).
+
+    ``header`` has the certificate as escaped PEM and ``verified_header`` the word SUCCESS where the
+    front proved its path; both count only from ``server.trusted_proxies``. ``base`` is the address
+    at which the front asks for certificates.
+    """
+
+    header: str = ""
+    verified_header: str = ""
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +141,8 @@ class Limits:
     registrations_per_ip_hour: int = _between(60, 1, 1000000)
     signatures_per_ip_hour: int = _between(120, 1, 1000000)
     prompts_per_phone: int = _between(3, 1, 1000)
+    prompts_per_phone_day: int = _between(10, 1, 1000)
+    prompts_per_ip_hour: int = _between(30, 1, 1000000)
     prompt_seconds: int = _between(120, 30, 300)
     techid_lookups_per_minute: int = _between(60, 1, 100000)
 
@@ -200,11 +218,19 @@ class MethodSettings:
     enabled: bool = True
 
 
+class SignatureFormat(enum.StrEnum):
+    """How a platform hands over a SIM's signature (TS 102 204, MSS_Format)."""
+
+    PKCS1 = "pkcs1"
+    CMS = "cms"
+
+
 @dataclass(frozen=True, slots=True)
 class Sim:
     """Signing SIMs: the carriers that offer them, in the order of the drop-down."""
 
     carriers: tuple[str, ...] = ("viettel", "vinaphone", "mobifone")
+    signature_format: SignatureFormat = SignatureFormat.PKCS1
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +239,8 @@ class SigningTool:
 
     addresses: tuple[str, ...] = ("http://127.0.0.1:8300",)
     status_timeout: float = _between(2.0, 0.1, 10.0)
+    recheck_every: int = _between(86400, 60, 604800)
+    recheck_batch: int = _between(20, 0, 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +259,7 @@ class Config:
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     keys: Keys = field(default_factory=Keys)
     oidc: Oidc = field(default_factory=Oidc)
+    mtls: Mtls = field(default_factory=Mtls)
     otp: Otp = field(default_factory=Otp)
     password: Password = field(default_factory=Password)
     limits: Limits = field(default_factory=Limits)
@@ -476,6 +505,8 @@ _RULES = (
           lambda c: not c.database.url.startswith(("sqlite:///", "postgresql+psycopg://"))),
     _Rule("server", "management_port", "must not be the port of the pages",
           lambda c: c.server.port == c.server.management_port),
+    _Rule("mtls", "header", "needs server.trusted_proxies: nobody else may report certificates",
+          lambda c: bool(c.mtls.header) and not c.server.trusted_proxies),
     _Rule("log", "format", "must be json or console",
           lambda c: c.log.format not in {"json", "console"}),
     _Rule("log", "level", "must be debug, info, warning or error",
@@ -509,7 +540,10 @@ _PRODUCTION_RULES = (
 
 _STRICTEST = {
     "otp": ("per_hour", "per_day", "wrong_per_day", "per_ip_hour"),
-    "limits": ("wrong_passwords", "wrong_passwords_in_a_row", "identity_tries_per_day"),
+    "limits": (
+        *("wrong_passwords", "wrong_passwords_in_a_row", "identity_tries_per_day"),
+        *("prompts_per_phone", "prompts_per_phone_day"),
+    ),
 }
 
 

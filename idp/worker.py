@@ -9,19 +9,23 @@ from itertools import count
 
 import structlog
 
+from idp.adapters import pki, trust
 from idp.adapters.mail import MailAdapter
 from idp.adapters.sms import SmsAdapter
 from idp.app import Foundation, account_flow
 from idp.domain.errors import IdpError, PortError, StorageUnavailable
 from idp.domain.subjects import EmailAddress, PhoneNumber
 from idp.flows.account import AccountFlow
+from idp.flows.watching import Watch
 from idp.ports import MailGateway, SmsGateway
 from idp.storage.audit import AuditStore
+from idp.storage.checks import CheckStore
 from idp.storage.levels import LevelStore
 from idp.storage.models import moment
 from idp.storage.outbox import Job, OutboxStore
 
 _PAUSE, _SEAL_EVERY = 0.15, 10
+_WATCH_EVERY = 10.0
 _LEASE = timedelta(seconds=30)
 _BATCH = 20
 _BACKOFF = (1, 2, 5, 15, 30)
@@ -39,9 +43,26 @@ class Worker:
     audit: AuditStore
     levels: LevelStore
     account: AccountFlow
+    watch: Watch
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; a database that is away is waited for."""
+        watching = threading.Thread(target=self._watch, args=(stop,))
+        watching.start()
+        self._work(stop)
+        watching.join()
+
+    def _watch(self, stop: threading.Event) -> None:
+        """Ask the CAs on a thread of its own: no code by SMS waits for them."""
+        while not stop.wait(_WATCH_EVERY):
+            try:
+                self.watch.turn(now=self.base.clock())
+            except StorageUnavailable:
+                _log.warning("worker.storage_unavailable")
+            except IdpError as error:
+                _log.exception("worker.failed", kind=type(error).__name__)
+
+    def _work(self, stop: threading.Event) -> None:
         for turn in count():
             if stop.wait(_PAUSE):
                 return
@@ -102,12 +123,23 @@ def build(base: Foundation) -> Worker:
     """A worker of this installation."""
     config = base.config
     gateway = SmsAdapter(config.systems["sms"], config.tls, sender=config.sms.sender)
+    levels, account = LevelStore(base.database, base.vault), account_flow(base)
+    watch = Watch(
+        base.database,
+        CheckStore(base.database, base.vault),
+        levels,
+        account.notices,
+        trust.load(config.keys_folder / "trust"),
+        pki.build(config),
+        config.signing_tool,
+    )
     return Worker(
         base,
         gateway,
         MailAdapter(config.mail, config.tls),
         OutboxStore(base.database, base.vault),
         AuditStore(base.database, base.vault),
-        LevelStore(base.database, base.vault),
-        account_flow(base),
+        levels,
+        account,
+        watch,
     )

@@ -9,12 +9,10 @@ from typing import Any
 
 from idp import authenticators, logs
 from idp import config as settings
-from idp.adapters import trust
+from idp.adapters import pki, trust
 from idp.adapters.bhxh import InsuranceAdapter
 from idp.adapters.carrier import CarrierAdapter
-from idp.adapters.http import Fetcher
 from idp.adapters.mssp import MsspAdapter
-from idp.adapters.pki import RevocationChecker
 from idp.app import Foundation, Ports, create_app, found, password_hasher
 from idp.storage.activations import ActivationStore
 from idp.web.security import origin_of
@@ -32,11 +30,13 @@ def build_ports(base: Foundation) -> Ports:
         insurance=InsuranceAdapter(config.systems["bhxh"], config.tls),
         counter=ActivationStore(base.database, base.vault),
         trust=trust.load(config.keys_folder / "trust"),
-        certificate_status=RevocationChecker(
-            Fetcher("ocsp", config.tls, seconds=config.signing_tool.status_timeout)
-        ),
+        certificate_status=pki.build(config),
         mobile_signer=MsspAdapter(
-            config.systems["mssp"], config.tls, identity=config.server.issuer, clock=base.clock
+            config.systems["mssp"],
+            config.tls,
+            identity=config.server.issuer,
+            clock=base.clock,
+            signature_format=config.sim.signature_format,
         ),
         carriers=config.sim.carriers,
         issuer=config.server.issuer,

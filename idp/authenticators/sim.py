@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
+
+from cryptography import x509
 
 from idp.authenticators.certificate_form import (
     Certified,
@@ -42,14 +44,14 @@ from idp.authenticators.contract import (
     Reply,
     Signed,
 )
-from idp.domain import certificates, sim_signing
+from idp.domain import certificates, sim_cms, sim_signing
 from idp.domain.accounts import Account
 from idp.domain.assurance import IAL, Amr, Evidence
 from idp.domain.certificates import CertificateRefused
 from idp.domain.errors import InvalidInput
 from idp.domain.sim_signing import Challenge
 from idp.domain.subjects import PhoneNumber, SubjectKind
-from idp.ports import MobileSigner, SignatureDone, SignatureFailed, SignaturePending
+from idp.ports import CmsDone, MobileSigner, SignatureDone, SignatureFailed, SignaturePending
 
 NAME = "sim"
 LIFE = timedelta(seconds=110)
@@ -128,7 +130,15 @@ class Prompter:
             case SignatureFailed(reason):
                 return Refused(f"sim_{reason}")
             case SignatureDone(signature, der):
-                return self._check(state, signature, der, now=now)
+                digest = base64.b64decode(state["digest"])
+                return self._check(
+                    der, lambda leaf: sim_signing.is_signed(leaf, digest, signature), now=now
+                )
+            case CmsDone(cms, stored):
+                signed = sim_cms.read(cms, base64.b64decode(state["digest"]), stored=stored)
+                if signed is None:
+                    return Refused("signature_wrong")
+                return self._check(signed.certificate, signed.is_by, now=now)
 
     @staticmethod
     def _same(state: Mapping[str, str]) -> Continue:
@@ -138,14 +148,14 @@ class Prompter:
         return Continue(AwaitPhone(f"{state['purpose']}.sim", phone, code, until), state)
 
     def _check(
-        self, state: Mapping[str, str], signature: bytes, der: bytes, *, now: datetime
+        self, der: bytes, is_by: Callable[[x509.Certificate], bool], *, now: datetime
     ) -> Certified | Refused:
         try:
             leaf = certificates.load(der)
             found = self.examiner.examine(leaf, now=now)
         except CertificateRefused as error:
             return refuse(error, NAME)
-        if not sim_signing.is_signed(leaf, base64.b64decode(state["digest"]), signature):
+        if not is_by(leaf):
             return Refused("signature_wrong")
         if found.holder.kind is not SubjectKind.CITIZEN:
             return Refused("certificate_other_subject")

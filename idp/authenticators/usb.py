@@ -166,5 +166,9 @@ def build(examiner: Examiner, origin: str) -> Method:
     """The method, ready to use. ``origin`` is that of our pages, as the browser writes it."""
     signer = Signer(examiner, origin)
     return Method(
-        NAME, IAL.HIGH, UsbLogin(signer), UsbRegistration(signer), resistance=Resistance.HARDWARE
+        NAME,
+        IAL.HIGH,
+        UsbLogin(signer),
+        UsbRegistration(signer),
+        resists=Resistance.HARDWARE,
     )

@@ -25,25 +25,11 @@ class IAL(enum.IntEnum):
         return f"ial{int(self)}"
 
 
-class Resistance(enum.IntEnum):
-    """How far a sign-in withstands phishing, ordered (OpenID EAP ACR Values, sections 2 and 3)."""
-
-    NONE = 0
-    PHISHING = 1
-    HARDWARE = 2
-
-
 ACR_LEVELS: dict[str, IAL] = {
     **{level.acr: level for level in IAL},
     **{f"LoA{int(level)}": level for level in IAL},
 }
-"""Every level that can be asked for as ``acr``; ``LoA1..3`` are the national SSO's names."""
-
-ACR_RESISTANCES: dict[str, Resistance] = {
-    "phr": Resistance.PHISHING,
-    "phrh": Resistance.HARDWARE,
-}
-"""The ``acr`` values of OpenID EAP: phishing-resistant, and with a key held in hardware."""
+"""Every ``acr`` value that can be asked for; ``LoA1..3`` are the national SSO's names."""
 
 
 class Amr(enum.StrEnum):
@@ -55,7 +41,27 @@ class Amr(enum.StrEnum):
     MFA = "mfa"
     SC = "sc"
     HWK = "hwk"
+    SWK = "swk"
     PIN = "pin"
+    USER = "user"
+
+
+class Resistance(enum.IntEnum):
+    """How a proof withstands whoever stands between (OpenID EAP ACR Values, 2)."""
+
+    NONE = 0
+    PHISHING = 1
+    HARDWARE = 2
+
+
+ACR_RESISTANCES: dict[str, Resistance] = {
+    "phr": Resistance.PHISHING,
+    "phrh": Resistance.HARDWARE,
+}
+"""``acr`` values that ask for a key bound to our origin, and for one held in hardware."""
+
+_ORIGIN_BOUND = frozenset({Amr.HWK, Amr.SWK})
+"""Only keys that sign the browser's origin are named so; a SIM does not know it (``sc``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,14 @@ class Evidence:
     amr: tuple[Amr, ...]
     at: datetime
     vouched_by: str | None = None
+
+    @property
+    def resistance(self) -> Resistance:
+        """That a key is in hardware is believed of a token that a licensed CA filled."""
+        if not _ORIGIN_BOUND & set(self.amr):
+            return Resistance.NONE
+        is_held = Amr.HWK in self.amr and self.ial is IAL.HIGH
+        return Resistance.HARDWARE if is_held else Resistance.PHISHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +115,9 @@ def achieved(
         raise ValueError(msg)
     level = max(_worth(proof, now=now, level3_max_age=level3_max_age) for proof in evidence)
     amr = tuple(dict.fromkeys(str(reference) for proof in evidence for reference in proof.amr))
-    resistance = max(
-        _resistance(proof, now=now, level3_max_age=level3_max_age) for proof in evidence
-    )
-    newest = max(proof.at for proof in evidence)
-    return Achieved(min(level, account_ial), amr, newest, resistance)
-
-
-def _resistance(proof: Evidence, *, now: datetime, level3_max_age: timedelta) -> Resistance:
-    """``hwk`` is a key that answered a challenge bound to our origin: a token or a passkey.
-
-    Only a token's key is certified to be in hardware; that is level 3 and fades like it. A passkey
-    may be a synchronised one. A SIM (``sc``) signs whatever its owner confirms, from any origin.
-    """
-    if Amr.HWK not in proof.amr:
-        return Resistance.NONE
-    is_certified = _worth(proof, now=now, level3_max_age=level3_max_age) is IAL.HIGH
-    return Resistance.HARDWARE if is_certified else Resistance.PHISHING
+    auth_time = max(proof.at for proof in evidence)
+    resistance = max(proof.resistance for proof in evidence)
+    return Achieved(min(level, account_ial), amr, auth_time, resistance)
 
 
 def _worth(proof: Evidence, *, now: datetime, level3_max_age: timedelta) -> IAL:
@@ -133,37 +133,23 @@ def wanted_level(acr_values: Iterable[str]) -> IAL | None:
 
 
 def wanted_resistance(acr_values: Iterable[str]) -> Resistance:
-    """The least resistance asked for, where no level would do as well."""
-    values = tuple(acr_values)
-    known = [ACR_RESISTANCES[value] for value in values if value in ACR_RESISTANCES]
-    return min(known) if known and wanted_level(values) is None else Resistance.NONE
+    """The least resistance asked for; none where a mere level does as well."""
+    asked = tuple(acr_values)
+    if wanted_level(asked) is not None:
+        return Resistance.NONE
+    known = [ACR_RESISTANCES[value] for value in asked if value in ACR_RESISTANCES]
+    return min(known, default=Resistance.NONE)
 
 
-def satisfies(proven: Achieved, acr_values: Iterable[str]) -> bool:
-    """Whether one of the values asked for was met; unknown ones ask for nothing."""
-    met = [_is_met(proven, value) for value in acr_values if value in _ORDER]
-    return not met or any(met)
+def met(proven: Achieved, acr_values: Iterable[str]) -> str | None:
+    """The first of the values that what was proven satisfies, as ``acr``; None when none is.
 
-
-def acr_of(proven: Achieved, acr_values: Iterable[str]) -> str:
-    """The ``acr`` of a token: the highest value asked for that was met.
-
-    The order is ial1, ial2, phr, ial3, phrh. A level stands for the level that was reached, which
-    may be more than was asked for; so it is where nothing that was asked for was met.
+    Without a value that we know, the level is what there is to say.
     """
-    met = [value for value in acr_values if value in _ORDER and _is_met(proven, value)]
-    highest = max(met, key=_ORDER.__getitem__, default="")
-    return highest if highest in ACR_RESISTANCES else proven.acr
-
-
-_ORDER: dict[str, float] = {
-    **{value: float(level) for value, level in ACR_LEVELS.items()},
-    **{value: 1.5 + float(resistance) for value, resistance in ACR_RESISTANCES.items()},
-}
-"""phr stands above level 2, which a passkey proves too; phrh above level 3, which it implies."""
-
-
-def _is_met(proven: Achieved, value: str) -> bool:
-    if value in ACR_RESISTANCES:
-        return proven.resistance >= ACR_RESISTANCES[value]
-    return proven.ial >= ACR_LEVELS[value]
+    known = [value for value in acr_values if value in ACR_LEVELS or value in ACR_RESISTANCES]
+    for value in known:
+        if value in ACR_LEVELS and proven.ial >= ACR_LEVELS[value]:
+            return proven.acr
+        if value in ACR_RESISTANCES and proven.resistance >= ACR_RESISTANCES[value]:
+            return value
+    return None if known else proven.acr

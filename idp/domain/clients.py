@@ -2,8 +2,9 @@
 
 Every field is a metadata name of a specification, with that specification's default:
 RFC 7591 and OpenID Connect Registration; RFC 8705 (mTLS), 9101 (JAR), 9126 (PAR), 9449 (DPoP),
-9701 (introspection); JARM; the logout specifications; CIBA. Three are ours: ``profile``,
-``require_pkce`` and ``resources``.
+9701 (introspection); JARM; the logout specifications; CIBA. Ours are ``profile``,
+``require_pkce``, ``resources`` (which it may ask tokens for, RFC 8707), ``protected_resources``
+(which it serves, so it may introspect their tokens) and ``access_token_format``.
 """
 
 from __future__ import annotations
@@ -162,6 +163,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     default_acr_values: tuple[str, ...] = ()
     initiate_login_uri: str = ""
     resources: tuple[str, ...] = ()
+    protected_resources: tuple[str, ...] = ()
     # Being answered.
     id_token_signed_response_alg: SigningAlg = SigningAlg.ES256
     id_token_encrypted_response_alg: KeyAlg | None = None

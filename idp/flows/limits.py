@@ -117,14 +117,23 @@ class Limits:
         return self._first(((per_network, network(visitor.ip)),), now=now)
 
     def before_prompt(self, phone: PhoneNumber, visitor: Visitor, *, now: datetime) -> Said | None:
-        """Count a prompt on somebody's phone (pki.md 5.3); one may be open at a time."""
+        """Count a prompt on somebody's phone (pki.md 5.3); one may be open at a time.
+
+        A stranger may type any number: the network pays for each, whoever's phone it is, and a
+        phone has its rest for the day after some, whoever asks.
+        """
         refusal = self.before_step(visitor, now=now)
         if refusal:
             return refusal
         limits = self.settings.limits
+        place = Limit("prompt ip", limits.prompts_per_ip_hour, _HOUR)
+        refusal = self._first(((place, network(visitor.ip)),), now=now)
+        if refusal:
+            return refusal
         counters = (
             (Limit("prompt open", 1, timedelta(seconds=limits.prompt_seconds)), phone.e164),
             (Limit("prompt", limits.prompts_per_phone, timedelta(minutes=10)), phone.e164),
+            (Limit("prompt day", limits.prompts_per_phone_day, _DAY), phone.e164),
         )
         for limit, subject in counters:
             counted = self.throttle.hit(limit, subject, now=now)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from idp.oidc.authorization import AuthorizationError, AuthorizationRequest, Target
+from idp.oidc.authorization import AuthorizationError, AuthorizationRequest
 from idp.storage.sessions import Seen
 
 
@@ -31,5 +31,5 @@ def asked_for(
         return seen
     if max(proof.at for proof in seen.session.evidence) > since:
         detail = "somebody else signed in than was asked for"
-        raise AuthorizationError("access_denied", detail, Target.of(request))
+        raise AuthorizationError("access_denied", detail, request.target)
     return None

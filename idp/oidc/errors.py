@@ -16,15 +16,57 @@ from authlib.oauth2.rfc6749.errors import (
 
 __all__ = [
     "InvalidClientError",
+    "InvalidDpopProofError",
     "InvalidGrantError",
     "InvalidRequestError",
+    "InvalidRequestObjectError",
+    "InvalidRequestUriError",
     "InvalidScopeError",
+    "InvalidTargetError",
     "NotRedirectable",
     "OAuth2Error",
     "UnauthorizedClientError",
     "UnsupportedGrantTypeError",
+    "UnsupportedTokenTypeError",
     "Untrusted",
+    "UseDpopNonceError",
 ]
+
+
+class InvalidTargetError(OAuth2Error):  # type: ignore[misc]  # Authlib is untyped
+    """The resource is unknown, or not for this client (RFC 8707, 2)."""
+
+    error = "invalid_target"
+
+
+class InvalidDpopProofError(OAuth2Error):  # type: ignore[misc]
+    """The proof of possession does not hold (RFC 9449, 5)."""
+
+    error = "invalid_dpop_proof"
+
+
+class UseDpopNonceError(OAuth2Error):  # type: ignore[misc]
+    """The proof must contain the nonce that this answer carries (RFC 9449, 8)."""
+
+    error = "use_dpop_nonce"
+
+
+class InvalidRequestObjectError(OAuth2Error):  # type: ignore[misc]
+    """The request object is not the client's, or says something else (RFC 9101, 6)."""
+
+    error = "invalid_request_object"
+
+
+class InvalidRequestUriError(OAuth2Error):  # type: ignore[misc]
+    """What request_uri names is over, used up, unknown or unreachable (RFC 9101, 5; RFC 9126)."""
+
+    error = "invalid_request_uri"
+
+
+class UnsupportedTokenTypeError(OAuth2Error):  # type: ignore[misc]
+    """Tokens of this kind cannot be revoked: they only expire (RFC 7009, 2.2.1)."""
+
+    error = "unsupported_token_type"
 
 
 class Untrusted(enum.Enum):

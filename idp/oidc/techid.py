@@ -18,10 +18,9 @@ from idp.domain.clients import Client, Profile
 from idp.domain.errors import InvalidInput
 from idp.domain.events import AuditEvent, Event
 from idp.domain.subjects import AgencyCode, IdKind, IdNumber, TaxCode
-from idp.oidc.client_auth import FORM_TYPE, read_form
+from idp.oidc.calls import FORM_TYPE, Call, Reply, read_form
 from idp.oidc.dvcqg import account_kind, tech_id
 from idp.oidc.errors import InvalidRequestError, OAuth2Error
-from idp.oidc.provider import Reply
 from idp.oidc.tokens import Tokens
 from idp.ports import Clock
 from idp.storage.accounts import AccountStore
@@ -132,7 +131,7 @@ def _fields(body: bytes, content_type: str) -> Mapping[str, Any]:
     if len(body) > _LONGEST_BODY:
         raise InvalidRequestError("the body is too long")
     if content_type.partition(";")[0].strip().lower() == FORM_TYPE:
-        return read_form(body, content_type)
+        return read_form(Call("POST", "/oauth2/techid", body, content_type))
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError, ValueError):

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from idp.domain.clients import Metadata
 from idp.storage.database import Database, Statement
-from idp.storage.models import ClientRow
+from idp.storage.models import ClientRow, GrantRow
 
 _FIND = Statement(
     "SELECT metadata_json, secret_hash FROM clients WHERE client_id = :id AND disabled_at IS NULL"
@@ -67,6 +67,16 @@ class ClientStore(Generic[T]):
         self._memory[client_id] = (now, client)
         return client
 
+    def stored(self, client_id: str) -> StoredClient | None:
+        """The row of a client that is not disabled, read anew."""
+        where = ClientRow.client_id == client_id, ClientRow.disabled_at.is_(None)
+        with self._database.transaction() as connection:
+            row = connection.execute(select(ClientRow).where(*where)).first()
+        if row is None:
+            return None
+        metadata = msgspec.json.decode(row.metadata_json)
+        return StoredClient(row.client_id, metadata, row.secret_hash, row.source)
+
     def all(self) -> tuple[StoredClient, ...]:
         """Every row, in order of id."""
         with self._database.transaction() as connection:
@@ -91,6 +101,12 @@ class ClientStore(Generic[T]):
         if not connection.execute(update(ClientRow).where(where).values(values)).rowcount:
             connection.execute(insert(ClientRow).values({"client_id": client.client_id, **values}))
 
-    def remove(self, connection: Connection, client_id: str) -> None:
-        """Take a client out."""
+    def remove(self, connection: Connection, client_id: str, *, now: datetime) -> None:
+        """Take a client out, and end every grant it has."""
         connection.execute(delete(ClientRow).where(ClientRow.client_id == client_id))
+        connection.execute(
+            update(GrantRow)
+            .where(GrantRow.client_id == client_id, GrantRow.revoked_at.is_(None))
+            .values(revoked_at=now, revoke_reason="client_removed")
+        )
+        self._memory.pop(client_id, None)

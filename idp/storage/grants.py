@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from idp.storage.accounts import open_attribute, open_identifier
@@ -42,6 +42,15 @@ _ROTATE = Statement(f"""
       AND (counter = :counter OR (counter = :counter + 1 AND rotated_at > :retry_since))
       AND {_LIVE}
     RETURNING account_id, session_id, request_json, counter, expires_at
+""")  # noqa: S608  constants of this file only
+_KEEP = Statement(f"""
+    SELECT account_id, session_id, request_json, counter, expires_at FROM grants
+    WHERE id = :id AND client_id = :client_id AND counter = :counter AND revoked_at IS NULL
+      AND expires_at > :now AND {_LIVE}
+""")  # noqa: S608  constants of this file only
+_ALIVE = Statement(f"""
+    SELECT client_id, counter, request_json, expires_at FROM grants
+    WHERE id = :id AND revoked_at IS NULL AND expires_at > :now AND {_LIVE}
 """)  # noqa: S608  constants of this file only
 _REVOKE = Statement("""
     UPDATE grants SET revoked_at = :now, revoke_reason = :reason
@@ -96,6 +105,16 @@ class Rotated:
     session_id: UUID
     request_json: str
     counter: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """A grant whose tokens are good: not revoked, its session alive, its account active."""
+
+    client_id: str
+    counter: int
+    request_json: str
     expires_at: datetime
 
 
@@ -174,17 +193,27 @@ class GrantStore:
             "now": milliseconds(now),
             "retry_since": milliseconds(now - retry),
         }
-        rows = self._database.one(_ROTATE, values)
+        return _rotated(self._database.one(_ROTATE, values))
+
+    def keep(
+        self, grant_id: UUID, client_id: str, counter: int, *, now: datetime
+    ) -> Rotated | None:
+        """The grant of a refresh token that stays as it is. One statement, no commit."""
+        values = {
+            "id": grant_id,
+            "client_id": client_id,
+            "counter": counter,
+            "now": milliseconds(now),
+        }
+        return _rotated(self._database.one(_KEEP, values))
+
+    def alive(self, grant_id: UUID, *, now: datetime) -> Alive | None:
+        """The grant if its tokens are good at this moment. One statement, no commit."""
+        rows = self._database.one(_ALIVE, {"id": grant_id, "now": milliseconds(now)})
         if not rows:
             return None
-        [(account_id, session_id, request_json, new_counter, expires_at)] = rows
-        return Rotated(
-            as_uuid(account_id),
-            as_uuid(session_id),
-            request_json,
-            new_counter,
-            moment(expires_at),
-        )
+        [(client_id, counter, request_json, expires_at)] = rows
+        return Alive(client_id, counter, request_json, moment(expires_at))
 
     def revoke_reused(
         self, grant_id: UUID, client_id: str, counter: int, *, now: datetime
@@ -270,6 +299,15 @@ def _details(row: _Row, seal: Seal) -> dict[str, str]:
     context = f"credential {as_uuid(row.credential_id)}"
     details: dict[str, str] = json.loads(seal.open_text(bytes(row.sealed), context=context))
     return details
+
+
+def _rotated(rows: list[tuple[Any, ...]]) -> Rotated | None:
+    if not rows:
+        return None
+    [(account_id, session_id, request_json, counter, expires_at)] = rows
+    return Rotated(
+        as_uuid(account_id), as_uuid(session_id), request_json, counter, moment(expires_at)
+    )
 
 
 def _account(rows: list[tuple[object, ...]]) -> UUID | None:

@@ -185,11 +185,18 @@ class CredentialRow(db.Model):  # type: ignore[name-defined,misc]
     expires_at: Mapped[datetime | None] = _moment(nullable=True)
     added_at: Required = _moment()
     removed_at: Mapped[datetime | None] = _moment(nullable=True)
+    checked_at: Mapped[datetime | None] = _moment(nullable=True)
     __table_args__ = (
         Index(
             "uq_credentials_key",
             "key_index",
             unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+        Index(
+            "ix_credentials_checked",
+            "checked_at",
             sqlite_where=text("removed_at IS NULL"),
             postgresql_where=text("removed_at IS NULL"),
         ),
@@ -306,6 +313,18 @@ class ClientRow(db.Model):  # type: ignore[name-defined,misc]
     source: Mapped[str] = mapped_column(Text)
     updated_at: Required = _moment()
     disabled_at: Mapped[datetime | None] = _moment(nullable=True)
+
+
+class PushedRow(db.Model):  # type: ignore[name-defined,misc]
+    """A pushed authorization request (RFC 9126), used up when a code was issued for it."""
+
+    __tablename__ = "pushed_requests"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    client_id: Mapped[str] = mapped_column(Text)
+    request_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    expires_at: Required = _moment(index=True)
+    used_at: Mapped[datetime | None] = _moment(nullable=True)
 
 
 class GrantRow(db.Model):  # type: ignore[name-defined,misc]

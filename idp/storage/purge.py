@@ -21,6 +21,7 @@ _EXPIRED = (
     "single_use",
     "grants",
     "sessions",
+    "pushed_requests",
 )
 _KEYS = {"throttle": "key", "single_use": "kind, key"}
 

@@ -25,6 +25,7 @@ from idp.flows.login import LoginFlow
 from idp.flows.lost_phone import LostPhoneFlow
 from idp.flows.recovery import RecoveryFlow
 from idp.flows.registration import RegistrationFlow
+from idp.flows.reverifying import ReverifyingFlow
 from idp.ports import Clock
 from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
@@ -42,7 +43,7 @@ from idp.web.screens import ask_signature, respond
 from idp.web.security import allow_program, browser_hash, client_ip, session_cookie
 
 S = TypeVar("S")
-_EXTENSION = "idp.house"
+EXTENSION = "idp.house"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class House:
     account: AccountFlow
     confirming: ConfirmingFlow
     enrolling: EnrollingFlow
+    reverifying: ReverifyingFlow
     recovery: RecoveryFlow
     lost_phone: LostPhoneFlow
     freezing: FreezingFlow
@@ -86,12 +88,12 @@ class House:
 
 def install(app: Flask, house: House) -> None:
     """Make the house known to the views of ``app``."""
-    app.extensions[_EXTENSION] = house
+    app.extensions[EXTENSION] = house
 
 
 def house() -> House:
     """The house of the current application."""
-    found: House = current_app.extensions[_EXTENSION]
+    found: House = current_app.extensions[EXTENSION]
     return found
 
 
@@ -140,6 +142,16 @@ def faults(answer: Answer[object]) -> dict[str, Message]:
 def notice(answer: Answer[object]) -> Notice | None:
     """What a step has to tell."""
     return Notice(message(answer.notice), Tone.WARNING) if answer.notice else None
+
+
+def code_notice(answer: Answer[object], delay: Said | None) -> Notice:
+    """What stands above the field for a code: what went wrong, or that the code is on its way."""
+    told = answer.notice or delay
+    return (
+        Notice(message(told), Tone.WARNING)
+        if told
+        else Notice(Message("notice.otp_sent"), Tone.SUCCESS)
+    )
 
 
 def captcha(kind: str, transaction_id: UUID, answer: str) -> Captcha | None:

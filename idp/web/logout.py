@@ -9,8 +9,8 @@ from flask import Flask, Response, request
 
 from idp.domain.events import AuditEvent, Event
 from idp.domain.sessions import Session
-from idp.oidc.authorization import ResponseMode, Target
 from idp.oidc.provider import Provider
+from idp.oidc.responses import ResponseMode, Target
 from idp.storage.transactions import Stored
 from idp.web import screens
 from idp.web.journey import again, current_session, expired, house, read_id

@@ -26,6 +26,7 @@ from idp import app as application
 from idp import config as settings
 from idp.authenticators import Ports as Outside
 from idp.config import Config
+from idp.domain.certificates import Authority
 from idp.domain.certificates import Path as CertificatePath
 from idp.domain.clients import Client
 from idp.domain.errors import PortUnavailable
@@ -135,6 +136,15 @@ class MemoryStatus:
             raise PortUnavailable("ocsp")
         return self.states.get(path.leaf.serial_number, Revocation.GOOD)
 
+    def check_number(
+        self, authorities: tuple[Authority, ...], number: int, *, now: datetime
+    ) -> Revocation:
+        del authorities, now
+        self.asked += 1
+        if self.is_down:
+            raise PortUnavailable("ocsp")
+        return self.states.get(number, Revocation.GOOD)
+
 
 @dataclass
 class MemorySigner:
@@ -236,9 +246,16 @@ class House:
 
     def settings_otp(self, **changes: int) -> None:
         """Other limits for codes from now on."""
+        self._settings("otp", **changes)
+
+    def settings_limits(self, **changes: int) -> None:
+        """Other limits on guesses from now on."""
+        self._settings("limits", **changes)
+
+    def _settings(self, section: str, **changes: int) -> None:
         limits = self.app.extensions["idp.house"].login.limits
-        settings = replace(limits.settings, otp=replace(limits.settings.otp, **changes))
-        object.__setattr__(limits, "settings", settings)
+        changed = {section: replace(getattr(limits.settings, section), **changes)}
+        object.__setattr__(limits, "settings", replace(limits.settings, **changed))
 
 
 _NO_TIME = timedelta(seconds=-1)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from flask import Flask
 
-from idp.authenticators import bhxh, build_all, mobile, password_otp, vnpost
+from idp.authenticators import bhxh, build_all, mobile, passkey, password_otp, totp, vnpost
 from idp.authenticators.contract import (
     AskCode,
     AskFields,
@@ -31,6 +31,7 @@ from idp.flows.confirming import Address
 from idp.flows.lost_phone import FORM as LOST_PHONE
 from idp.flows.recovery import FORMS as FORGOT
 from idp.flows.recovery import Way
+from idp.flows.reverifying import FORM as REVERIFY
 from idp.storage.accounts import Proof
 from idp.storage.complaints import Complaint, ComplaintStatus, Content
 from idp.storage.credentials import Bound
@@ -86,11 +87,13 @@ def build_app(issuer: str = ISSUER) -> Flask:
 
 
 def login_tabs() -> tuple[Tab, ...]:
-    """The three tabs of R42, two of them not open yet."""
+    """The three tabs of R42, one of them not open yet, and those of later ways in."""
     return (
         Tab("login.tab.password_otp", "/login/1", TabState.CURRENT),
         Tab("login.tab.usb", "", TabState.CLOSED),
         Tab("login.tab.sim", "/login/1?method=sim", TabState.OPEN),
+        Tab("login.tab.passkey", "/login/1?method=passkey", TabState.OPEN),
+        Tab("login.tab.totp", "/login/1?method=totp", TabState.TOO_LOW),
     )
 
 
@@ -279,7 +282,13 @@ def account() -> Page:
         IdentityRow("address", "", RowStatus.UNVERIFIED),
     )
     return screens.plain(
-        "account.html", name=LONG_NAME, level=IAL.MEDIUM, rows=rows, closes_at=NOW, saved=True
+        "account.html",
+        name=LONG_NAME,
+        level=IAL.MEDIUM,
+        rows=rows,
+        closes_at=NOW,
+        saved=True,
+        may_reverify=True,
     )
 
 
@@ -340,6 +349,18 @@ def data() -> Page:
         portals=[{"portal": PORTAL.name, "may_see": ["Họ tên", "Ngày sinh"]}],
         sessions=[{"since": "2026-11-24T07:05:09+00:00", "ip": "203.0.113.7"}],
     )
+
+
+def enrolment(name: str) -> Page:
+    """The first screen of an enrolment."""
+    account = own_account()
+    built = {"passkey": passkey.build(ISSUER, ISSUER), "totp": totp.build(outside().hasher)}[name]
+    assert built.enrolment
+    screen = built.enrolment.start(account, name=LONG_NAME, now=NOW).screen
+    if isinstance(screen, AskSignature):
+        return screens.ask_signature(screen, FRAME, ())
+    assert isinstance(screen, AskFields)
+    return screens.ask_fields(screen, FRAME, faults={"code": Message("error.totp.wrong")})
 
 
 def level(number: int) -> Page:
@@ -431,6 +452,9 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "account_edit": lambda: screens.ask_fields(
         CONTACT, FRAME, values={"phone": "091"}, faults={"phone": Message("error.phone.form")}
     ),
+    "reverify": lambda: screens.ask_fields(
+        REVERIFY, FRAME, faults={"username": Message("error.reverify.number")}
+    ),
     "account_password": lambda: screens.set_password(
         FRAME, key="account.password", username="001", owner=LONG_NAME, asks_current=True
     ),
@@ -442,8 +466,20 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
         timing=TIMING,
     ),
     "methods_new": lambda: screens.plain(
-        "methods_new.html", offers=("usb", "sim"), offers_password=True
+        "methods_new.html", offers=("usb", "sim", "passkey", "totp"), offers_password=True
     ),
+    "login_passkey": lambda: screens.ask_fields(
+        AskFields("login.passkey"), FRAME, tabs=login_tabs()
+    ),
+    "login_totp": lambda: screens.ask_fields(
+        totp.FORM,
+        FRAME,
+        faults={"": Message("refusal.wrong_or_spent")},
+        captcha=CAPTCHA,
+        tabs=login_tabs(),
+    ),
+    "enrol_passkey": lambda: enrolment("passkey"),
+    "enrol_totp": lambda: enrolment("totp"),
     "sessions": sessions,
     "history": history,
     "history_empty": lambda: screens.plain(

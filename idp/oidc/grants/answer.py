@@ -11,6 +11,8 @@ from uuid import UUID
 from idp.config import Oidc
 from idp.domain.clients import Client, GrantType
 from idp.oidc.encryption import Encryption
+from idp.oidc.errors import InvalidTargetError
+from idp.oidc.proof import UNBOUND, Binding
 from idp.oidc.release import Release
 from idp.oidc.tokens import GrantData, RefreshToken, Tokens
 from idp.storage.grants import GrantStore
@@ -20,6 +22,21 @@ TokenAnswer = Mapping[str, Any]
 
 Note = Callable[[UUID, str, str], None]
 """Told when a grant was revoked for reuse: its account, client and reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """A token request of an authenticated client; ``binding`` is what it proved to possess."""
+
+    client: Client
+    form: Mapping[str, str]
+    now: datetime
+    binding: Binding = UNBOUND
+
+    @property
+    def resource(self) -> tuple[str, ...]:
+        """The resources asked for (RFC 8707, 2.2)."""
+        return tuple(dict.fromkeys(self.form.get("resource", "").split()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +50,21 @@ class GrantTools:
     release: Release
     encryption: Encryption
 
-    def answer(  # noqa: PLR0913  keywords
+    def answer(
         self,
-        client: Client,
+        request: TokenRequest,
         token: RefreshToken,
         data: GrantData,
         *,
         scope: tuple[str, ...],
-        now: datetime,
         nonce: str | None = None,
     ) -> TokenAnswer:
         """Access token, ID token, and a refresh token for a client that may use one."""
-        seconds = int(now.timestamp())
-        access_token = self.tokens.access_token(client, token.grant_id, data, scope, seconds)
+        client, now = request.client, request.now
+        seconds, resource = int(now.timestamp()), resources(request, data)
+        access_token = self.tokens.access_token(
+            client, token.grant_id, data, scope, seconds, resource=resource
+        )
         asked: dict[str, Any] = {} if nonce is None else {"nonce": nonce}
         if data.asks_id_token:
             asked |= self._claims(client, token.grant_id, data, now=now)
@@ -54,7 +73,7 @@ class GrantTools:
         )
         answer = {
             "access_token": access_token,
-            "token_type": "Bearer",
+            "token_type": data.binding.token_type,
             "expires_in": self.settings.access_token_ttl,
             "scope": " ".join(scope),
             "id_token": self.encryption.id_token(client, id_token),
@@ -73,3 +92,14 @@ class GrantTools:
     def retry(self) -> timedelta:
         """How long a refresh token may be sent again."""
         return timedelta(seconds=self.settings.refresh_retry)
+
+
+def resources(request: TokenRequest, data: GrantData) -> tuple[str, ...]:
+    """Whom the access token is for: some of what was granted, or all of it (RFC 8707, 2.2).
+
+    Raises ``InvalidTargetError``.
+    """
+    granted = data.resource or request.client.resources
+    if not set(request.resource) <= set(granted):
+        raise InvalidTargetError("the resource was not granted")
+    return request.resource or data.resource

@@ -180,7 +180,7 @@ def test_eap_phrh_is_met_by_a_token_and_named_in_acr(house: House) -> None:
     portal, browser = add_portal(house), house.browser()
     registers(browser, certificate())
 
-    browser.visit(portal.request(acr_values="phr phrh"))
+    browser.visit(portal.request(acr_values="phrh phr"))
     browser.send({"do": "confirm"})
     signs(browser, certificate())
     page = browser.send({"do": "confirm"})
