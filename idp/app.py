@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -15,17 +15,24 @@ from idp.adapters.web import WebAdapter
 from idp.authenticators import mobile
 from idp.authenticators.contract import Method
 from idp.config import Config, Profile, RegistrationMode
+from idp.domain.clients import GrantType
+from idp.domain.decoupled import Kind
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import PasswordHasher
 from idp.domain.subjects import IdNumber
+from idp.flows import clerk, confirming, counter_desk, enrolling, lost_phone
 from idp.flows import complaint as complaint_flow
-from idp.flows import confirming, enrolling, lost_phone
 from idp.flows import recovery as recovery_flow
 from idp.flows.account import AccountFlow
+from idp.flows.agencies import AgencyDesk
 from idp.flows.answers import Captchas
+from idp.flows.clerk import ClerkFlow, ClerkState
 from idp.flows.complaint import ComplaintFlow, ComplaintState, Decision, answer
+from idp.flows.complaint_desk import ComplaintDesk
 from idp.flows.confirming import ConfirmingFlow, ConfirmingState
 from idp.flows.counter import CounterFlow
+from idp.flows.counter_desk import CounterDesk, DeskState
+from idp.flows.decoupled import DecoupledFlow
 from idp.flows.enrolling import EnrollingFlow, EnrollingState
 from idp.flows.freezing import FreezingFlow
 from idp.flows.journeys import Journeys
@@ -34,10 +41,13 @@ from idp.flows.login import LoginFlow
 from idp.flows.lost_phone import LostPhoneFlow, LostPhoneState
 from idp.flows.notices import Notices
 from idp.flows.opening import Opening
+from idp.flows.operators import OperatorFlow
 from idp.flows.otp import Codes
 from idp.flows.recovery import CounterRecovery, RecoveryFlow, RecoveryState
 from idp.flows.registration import RegistrationFlow
+from idp.flows.representatives import RepresentativeFlow
 from idp.flows.reverifying import ReverifyingFlow
+from idp.oidc import ciba, device
 from idp.oidc.client_auth import Authenticator
 from idp.oidc.client_keys import ClientKeys
 from idp.oidc.client_metadata import Loopback
@@ -45,7 +55,9 @@ from idp.oidc.client_metadata import build as build_client
 from idp.oidc.dynamic_registration import PATH as REGISTRATION_PATH
 from idp.oidc.dynamic_registration import Registrar
 from idp.oidc.encryption import Encryption
+from idp.oidc.federation import building as federation
 from idp.oidc.grants.answer import GrantTools
+from idp.oidc.grants.decoupled import DecoupledGrant
 from idp.oidc.introspection import Introspection
 from idp.oidc.keys import KeyRing
 from idp.oidc.metadata import Features
@@ -55,16 +67,20 @@ from idp.oidc.release import Release
 from idp.oidc.request_objects import RequestObjects
 from idp.oidc.techid import TechIdLookup
 from idp.oidc.tokens import Tokens
-from idp.ports import Clock, Hasher
+from idp.ports import Clock, Hasher, WebClient
 from idp.storage.accounts import AccountStore
 from idp.storage.activations import ActivationStore
+from idp.storage.agencies import AgencyStore
 from idp.storage.audit import AuditStore
 from idp.storage.clients import ClientStore
 from idp.storage.complaints import ComplaintStatus, ComplaintStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
+from idp.storage.decoupled import DecoupledStore
 from idp.storage.grants import GrantStore
+from idp.storage.known_subjects import KnownSubjects
 from idp.storage.levels import LevelStore
+from idp.storage.operators import OperatorStore
 from idp.storage.otps import OtpStore
 from idp.storage.outbox import OutboxStore
 from idp.storage.owners import OwnerStore
@@ -72,6 +88,7 @@ from idp.storage.phones import PhoneStore
 from idp.storage.portal_links import PortalLinkStore
 from idp.storage.pushed import PushedStore
 from idp.storage.recoveries import RecoveryStore
+from idp.storage.representatives import RepresentativeStore
 from idp.storage.sessions import ConsentStore, Lifetimes, SessionStore
 from idp.storage.single_use import SingleUse
 from idp.storage.throttle import ThrottleStore
@@ -80,6 +97,7 @@ from idp.storage.vault import Vault, create_master
 from idp.web import (
     about,
     activity,
+    approvals,
     captchas,
     client_registration,
     complaint,
@@ -93,16 +111,24 @@ from idp.web import (
     login,
     methods,
     oidc,
+    operator,
+    operator_agencies,
+    operator_complaints,
+    operator_counter,
+    operator_post,
     protection,
     recovery,
     registration,
+    representatives,
     screens,
     security,
 )
 from idp.web import account as account_pages
+from idp.web import device as device_pages
+from idp.web import federation as federation_pages
 from idp.web.authorize import AuthorizePages
 from idp.web.captcha import Challenger, is_right
-from idp.web.journey import House
+from idp.web.journey import Console, House
 from idp.web.logout import LogoutPages
 from idp.web.places import Places
 from idp.web.words import Words
@@ -110,16 +136,19 @@ from idp.web.words import Words
 _REQUEST_ID = "X-Request-Id"
 _PAGES = (
     *(home, about, complaint, counter, registration, login, captchas),
-    *(account_pages, methods, activity, protection, recovery),
+    *(account_pages, methods, activity, protection, recovery, device_pages, approvals),
+    *(operator, operator_post, operator_counter, operator_complaints, operator_agencies),
+    representatives,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What methods need from outside, and the clock, as the caller wants them."""
+    """What methods need from outside, the clock and the web, as the caller wants them."""
 
     methods: authenticators.Ports
     clock: Clock
+    web: WebClient | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,16 +203,19 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     screens.init_app(app)
     errors.init_app(app, base.clock)
     app.after_request(_tell_request)
-    journey.install(app, _build_house(base, ports, every, Words(catalogues)))
+    house = _build_house(base, ports, every, Words(catalogues))
+    journey.install(app, house)
     for pages in _PAGES:
         pages.init_app(app)
-    provider = build_provider(base)
+    provider = add_decoupled(build_provider(base, ports.web), base, house.decoupled)
     authorize_pages = AuthorizePages(provider)
     authorize_pages.init_app(app)
     LogoutPages(provider).init_app(app)
     oidc.init_app(app, provider, config.mtls)
     client_registration.init_app(app, registrar(base), base.clock, config.mtls)
     dvcqg.init_app(app, _techid_lookup(base, provider))
+    if provider.entrance:
+        federation_pages.init_app(app, provider.entrance, config.mtls)
     app.wsgi_app = hot_path.HotPath(  # type: ignore[method-assign]
         app, provider, authorize_pages, config.mtls, policy.cookie("session")
     )
@@ -222,7 +254,7 @@ def registrar(base: Foundation) -> Registrar:
     )
 
 
-def build_provider(base: Foundation) -> Provider:
+def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provider:
     """The protocol."""
     config, database, vault = base.config, base.database, base.vault
     tokens = Tokens(config.server.issuer, config.oidc, vault, key_ring(base))
@@ -238,13 +270,20 @@ def build_provider(base: Foundation) -> Provider:
             audit.add(connection, event)
 
     issuer, grants = config.server.issuer, GrantStore(database, vault)
-    single_use, web = SingleUse(database), WebAdapter(config.tls)
+    clients = ClientStore(database, build_client, clock=base.clock)
+    bases = tuple(each for each in (issuer, config.mtls.base) if each)
+    single_use, web = SingleUse(database), outgoing or WebAdapter(config.tls)
     keys = ClientKeys(web)
     release = Release(vault.key("techid"), vault.key("verification-process"))
     tools = GrantTools(config.oidc, tokens, grants, note, release, Encryption(keys))
-    clients = ClientStore(database, build_client)
-    bases = tuple(each for each in (issuer, config.mtls.base) if each)
-    authenticator = Authenticator(issuer, bases, clients.find, keys, single_use)
+    features = _features(config)
+    entrance = None
+    if config.federation.enabled:
+        features = federation.announced(features)
+        ground = federation.Ground(config, base.clock, database, vault, web, keys, clients.find)
+        entrance = federation.build(ground, features)
+    admit = entrance.program if entrance else None
+    authenticator = Authenticator(issuer, bases, clients.find, keys, single_use, admit)
     proofs = Proofs(bases, single_use, vault.key("dpop-nonce") if config.oidc.dpop_nonce else None)
     pushed = PushedStore(database, vault)
     return Provider(
@@ -256,7 +295,8 @@ def build_provider(base: Foundation) -> Provider:
         proofs,
         RequestObjects(issuer, config.oidc, keys, web, pushed, authenticator, proofs),
         Introspection(tokens, grants),
-        _features(config),
+        features,
+        entrance=entrance,
     )
 
 
@@ -283,6 +323,69 @@ def _techid_lookup(base: Foundation, provider: Provider) -> TechIdLookup:
     )
 
 
+def decoupled_flow(base: Foundation, methods: tuple[Method, ...], words: Words) -> DecoupledFlow:
+    """Requests that are answered on another device."""
+    config, database, vault = base.config, base.database, base.vault
+    account = _account_flow(base, password_hasher(config, vault), words)
+    lifetimes = Lifetimes(
+        timedelta(seconds=config.server.session_idle),
+        timedelta(seconds=config.server.session_absolute),
+    )
+    return DecoupledFlow(
+        tuple(method for method in methods if config.is_enabled(method.name)),
+        database,
+        DecoupledStore(database, vault),
+        account.accounts,
+        CredentialStore(database, vault),
+        SessionStore(database, vault, lifetimes),
+        ConsentStore(database),
+        account.notices,
+        account.notices.outbox,
+        account.limits,
+        timedelta(seconds=config.server.level3_max_age),
+    )
+
+
+def add_decoupled(provider: Provider, base: Foundation, flow: DecoupledFlow) -> Provider:
+    """The same protocol with device authorization (RFC 8628) and CIBA."""
+    settings, subjects = base.config.oidc, KnownSubjects(base.database)
+    devices = device.DeviceAuthorization(
+        provider.issuer, settings, provider.authenticator, flow, base.clock
+    )
+    asking = ciba.Ciba(
+        provider.issuer,
+        settings,
+        provider.authenticator,
+        provider.authenticator.keys,
+        provider.authenticator.single_use,
+        provider.tokens,
+        subjects,
+        flow,
+        base.clock,
+    )
+    features = provider.features
+    return replace(
+        provider,
+        tools=replace(provider.tools, remember=subjects.remember),
+        grants_by_name={
+            **provider.grants_by_name,
+            GrantType.DEVICE_CODE: DecoupledGrant(flow.store, Kind.DEVICE, "device_code"),
+            GrantType.CIBA: DecoupledGrant(flow.store, Kind.CIBA, "auth_req_id"),
+        },
+        more={**provider.more, device.PATH: devices.answer, ciba.PATH: asking.answer},
+        features=replace(
+            features,
+            grant_types=(*features.grant_types, GrantType.DEVICE_CODE, GrantType.CIBA),
+            endpoints={
+                **features.endpoints,
+                "device_authorization_endpoint": device.PATH,
+                "backchannel_authentication_endpoint": ciba.PATH,
+            },
+            more={**features.more, **ciba.FEATURES},
+        ),
+    )
+
+
 def answer_complaint(base: Foundation, ticket: str, text: str, *, is_accepted: bool) -> None:
     """An operator's decision from the command line. Raises ``Conflict``."""
     store = ComplaintStore(base.database, base.vault)
@@ -295,6 +398,16 @@ def account_flow(base: Foundation) -> AccountFlow:
     """What an owner changes, for processes without pages: the worker and the command line."""
     words = Words(i18n.load(i18n.Missing.LOG))
     return _account_flow(base, password_hasher(base.config, base.vault), words)
+
+
+def operators(base: Foundation) -> OperatorFlow:
+    """Who has which role, for the command line and the demo."""
+    return OperatorFlow(account_flow(base), OperatorStore(base.database), base.config.operators)
+
+
+def agency_desk(base: Foundation) -> AgencyDesk:
+    """The directory, for the command line and the demo."""
+    return AgencyDesk(operators(base), AgencyStore(base.database))
 
 
 def issue_recovery(base: Foundation, number: str, operator: str) -> str:
@@ -376,7 +489,10 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
         codes,
         pictures,
         ttl,
+        RepresentativeStore(database, vault),
     )
+    activations = ActivationStore(database, vault)
+    counter = CounterFlow(database, accounts, activations, outbox, audit, words.sms)
     registration_flow = RegistrationFlow(
         methods,
         database,
@@ -402,7 +518,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
         audit,
         login_flow,
         registration_flow,
-        CounterFlow(database, accounts, ActivationStore(database, vault), outbox, audit, words.sms),
+        counter,
         ComplaintFlow(
             database,
             Journeys(complaint_flow.KIND, ComplaintState, transactions, pictures, ttl),
@@ -440,8 +556,35 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
         every,
         challenger,
         PortalLinkStore(database),
-        ClientStore(database, build_client),
+        ClientStore(database, build_client, clock=base.clock),
         Places(config.account.places),
+        decoupled_flow(base, every, words),
+        _build_console(base, account, counter, pictures),
+        RepresentativeFlow(account, RepresentativeStore(database, vault)),
+    )
+
+
+def _build_console(
+    base: Foundation, account: AccountFlow, counter: CounterFlow, pictures: Captchas
+) -> Console:
+    """What operators do."""
+    database, vault = base.database, base.vault
+    transactions = TransactionStore(database, vault)
+    ttl = timedelta(seconds=base.config.server.transaction_ttl)
+    operators = OperatorFlow(account, OperatorStore(database), base.config.operators)
+    recovery = CounterRecovery(account, RecoveryStore(database, vault), base.config.account)
+    return Console(
+        operators,
+        ClerkFlow(
+            operators, counter, Journeys(clerk.KIND, ClerkState, transactions, pictures, ttl)
+        ),
+        CounterDesk(
+            operators,
+            recovery,
+            Journeys(counter_desk.KIND, DeskState, transactions, pictures, ttl),
+        ),
+        ComplaintDesk(operators, ComplaintStore(database, vault), account.owners),
+        AgencyDesk(operators, AgencyStore(database)),
     )
 
 

@@ -9,6 +9,7 @@ from itertools import count
 
 import structlog
 
+from idp import follower
 from idp.adapters import pki, trust
 from idp.adapters.mail import MailAdapter
 from idp.adapters.sms import SmsAdapter
@@ -17,6 +18,7 @@ from idp.domain.errors import IdpError, PortError, StorageUnavailable
 from idp.domain.subjects import EmailAddress, PhoneNumber
 from idp.flows.account import AccountFlow
 from idp.flows.watching import Watch
+from idp.follower import Follower
 from idp.ports import MailGateway, SmsGateway
 from idp.storage.audit import AuditStore
 from idp.storage.checks import CheckStore
@@ -44,6 +46,7 @@ class Worker:
     levels: LevelStore
     account: AccountFlow
     watch: Watch
+    follower: Follower
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; a database that is away is waited for."""
@@ -68,6 +71,7 @@ class Worker:
                 return
             try:
                 self.deliver()
+                self.follower.look()
                 if turn % _SEAL_EVERY == 0:
                     self.audit.seal_pending()
                     self.levels.lapse(now=self.base.clock())
@@ -88,7 +92,7 @@ class Worker:
 
     def _deliver(self, job: Job) -> None:
         now = self.base.clock()
-        if job.kind not in {"sms", "mail"}:
+        if job.kind not in {"sms", "mail"} and not self.follower.is_ping(job):
             self.outbox.finish(job, "nothing to send", now=now)
             return
         if moment(int(job.payload["expires_at"])) <= now:
@@ -103,6 +107,9 @@ class Worker:
         self.outbox.finish(job, "delivered", now=self.base.clock())
 
     def _send(self, job: Job) -> None:
+        if self.follower.is_ping(job):
+            self.follower.ping(job)
+            return
         to, text = job.payload["to"], job.payload["text"]
         if job.kind == "sms":
             self.gateway.send(to=PhoneNumber(to), text=text, idempotency_key=job.id.hex)
@@ -142,4 +149,5 @@ def build(base: Foundation) -> Worker:
         levels,
         account,
         watch,
+        follower.build(base),
     )

@@ -200,10 +200,16 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """A credential was proven; the flow finds whose it is."""
+    """A credential was proven; the flow finds whose it is.
+
+    ``employer`` is the enterprise that it names beside its holder: the flow asks whether they may
+    act for it. ``opens_owner`` is off where it must not open the holder's own account.
+    """
 
     credential: Credential
     evidence: Evidence
+    employer: IdNumber | None = None
+    opens_owner: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +268,45 @@ class Login(Protocol):
         """
 
 
+class NoAnswer(enum.Enum):
+    """Why a question to somebody's device brought no proof."""
+
+    DECLINED = "declined"
+    SILENT = "silent"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that can be sent to a device of the account's owner: what it will show.
+
+    ``room`` is how many plain characters of text fit beside the code.
+    """
+
+    code: str
+    phone: PhoneNumber
+    room: int
+    state: Mapping[str, str]
+
+
+RemoteOutcome = Continue | Presented | NoAnswer
+
+
+class Remote(Protocol):
+    """Asking the owner of a credential without a browser of theirs (CIBA)."""
+
+    def prepare(
+        self, details: Mapping[str, str], purpose: str, *, until: datetime, now: datetime
+    ) -> Question | None:
+        """The question for a credential with these details; nobody outside is asked yet."""
+
+    def send(self, state: Mapping[str, str], text: str) -> Mapping[str, str] | NoAnswer:
+        """Send it, with a line of plain text before its code. May raise ``PortError``."""
+
+    def resume(self, state: Mapping[str, str], *, now: datetime) -> RemoteOutcome:
+        """Has the device answered? May raise ``PortError``."""
+
+
 class Registration(Protocol):
     """Opening an account with the method."""
 
@@ -305,8 +350,9 @@ class Method:
     """One way to prove oneself. ``name`` is its settings block and the prefix of its texts.
 
     ``resists`` is what its proofs withstand. ``has_keys`` says that its login needs what it kept
-    with the account's credentials. ``texts`` are those of an installed package: language (vi, en)
-    to key to text. Ours stand in the translation files.
+    with the account's credentials; ``remote`` asks their owner without a browser. ``texts`` are
+    those of an installed package: language (vi, en) to key to text. Ours stand in the translation
+    files.
     """
 
     name: str
@@ -316,4 +362,5 @@ class Method:
     enrolment: Enrolment | None = None
     has_keys: bool = False
     resists: Resistance = Resistance.NONE
+    remote: Remote | None = None
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

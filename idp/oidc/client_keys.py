@@ -29,7 +29,9 @@ from idp.ports import WebClient
 _KEPT_SECONDS, _PAUSE_SECONDS, _STALE_SECONDS = 300.0, 60.0, 3600.0
 _DOORS, _MOST_KEYS = 64, 50
 _MOST_REMEMBERED, _LONGEST_TOKEN, _LEAST_RSA = 10_000, 32768, 2048
-_REGISTRY = JWSRegistry(algorithms=[*SigningAlg, "Ed25519"])
+# Headers may carry more than we read, such as the trust_chain of a federation.
+_REGISTRY = JWSRegistry(algorithms=[*SigningAlg, "Ed25519"], strict_check_header=False)
+_REGISTRY.max_header_length = _LONGEST_TOKEN
 _KEY_TYPES: Final = {"ES256": ("EC",), "RS256": ("RSA",), "PS256": ("RSA",), "EdDSA": ("OKP",)}
 
 

@@ -18,7 +18,7 @@ import threading
 import time
 import tomllib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -120,9 +120,15 @@ class KeyRing:
     """Every key of this installation, shared by all processes through the folder."""
 
     def __init__(
-        self, folder: Path, clock: Clock, *, announce: timedelta, retire: timedelta
+        self,
+        folder: Path,
+        clock: Clock,
+        *,
+        announce: timedelta,
+        retire: timedelta,
+        algorithms: Sequence[str] = ALGORITHMS,
     ) -> None:
-        self._folder, self._clock = folder, clock
+        self._folder, self._clock, self._algorithms = folder, clock, algorithms
         self._announce, self._retire = announce, retire
         self._keys: dict[str, SigningKey] = {}
         self._active: dict[str, SigningKey] = {}
@@ -187,7 +193,7 @@ class KeyRing:
         """Make a key per algorithm where there is none: the first start."""
         with self._changing() as keys:
             have = {key.alg for key in keys if key.state is KeyState.ACTIVE}
-            for alg in ALGORITHMS:
+            for alg in self._algorithms:
                 if alg not in have:
                     self._write(self._new(alg, KeyState.ACTIVE))
         self._look(now=True)
@@ -196,7 +202,7 @@ class KeyRing:
         """Announce a key per algorithm; once announced long enough, let it sign."""
         with self._changing() as keys:
             now = self._clock()
-            for alg in ALGORITHMS:
+            for alg in self._algorithms:
                 ours = [key for key in keys if key.alg == alg]
                 waiting = [key for key in ours if key.state is KeyState.ANNOUNCED]
                 if not waiting:

@@ -24,6 +24,7 @@ from idp.oidc.errors import (
     UnsupportedGrantTypeError,
     UseDpopNonceError,
 )
+from idp.oidc.federation.entrance import Entrance
 from idp.oidc.grants import client_credentials, code, refresh
 from idp.oidc.grants.answer import GrantTools, TokenAnswer, TokenRequest
 from idp.oidc.introspection import Introspection
@@ -49,7 +50,10 @@ _BEARER_STATUS: Final = {"invalid_request": 400, "insufficient_scope": 403}
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """The protocol. ``grants_by_name`` may be extended by what a grant needs beside the tools."""
+    """The protocol. ``grants_by_name`` may be extended by what a grant needs beside the tools.
+
+    ``more`` are the endpoints of optional parts, by path.
+    """
 
     issuer: str
     tools: GrantTools
@@ -61,6 +65,8 @@ class Provider:
     introspection: Introspection
     features: metadata.Features
     grants_by_name: Mapping[str, Grant] = field(default_factory=lambda: dict(GRANTS))
+    entrance: Entrance | None = None
+    more: Mapping[str, Callable[[Call], Reply]] = field(default_factory=dict)
 
     @property
     def tokens(self) -> Tokens:

@@ -22,8 +22,10 @@ _EXPIRED = (
     "grants",
     "sessions",
     "pushed_requests",
+    "decoupled_requests",
+    "operator_sessions",
 )
-_KEYS = {"throttle": "key", "single_use": "kind, key"}
+_KEYS = {"throttle": "key", "single_use": "kind, key", "operator_sessions": "session_id"}
 
 
 def purge(database: Database, *, now: datetime) -> Iterator[tuple[str, int]]:

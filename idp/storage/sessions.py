@@ -18,17 +18,19 @@ from idp.domain.sessions import Device, Session
 from idp.domain.subjects import SubjectKind
 from idp.storage.database import Database, Statement, as_uuid
 from idp.storage.models import AccountRow, ConsentRow, GrantRow, SessionRow, milliseconds, moment
+from idp.storage.representatives import authorised
 from idp.storage.vault import Vault
 
-_FIND = Statement("""
-    SELECT s.account_id, a.kind, a.ial, s.evidence, s.created_at, s.last_seen_at, c.claims,
-      a.asks_new_portals
+_FIND = Statement(f"""
+    SELECT s.account_id, s.actor_id, a.kind, a.ial, s.evidence, s.created_at, s.last_seen_at,
+      c.claims, a.asks_new_portals
     FROM sessions s JOIN accounts a ON a.id = s.account_id
     LEFT JOIN consents c ON c.account_id = s.account_id AND c.client_id = :client_id
       AND c.revoked_at IS NULL
     WHERE s.id = :id AND s.secret_hash = :secret_hash AND s.ended_at IS NULL
       AND s.expires_at > :now AND s.last_seen_at > :idle_since AND a.status = 'active'
-""")
+      AND {authorised("s")}
+""")  # noqa: S608  constants of this package only
 _TOUCH = Statement("""
     UPDATE sessions SET last_seen_at = :now WHERE id = :id AND last_seen_at < :before
 """)
@@ -75,16 +77,17 @@ class SessionStore:
     def __init__(self, database: Database, vault: Vault, lifetimes: Lifetimes) -> None:
         self._database, self._vault, self._lifetimes = database, vault, lifetimes
 
-    def add(
+    def add(  # noqa: PLR0913  keywords: what a session is
         self,
         connection: Connection,
         account_id: UUID,
         evidence: Sequence[Evidence],
         *,
         device: Device,
+        actor_id: UUID | None = None,
         now: datetime,
     ) -> tuple[UUID, str]:
-        """Open a session; answers its id and the cookie's value.
+        """Open a session; answers its id and the cookie's value. ``actor_id`` acts for the account.
 
         Raises ``Conflict('account.frozen')`` when the account is not active at this moment.
         """
@@ -94,7 +97,7 @@ class SessionStore:
             "id": session_id,
             "secret_hash": hash_secret(secret),
             "account_id": account_id,
-            "actor_id": account_id,
+            "actor_id": actor_id or account_id,
             "evidence": encode_evidence(evidence),
             "created_at": now,
             "last_seen_at": now,
@@ -143,10 +146,11 @@ class SessionStore:
         rows = self._database.one(_FIND, values)
         if not rows:
             return None
-        [(account_id, kind, ial, evidence, created_at, last_seen_at, claims, asks)] = rows
+        [(account_id, actor_id, kind, ial, evidence, created_at, last_seen_at, claims, asks)] = rows
         session = Session(
             session_id,
             as_uuid(account_id),
+            as_uuid(actor_id),
             SubjectKind(kind),
             IAL(ial),
             decode_evidence(evidence),
@@ -171,7 +175,7 @@ class SessionStore:
 
         Otherwise everything of the former person ends with their session.
         """
-        if old.account_id == new.account_id:
+        if (old.account_id, old.actor_id) == (new.account_id, new.actor_id):
             connection.execute(
                 update(GrantRow).where(GrantRow.session_id == old.id).values(session_id=new.id)
             )
@@ -243,6 +247,7 @@ class SessionStore:
         return Session(
             data.id,
             data.account_id,
+            data.actor_id,
             SubjectKind.CITIZEN,
             IAL.NONE,
             decode_evidence(data.evidence),
@@ -279,6 +284,17 @@ class ConsentStore:
         if not connection.execute(update(ConsentRow).where(*where).values(values)).rowcount:
             keys = {"account_id": account_id, "client_id": client_id}
             connection.execute(insert(ConsentRow).values({**keys, **values}))
+
+    def items(self, account_id: UUID, client_id: str) -> frozenset[str] | None:
+        """What a portal may see; None when nobody asked yet or the approval was withdrawn."""
+        query = select(ConsentRow.claims).where(
+            ConsentRow.account_id == account_id,
+            ConsentRow.client_id == client_id,
+            ConsentRow.revoked_at.is_(None),
+        )
+        with self._database.transaction() as connection:
+            found = connection.scalar(query)
+        return None if found is None else frozenset(found.split())
 
     def revoke(
         self, connection: Connection, account_id: UUID, client_id: str, *, now: datetime

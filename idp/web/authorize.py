@@ -47,6 +47,7 @@ from idp.web.screens import Action, respond
 from idp.web.security import (
     allow_form_target,
     browser_hash,
+    client_ip,
     cross_site,
     has_browser,
     session_cookie,
@@ -110,7 +111,9 @@ class AuthorizePages:
             return None
         now = home.clock()
         try:
-            client = self._client(params)
+            client = self._provider.clients.find(client_id_of(params))
+            if client is None:
+                return None
             asked = self._read(client, params, now)
             if asked.response_mode is not ResponseMode.QUERY:
                 return None
@@ -239,6 +242,7 @@ class AuthorizePages:
                 Event.CONSENT_GIVEN,
                 now,
                 seen.session.account_id,
+                seen.session.actor_id,
                 client_id=client.client_id,
                 session_id=seen.session.id,
                 details={"items": " ".join(sorted(items)), "text": CONSENT_TEXT},
@@ -295,6 +299,8 @@ class AuthorizePages:
     # --- reading --------------------------------------------------------------------------------
 
     def _client(self, params: Params) -> Client:
+        if self._provider.entrance:
+            self._provider.entrance.browser(params, client_ip())
         client = self._provider.clients.find(client_id_of(params))
         if client is None:
             raise NotRedirectable(Untrusted.CLIENT_UNKNOWN, "client_id is unknown")
@@ -364,6 +370,7 @@ class AuthorizePages:
 
 _PROBLEMS = {
     Untrusted.CLIENT_UNKNOWN: errors.Problem.CLIENT_UNKNOWN,
+    Untrusted.CLIENT_UNTRUSTED: errors.Problem.CLIENT_UNTRUSTED,
     Untrusted.REDIRECT_URI_UNKNOWN: errors.Problem.REDIRECT_URI_UNKNOWN,
     Untrusted.REQUEST_INVALID: errors.Problem.REQUEST_INVALID,
 }

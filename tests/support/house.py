@@ -26,12 +26,14 @@ from idp import app as application
 from idp import config as settings
 from idp.authenticators import Ports as Outside
 from idp.config import Config
+from idp.domain.agencies import Agency, AgencySubject
 from idp.domain.certificates import Authority
 from idp.domain.certificates import Path as CertificatePath
 from idp.domain.clients import Client
 from idp.domain.errors import PortUnavailable
 from idp.domain.passwords import PasswordHasher
 from idp.domain.subjects import (
+    AgencyCode,
     BirthDate,
     IdNumber,
     InsuranceCode,
@@ -52,8 +54,10 @@ from idp.ports import (
     SignaturePending,
     SignatureState,
     SubscriberRecord,
+    WebClient,
 )
 from idp.storage.activations import ActivationStore
+from idp.storage.agencies import AgencyStore
 from idp.storage.clients import ClientStore
 from idp.storage.database import Database
 from idp.storage.outbox import OutboxStore
@@ -180,6 +184,23 @@ class MemoryCounter:
         return None
 
 
+@dataclass
+class MemoryDirectory:
+    """The fake of the agency directory: it knows nobody."""
+
+    asked: list[AgencySubject] = field(default_factory=list)
+
+    def find(self, code: AgencyCode) -> Agency | None:
+        del code
+
+    def resolve(self, subject: AgencySubject) -> Agency | None:
+        del subject
+
+    def ask(self, subject: AgencySubject, *, now: datetime) -> None:
+        del now
+        self.asked.append(subject)
+
+
 def outside(hasher: PasswordHasher | None = None) -> Outside:
     """Everything that methods need, empty."""
     hasher = hasher or PasswordHasher(b"p" * 32, time_cost=1, memory_kib=64, max_parallel=16)
@@ -190,6 +211,7 @@ def outside(hasher: PasswordHasher | None = None) -> Outside:
         counter=MemoryCounter(),
         trust=pki.pki().store(),
         certificate_status=MemoryStatus(),
+        directory=MemoryDirectory(),
         mobile_signer=MemorySigner(),
         carriers=("viettel", "vinaphone"),
         issuer="http://localhost:8000",
@@ -220,7 +242,8 @@ class House:
         """Every text message that waits to be sent, oldest first."""
         outbox = OutboxStore(self.database, self.base.vault)
         jobs = outbox.claim(now=self.clock(), limit=1000, lease=_NO_TIME)
-        return [dict(job.payload) for job in sorted(jobs, key=lambda job: job.id)]
+        messages = [job for job in jobs if job.kind in {"sms", "mail"}]
+        return [dict(job.payload) for job in sorted(messages, key=lambda job: job.id)]
 
     def last_code(self) -> str:
         """The code of the newest text message that has one."""
@@ -391,7 +414,9 @@ def _signing_keys() -> Path:
     return made
 
 
-def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
+def build(
+    database_url: str, folder: Path, *, web: WebClient | None = None, **sections: dict[str, Any]
+) -> House:
     """A provider on that database, with one subscriber at the carrier."""
     config = config_for(database_url, folder, **sections)
     if not (config.keys_folder / "signing").exists():
@@ -408,8 +433,9 @@ def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
         certificate_status=status,
         mobile_signer=signer,
         counter=ActivationStore(database, VAULT),
+        directory=AgencyStore(database),
     )
-    app = application.create_app(base, application.Ports(methods, clock))
+    app = application.create_app(base, application.Ports(methods, clock, web))
     carrier.add(
         "0821234088", "001072000136", "012345678", name="Nguyễn Văn Hòa", birth_date="01/02/1972"
     )
