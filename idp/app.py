@@ -55,6 +55,7 @@ from idp.oidc.client_metadata import Loopback
 from idp.oidc.client_metadata import build as build_client
 from idp.oidc.dynamic_registration import PATH as REGISTRATION_PATH
 from idp.oidc.dynamic_registration import Registrar
+from idp.oidc.encryption import Encryption
 from idp.oidc.federation import building as federation
 from idp.oidc.grants.answer import GrantTools
 from idp.oidc.grants.decoupled import DecoupledGrant
@@ -63,9 +64,11 @@ from idp.oidc.keys import KeyRing
 from idp.oidc.metadata import Features
 from idp.oidc.proof import Proofs
 from idp.oidc.provider import Provider
+from idp.oidc.release import Release
 from idp.oidc.request_objects import RequestObjects
 from idp.oidc.ssf.sets import SetMaker
 from idp.oidc.ssf.transmitter import Transmitter
+from idp.oidc.techid import TechIdLookup
 from idp.oidc.tokens import Tokens
 from idp.ports import Clock, Hasher, WebClient
 from idp.storage.accounts import AccountStore
@@ -78,8 +81,8 @@ from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
 from idp.storage.decoupled import DecoupledStore
 from idp.storage.grants import GrantStore
-from idp.storage.known_subjects import KnownSubjects
 from idp.storage.known_facts import KnownFacts
+from idp.storage.known_subjects import KnownSubjects
 from idp.storage.levels import LevelStore
 from idp.storage.operators import OperatorStore
 from idp.storage.otps import OtpStore
@@ -105,6 +108,7 @@ from idp.web import (
     client_registration,
     complaint,
     counter,
+    dvcqg,
     errors,
     home,
     hot_path,
@@ -217,6 +221,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     ssf.init_app(app, build_transmitter(base, provider), config)
     oidc.init_app(app, provider, config.mtls)
     client_registration.init_app(app, registrar(base), base.clock, config.mtls)
+    dvcqg.init_app(app, _techid_lookup(base, provider))
     if provider.entrance:
         federation_pages.init_app(app, provider.entrance, config.mtls)
     app.wsgi_app = hot_path.HotPath(  # type: ignore[method-assign]
@@ -273,11 +278,12 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
             audit.add(connection, event)
 
     issuer, grants = config.server.issuer, GrantStore(database, vault)
-    tools = GrantTools(config.oidc, tokens, grants, note)
     clients = ClientStore(database, build_client, clock=base.clock)
     bases = tuple(each for each in (issuer, config.mtls.base) if each)
     single_use, web = SingleUse(database), outgoing or WebAdapter(config.tls)
     keys = ClientKeys(web)
+    release = Release(vault.key("techid"), vault.key("verification-process"))
+    tools = GrantTools(config.oidc, tokens, grants, note, release, Encryption(keys))
     features = _features(config)
     entrance = None
     if config.federation.enabled:
@@ -307,6 +313,21 @@ def _features(config: Config) -> Features:
     return Features(
         mtls_base=config.mtls.base if config.mtls.header else "",
         endpoints={"registration_endpoint": REGISTRATION_PATH} if is_open else {},
+    )
+
+
+def _techid_lookup(base: Foundation, provider: Provider) -> TechIdLookup:
+    database, vault = base.database, base.vault
+    return TechIdLookup(
+        provider.tokens,
+        provider.clients,
+        AccountStore(database, vault),
+        AuditStore(database, vault),
+        ThrottleStore(database, vault),
+        database,
+        base.clock,
+        vault.key("techid"),
+        base.config.limits.techid_lookups_per_minute,
     )
 
 

@@ -166,6 +166,7 @@ class Limits:
     prompts_per_phone_day: int = _between(10, 1, 1000)
     prompts_per_ip_hour: int = _between(30, 1, 1000000)
     prompt_seconds: int = _between(120, 30, 300)
+    techid_lookups_per_minute: int = _between(60, 1, 100000)
     user_codes: int = _between(10, 1, 100)
     user_codes_site: int = _between(600, 1, 100000)
     requests_per_person: int = _between(5, 1, 1000)

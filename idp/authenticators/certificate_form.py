@@ -75,6 +75,7 @@ class Certified:
             expires_at=leaf.not_valid_after_utc,
             details={
                 "holder": self.holder.name,
+                "numbers": " ".join(f"{one.kind}:{one.value}" for one in self.holder.numbers),
                 "ca": self.path.issuer.label,
                 "serial": f"{leaf.serial_number:x}",
                 "spki_sha256": self.path.spki_sha256,

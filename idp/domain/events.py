@@ -49,6 +49,7 @@ class Event(enum.StrEnum):
     CONSENT_REVOKED = "consent.revoked"
     GRANT_REVOKED = "grant.revoked"
     SESSION_ENDED = "session.ended"
+    TECHID_LOOKED_UP = "techid.looked_up"
     CLIENT_SAVED = "client.saved"
     DEVICE_APPROVED = "device.approved"
     DEVICE_REFUSED = "device.refused"

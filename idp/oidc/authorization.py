@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -27,9 +27,12 @@ from idp.domain.assurance import (
     wanted_resistance,
 )
 from idp.domain.clients import ApplicationType, Client
+from idp.oidc import claims_request, dvcqg
 from idp.oidc.claims import SCOPES, consent_items
+from idp.oidc.claims_request import ClaimsParameter, Wishes
 from idp.oidc.errors import NotRedirectable, Untrusted
 from idp.oidc.responses import ResponseMode, Target
+from idp.oidc.verified_claims import Unreadable
 from idp.storage.sessions import Seen
 
 Params = Sequence[tuple[str, str]]
@@ -59,6 +62,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     userinfo_claims: tuple[str, ...]
     id_token_claims: tuple[str, ...]
     code_challenge: str | None
+    wishes: Wishes = Wishes()
     resource: tuple[str, ...] = ()
     dpop_jkt: str = ""
     pushed_id: str = ""
@@ -85,7 +89,8 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     @property
     def consent_items(self) -> frozenset[str]:
         """What the person is asked to share."""
-        return consent_items(self.scope, (*self.userinfo_claims, *self.id_token_claims))
+        names = (*self.userinfo_claims, *self.id_token_claims, *self.wishes.names)
+        return consent_items(self.scope, names)
 
 
 class AuthorizationError(Exception):
@@ -191,9 +196,10 @@ def _build(
     params: Params, values: Mapping[str, str], client: Client, target: Target
 ) -> AuthorizationRequest:
     scope = _scope(values, client, target)
-    claims = _claims(values.get("claims", ""), target)
+    claims = _claims(values.get("claims", ""), client, target)
     acr_values, is_essential = _acr(values, claims, client)
-    if is_essential and wanted_level(acr_values) is None:
+    wants_nothing_known = wanted_level(acr_values) is None and not wanted_resistance(acr_values)
+    if is_essential and wants_nothing_known:
         raise AuthorizationError(
             "unmet_authentication_requirements", "no such level is proven here", target
         )
@@ -212,9 +218,10 @@ def _build(
         ui_locales=values.get("ui_locales", "")[:100],
         acr_values=acr_values,
         is_acr_essential=is_essential,
-        userinfo_claims=tuple(claims.get("userinfo", {})),
-        id_token_claims=tuple(claims.get("id_token", {})),
+        userinfo_claims=(*claims.userinfo, *dvcqg.standard_claims(client)),
+        id_token_claims=claims.id_token,
         code_challenge=_code_challenge(values, client, target),
+        wishes=claims.wishes,
         resource=_resource(params, client, target),
         dpop_jkt=_dpop_jkt(values.get("dpop_jkt", ""), target),
     )
@@ -276,26 +283,19 @@ def _dpop_jkt(text: str, target: Target) -> str:
     return text
 
 
-def _claims(text: str, target: Target) -> dict[str, dict[str, Any]]:
-    """The ``claims`` parameter (Core, 5.5); members we do not know are passed over."""
-    if not text:
-        return {}
+def _claims(text: str, client: Client, target: Target) -> ClaimsParameter:
     try:
-        found = msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError, ValueError):
-        raise AuthorizationError("invalid_request", "claims is no JSON object", target) from None
-    parts = {name: found.get(name) or {} for name in ("userinfo", "id_token")}
-    if not all(isinstance(part, dict) for part in parts.values()):
-        raise AuthorizationError("invalid_request", "claims has the wrong shape", target)
-    return parts
+        return claims_request.read(text, more=dvcqg.names_for(client))
+    except Unreadable as error:
+        raise AuthorizationError("invalid_request", str(error), target) from error
 
 
 def _acr(
-    values: Mapping[str, str], claims: Mapping[str, Mapping[str, Any]], client: Client
+    values: Mapping[str, str], claims: ClaimsParameter, client: Client
 ) -> tuple[tuple[str, ...], bool]:
     """Acr as a claim goes before acr_values: it can be essential (Core, 5.5.1.1)."""
-    asked = claims.get("id_token", {}).get("acr")
-    if isinstance(asked, dict):
+    asked = claims.acr
+    if asked is not None:
         several = asked.get("values")
         named = several if isinstance(several, list) else [asked.get("value")]
         texts = tuple(value for value in named if isinstance(value, str))

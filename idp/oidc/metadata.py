@@ -9,7 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from idp.domain.assurance import ACR_RESISTANCES, IAL
-from idp.domain.clients import AuthMethod, GrantType, SigningAlg
+from idp.domain.clients import AuthMethod, ContentEnc, GrantType, KeyAlg, SigningAlg
+from idp.oidc import verified_claims
 from idp.oidc.claims import CLAIMS, CLIENT_SCOPES, SCOPES
 from idp.oidc.keys import ALGORITHMS
 from idp.oidc.proof import ALGORITHMS as DPOP_ALGORITHMS
@@ -33,6 +34,22 @@ _CALLED_WITH_CERTIFICATE: Final = (
     "introspection_endpoint",
     "revocation_endpoint",
 )
+
+
+_ENCRYPTION: Final = {
+    "id_token_encryption_alg_values_supported": list(KeyAlg),
+    "id_token_encryption_enc_values_supported": list(ContentEnc),
+    "userinfo_encryption_alg_values_supported": list(KeyAlg),
+    "userinfo_encryption_enc_values_supported": list(ContentEnc),
+}
+_IDENTITY_ASSURANCE: Final = {
+    "verified_claims_supported": True,
+    "trust_frameworks_supported": [verified_claims.FRAMEWORK],
+    "evidence_supported": verified_claims.EVIDENCE,
+    "electronic_records_supported": verified_claims.RECORDS,
+    "claims_in_verified_claims_supported": verified_claims.CLAIMS,
+}
+"""OpenID Connect for Identity Assurance 1.0, section 7."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +94,7 @@ def members(issuer: str, features: Features) -> dict[str, Any]:
         "subject_types_supported": ["pairwise", "public"],
         "id_token_signing_alg_values_supported": algorithms,
         "userinfo_signing_alg_values_supported": algorithms,
+        **_ENCRYPTION,
         "authorization_signing_alg_values_supported": algorithms,
         "introspection_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": auth_methods,
@@ -89,6 +107,9 @@ def members(issuer: str, features: Features) -> dict[str, Any]:
         "claim_types_supported": ["normal"],
         "claims_supported": [*CLAIMS, "acr", "amr", "auth_time"],
         "claims_parameter_supported": True,
+        "claims_locales_supported": ["vi"],
+        "display_values_supported": ["page", "popup", "touch", "wap"],
+        **_IDENTITY_ASSURANCE,
         "request_parameter_supported": True,
         "request_uri_parameter_supported": True,
         "require_request_uri_registration": True,

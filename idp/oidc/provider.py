@@ -12,9 +12,10 @@ import msgspec
 
 from idp.domain.clients import Client, GrantType
 from idp.domain.errors import PortUnavailable
-from idp.oidc import claims, metadata, revocation
+from idp.oidc import metadata, revocation
 from idp.oidc.calls import FORM_TYPE, NO_STORE, Call, Reply, read_form
 from idp.oidc.client_auth import Authenticator
+from idp.oidc.encryption import NESTED
 from idp.oidc.errors import (
     InvalidDpopProofError,
     InvalidRequestError,
@@ -35,6 +36,7 @@ from idp.storage.clients import ClientStore
 from idp.storage.grants import GrantStore
 
 _encode = msgspec.json.Encoder().encode
+_JSON, _JWT = "application/json", "application/jwt"
 Grant = Callable[[GrantTools, TokenRequest], TokenAnswer]
 GRANTS: Mapping[str, Grant] = {
     GrantType.AUTHORIZATION_CODE: code.redeem,
@@ -130,6 +132,7 @@ class Provider:
             raise UnsupportedGrantTypeError("unknown")
         if name not in client.grant_types:
             raise UnauthorizedClientError("the client may not use this grant")
+        self.tools.encryption.check(client)
         return self.grants_by_name[name]
 
     def _introspect(self, call: Call) -> Reply:
@@ -180,15 +183,22 @@ class Provider:
         if subject is None or client is None:
             return self._bearer_refusal("invalid_token")
         data = data_from_text(subject.request_json)
-        wanted = claims.asked(scope, data.userinfo_claims)
-        answer = {"sub": data.sub, **claims.of_subject(subject, wanted)}
-        alg = client.userinfo_signed_response_alg
-        if alg is None:
-            return Reply(200, _encode(answer))
-        signed = self.tokens.keys.sign(
-            alg, "JWT", {**answer, "iss": self.issuer, "aud": client.client_id}
-        )
-        return Reply(200, signed.encode(), "application/jwt")
+        answer = {"sub": data.sub, **self.tools.release.userinfo(client, subject, data, scope, now)}
+        try:
+            return self._userinfo_reply(client, answer)
+        except OAuth2Error as error:
+            return self._refusal(error)
+
+    def _userinfo_reply(self, client: Client, answer: Mapping[str, Any]) -> Reply:
+        """Plain, signed, encrypted, or signed and then encrypted (Core, 5.3.2)."""
+        contents, cty, alg = _encode(answer), "", client.userinfo_signed_response_alg
+        if alg is not None:
+            about = {"iss": self.issuer, "aud": client.client_id}
+            contents, cty = self.tokens.keys.sign(alg, "JWT", {**answer, **about}).encode(), NESTED
+        encrypted = self.tools.encryption.userinfo(client, contents, cty=cty)
+        if encrypted is not None:
+            return Reply(200, encrypted.encode(), _JWT)
+        return Reply(200, contents, _JWT if alg else _JSON)
 
     # --- refusals -------------------------------------------------------------------------------
 

@@ -25,6 +25,8 @@ from idp.domain.decoupled import Asked, Proved
 from idp.domain.ids import uuid7
 from idp.oidc.authorization import AuthorizationRequest, Ready
 from idp.oidc.claims import subject
+from idp.oidc.claims_request import Wishes
+from idp.oidc.dvcqg import acr_for
 from idp.oidc.keys import KeyRing, b64, unb64
 from idp.oidc.proof import UNBOUND, Binding
 from idp.storage.vault import Seal, Sealed, Vault
@@ -49,6 +51,13 @@ class GrantData(msgspec.Struct, frozen=True):
     auth_time: int
     resource: tuple[str, ...] = ()
     binding: Binding = UNBOUND
+    ial: int = 0
+    wishes: Wishes = Wishes()
+
+    @property
+    def asks_id_token(self) -> bool:
+        """Whether the ID token is to have claims about the person."""
+        return bool(self.id_token_claims) or not self.wishes.id_token.is_empty
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -130,10 +139,12 @@ class Tokens:
             scope=request.scope,
             userinfo_claims=request.userinfo_claims,
             id_token_claims=request.id_token_claims,
-            acr=request.acr(proven),
+            acr=acr_for(client, request.acr(proven)),
             amr=proven.amr,
             auth_time=int(proven.auth_time.timestamp()),
             resource=request.resource,
+            ial=int(proven.ial),
+            wishes=request.wishes,
         )
 
     def decoupled_data(

@@ -6,8 +6,10 @@ transaction of this browser; every detour comes back to ``/authorize/<id>``, whi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -17,6 +19,7 @@ from idp.domain.assurance import IAL
 from idp.domain.clients import Client
 from idp.domain.events import AuditEvent, Event
 from idp.flows.login import LoginState
+from idp.oidc.asked_subject import asked_for
 from idp.oidc.authorization import (
     AuthorizationError,
     AuthorizationRequest,
@@ -31,6 +34,7 @@ from idp.oidc.authorization import (
     read,
     target_of,
 )
+from idp.oidc.claims import ITEMS
 from idp.oidc.errors import InvalidRequestUriError, NotRedirectable, OAuth2Error, Untrusted
 from idp.oidc.provider import Provider
 from idp.oidc.responses import ResponseMode, Target, sign
@@ -114,6 +118,7 @@ class AuthorizePages:
             if asked.response_mode is not ResponseMode.QUERY:
                 return None
             seen = home.sessions.find(cookie, client_id=client.client_id, now=now)
+            seen = asked_for(asked, seen, self._sub_of(client), since=now)
             decision = decide(asked, seen, self._around(home, now, now))
         except (NotRedirectable, AuthorizationError):
             return None
@@ -129,6 +134,7 @@ class AuthorizePages:
             asked = self._read(client, params, now)
             self._check_hint(client, asked)
             seen = house().sessions.find(session_cookie(), client_id=client.client_id, now=now)
+            seen = asked_for(asked, seen, self._sub_of(client), since=now)
             decision = decide(asked, seen, self._around(house(), now, now))
         except AuthorizationError as error:
             return self._send_error(client, error)
@@ -169,6 +175,7 @@ class AuthorizePages:
         since = datetime.fromtimestamp(waiting.since / 1000, now.tzinfo)
         try:
             seen = self._seen(client, now)
+            seen = asked_for(waiting.request, seen, self._sub_of(client), since=since)
             around = self._around(house(), now, since, consented=waiting.consented)
             decision = decide(waiting.request, seen, around)
         except AuthorizationError as error:
@@ -261,7 +268,7 @@ class AuthorizePages:
             "client": ClientView(
                 client.client_name, policy=client.policy_uri, terms=client.tos_uri
             ),
-            "data": tuple(sorted(waiting.request.consent_items, key=_ORDER.index)),
+            "data": tuple(sorted(waiting.request.consent_items, key=ITEMS.index)),
             "level": wanted or IAL.MEDIUM,
         }
         return respond(Page("consent.html", context))
@@ -330,6 +337,9 @@ class AuthorizePages:
     def _seen(self, client: Client, now: datetime) -> Seen | None:
         return house().sessions.find(session_cookie(), client_id=client.client_id, now=now)
 
+    def _sub_of(self, client: Client) -> Callable[[UUID], str]:
+        return lambda account_id: self._provider.tokens.subject(client, account_id)
+
     def _check_hint(self, client: Client, asked: AuthorizationRequest) -> None:
         """The hint must be ours, and of the person who is signed in (Core, 3.1.2.1)."""
         if not asked.id_token_hint:
@@ -364,16 +374,6 @@ _PROBLEMS = {
     Untrusted.REDIRECT_URI_UNKNOWN: errors.Problem.REDIRECT_URI_UNKNOWN,
     Untrusted.REQUEST_INVALID: errors.Problem.REQUEST_INVALID,
 }
-_ORDER = (
-    "name",
-    "birthdate",
-    "gender",
-    "id_number",
-    "phone_number",
-    "email",
-    "account_kind",
-    "offline_access",
-)
 
 
 def _travel(target: Target, values: dict[str, str], portal: str) -> Response:

@@ -48,6 +48,7 @@ MACHINE_PATHS: Final = (
     "/oauth2/token",
     "/oauth2/userinfo",
     "/oauth2/introspect",
+    "/oauth2/techid",
     "/oauth2/revoke",
     "/ssf/",
     "/oauth2/jwks",

@@ -180,6 +180,8 @@ def test_portal_gets_a_verified_identity_at_level_two(house: House) -> None:
         "id_number": "001072000136",
         "id_number_type": "cccd",
         "account_kind": "citizen",
+        "locale": "vi",
+        "updated_at": int(house.clock().timestamp()),
     }
 
 

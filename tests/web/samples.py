@@ -330,6 +330,8 @@ def approval(**changes: object) -> Page:
         "is_proven": False,
     }
     return screens.plain("approval.html", **{**plain, **changes})
+
+
 ACTING: Final = {"acting": True, "is_enterprise": True}
 
 

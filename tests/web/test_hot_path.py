@@ -98,9 +98,7 @@ def test_a_sign_on_that_needs_nobody_is_the_same_redirect(house: House) -> None:
         {"claims": "{" * 3000},
     ],
 )
-def test_whatever_is_not_plain_goes_the_ordinary_way(
-    house: House, changes: dict[str, str]
-) -> None:
+def test_whatever_is_not_plain_goes_the_ordinary_way(house: House, changes: dict[str, str]) -> None:
     portal = add_portal(house, "hue")
     browser = house.browser()
     browser.registers()

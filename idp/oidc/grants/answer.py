@@ -10,9 +10,10 @@ from uuid import UUID
 
 from idp.config import Oidc
 from idp.domain.clients import Client, GrantType
-from idp.oidc import claims
+from idp.oidc.encryption import Encryption
 from idp.oidc.errors import InvalidTargetError
 from idp.oidc.proof import UNBOUND, Binding
+from idp.oidc.release import Release
 from idp.oidc.tokens import GrantData, RefreshToken, Tokens
 from idp.storage.grants import GrantStore
 
@@ -53,6 +54,8 @@ class GrantTools:
     tokens: Tokens
     grants: GrantStore
     note: Note
+    release: Release
+    encryption: Encryption
     remember: Remember = _forget
 
     def answer(
@@ -71,8 +74,8 @@ class GrantTools:
             client, token.grant_id, data, scope, seconds, resource=resource
         )
         asked: dict[str, Any] = {} if nonce is None else {"nonce": nonce}
-        if data.id_token_claims:
-            asked |= self._claims(token.grant_id, data, now=now)
+        if data.asks_id_token:
+            asked |= self._claims(client, token.grant_id, data, now=now)
         id_token = self.tokens.id_token(
             client, data, access_token=access_token, now=seconds, **asked
         )
@@ -81,7 +84,7 @@ class GrantTools:
             "token_type": data.binding.token_type,
             "expires_in": self.settings.access_token_ttl,
             "scope": " ".join(scope),
-            "id_token": id_token,
+            "id_token": self.encryption.id_token(client, id_token),
         }
         if GrantType.CIBA in client.grant_types and token.counter == 0:
             self.remember(token.grant_id, data.sub)
@@ -89,11 +92,12 @@ class GrantTools:
             answer["refresh_token"] = self.tokens.refresh_token(token)
         return answer
 
-    def _claims(self, grant_id: UUID, data: GrantData, *, now: datetime) -> dict[str, Any]:
+    def _claims(
+        self, client: Client, grant_id: UUID, data: GrantData, *, now: datetime
+    ) -> dict[str, Any]:
         """Claims asked for in the ID token by the ``claims`` parameter (Core, 5.5)."""
         found = self.grants.subject(grant_id, now=now)
-        wanted = claims.asked((), data.id_token_claims)
-        return claims.of_subject(found, wanted) if found else {}
+        return self.release.id_token(client, found, data, now) if found else {}
 
     def retry(self) -> timedelta:
         """How long a refresh token may be sent again."""

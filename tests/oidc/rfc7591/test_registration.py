@@ -192,9 +192,10 @@ def test_a_client_cannot_give_itself_what_only_an_operator_may(open_house: House
 
 def test_closed_means_closed(house: House) -> None:
     assert register(house).status_code == 403
-    assert "registration_endpoint" not in house.app.test_client().get(
-        "/.well-known/openid-configuration"
-    ).get_json()
+    assert (
+        "registration_endpoint"
+        not in house.app.test_client().get("/.well-known/openid-configuration").get_json()
+    )
 
 
 def test_rfc7591_3_an_initial_token_registers_as_often_as_was_said(token_house: House) -> None:
@@ -274,9 +275,7 @@ def test_a_client_of_an_operator_is_not_managed_over_the_wire(open_house: House)
 
 
 def test_rfc7592_2_3_the_tokens_of_a_removed_client_are_dead(open_house: House) -> None:
-    client = register(
-        open_house, grant_types=["authorization_code", "refresh_token"]
-    ).get_json()
+    client = register(open_house, grant_types=["authorization_code", "refresh_token"]).get_json()
     portal = PortalClient(
         open_house, client["client_id"], client["client_secret"], METADATA["redirect_uris"][0]
     )
