@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -13,8 +13,11 @@ from flask import Flask, Response, request
 
 from idp import authenticators
 from idp.adapters.web import WebAdapter
+from idp.authenticators import mobile
 from idp.authenticators.contract import Method
 from idp.config import Config, Profile, RegistrationMode
+from idp.domain.clients import GrantType
+from idp.domain.decoupled import Kind
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import PasswordHasher
 from idp.domain.subjects import IdNumber
@@ -26,6 +29,7 @@ from idp.flows.answers import Captchas
 from idp.flows.complaint import ComplaintFlow, ComplaintState, Decision, answer
 from idp.flows.confirming import ConfirmingFlow, ConfirmingState
 from idp.flows.counter import CounterFlow
+from idp.flows.decoupled import DecoupledFlow
 from idp.flows.enrolling import EnrollingFlow, EnrollingState
 from idp.flows.freezing import FreezingFlow
 from idp.flows.journeys import Journeys
@@ -37,13 +41,17 @@ from idp.flows.opening import Opening
 from idp.flows.otp import Codes
 from idp.flows.recovery import CounterRecovery, RecoveryFlow, RecoveryState
 from idp.flows.registration import RegistrationFlow
+from idp.flows.reverifying import ReverifyingFlow
+from idp.oidc import ciba, device
 from idp.oidc.client_auth import Authenticator
 from idp.oidc.client_keys import ClientKeys
 from idp.oidc.client_metadata import Loopback
 from idp.oidc.client_metadata import build as build_client
 from idp.oidc.dynamic_registration import PATH as REGISTRATION_PATH
 from idp.oidc.dynamic_registration import Registrar
+from idp.oidc.federation import building as federation
 from idp.oidc.grants.answer import GrantTools
+from idp.oidc.grants.decoupled import DecoupledGrant
 from idp.oidc.introspection import Introspection
 from idp.oidc.keys import KeyRing
 from idp.oidc.metadata import Features
@@ -53,7 +61,7 @@ from idp.oidc.request_objects import RequestObjects
 from idp.oidc.ssf.sets import SetMaker
 from idp.oidc.ssf.transmitter import Transmitter
 from idp.oidc.tokens import Tokens
-from idp.ports import Clock, Hasher
+from idp.ports import Clock, Hasher, WebClient
 from idp.storage.accounts import AccountStore
 from idp.storage.activations import ActivationStore
 from idp.storage.audit import AuditStore
@@ -61,8 +69,10 @@ from idp.storage.clients import ClientStore
 from idp.storage.complaints import ComplaintStatus, ComplaintStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
+from idp.storage.decoupled import DecoupledStore
 from idp.storage.grants import GrantStore
 from idp.storage.known_facts import KnownFacts
+from idp.storage.known_subjects import KnownSubjects
 from idp.storage.levels import LevelStore
 from idp.storage.otps import OtpStore
 from idp.storage.outbox import OutboxStore
@@ -81,6 +91,7 @@ from idp.storage.vault import Vault, create_master
 from idp.web import (
     about,
     activity,
+    approvals,
     captchas,
     client_registration,
     complaint,
@@ -101,6 +112,8 @@ from idp.web import (
     ssf,
 )
 from idp.web import account as account_pages
+from idp.web import device as device_pages
+from idp.web import federation as federation_pages
 from idp.web.authorize import AuthorizePages
 from idp.web.captcha import Challenger, is_right
 from idp.web.journey import House
@@ -111,16 +124,17 @@ from idp.web.words import Words
 _REQUEST_ID = "X-Request-Id"
 _PAGES = (
     *(home, about, complaint, counter, registration, login, captchas),
-    *(account_pages, methods, activity, protection, recovery),
+    *(account_pages, methods, activity, protection, recovery, device_pages, approvals),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What methods need from outside, and the clock, as the caller wants them."""
+    """What methods need from outside, the clock and the web, as the caller wants them."""
 
     methods: authenticators.Ports
     clock: Clock
+    web: WebClient | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,16 +189,19 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     screens.init_app(app)
     errors.init_app(app, base.clock)
     app.after_request(_tell_request)
-    journey.install(app, _build_house(base, ports, every, Words(catalogues)))
+    house = _build_house(base, ports, every, Words(catalogues))
+    journey.install(app, house)
     for pages in _PAGES:
         pages.init_app(app)
-    provider = build_provider(base)
+    provider = add_decoupled(build_provider(base, ports.web), base, house.decoupled)
     authorize_pages = AuthorizePages(provider)
     authorize_pages.init_app(app)
     LogoutPages(provider).init_app(app)
     ssf.init_app(app, build_transmitter(base, provider), config)
     oidc.init_app(app, provider, config.mtls)
     client_registration.init_app(app, registrar(base), base.clock, config.mtls)
+    if provider.entrance:
+        federation_pages.init_app(app, provider.entrance, config.mtls)
     app.wsgi_app = hot_path.HotPath(  # type: ignore[method-assign]
         app, provider, authorize_pages, config.mtls, policy.cookie("session")
     )
@@ -223,7 +240,7 @@ def registrar(base: Foundation) -> Registrar:
     )
 
 
-def build_provider(base: Foundation) -> Provider:
+def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provider:
     """The protocol."""
     config, database, vault = base.config, base.database, base.vault
     tokens = Tokens(config.server.issuer, config.oidc, vault, key_ring(base))
@@ -240,11 +257,18 @@ def build_provider(base: Foundation) -> Provider:
 
     issuer, grants = config.server.issuer, GrantStore(database, vault)
     tools = GrantTools(config.oidc, tokens, grants, note)
-    clients = ClientStore(database, build_client)
+    clients = ClientStore(database, build_client, clock=base.clock)
     bases = tuple(each for each in (issuer, config.mtls.base) if each)
-    single_use, web = SingleUse(database), WebAdapter(config.tls)
+    single_use, web = SingleUse(database), outgoing or WebAdapter(config.tls)
     keys = ClientKeys(web)
-    authenticator = Authenticator(issuer, bases, clients.find, keys, single_use)
+    features = _features(config)
+    entrance = None
+    if config.federation.enabled:
+        features = federation.announced(features)
+        ground = federation.Ground(config, base.clock, database, vault, web, keys, clients.find)
+        entrance = federation.build(ground, features)
+    admit = entrance.program if entrance else None
+    authenticator = Authenticator(issuer, bases, clients.find, keys, single_use, admit)
     proofs = Proofs(bases, single_use, vault.key("dpop-nonce") if config.oidc.dpop_nonce else None)
     pushed = PushedStore(database, vault)
     return Provider(
@@ -256,7 +280,8 @@ def build_provider(base: Foundation) -> Provider:
         proofs,
         RequestObjects(issuer, config.oidc, keys, web, pushed, authenticator, proofs),
         Introspection(tokens, grants),
-        _features(config),
+        features,
+        entrance=entrance,
     )
 
 
@@ -294,6 +319,65 @@ def session_store(base: Foundation) -> SessionStore:
         timedelta(seconds=server.session_idle), timedelta(seconds=server.session_absolute)
     )
     return SessionStore(base.database, base.vault, lifetimes)
+
+
+def decoupled_flow(base: Foundation, methods: tuple[Method, ...], words: Words) -> DecoupledFlow:
+    """Requests that are answered on another device."""
+    config, database, vault = base.config, base.database, base.vault
+    account = _account_flow(base, password_hasher(config, vault), words)
+    return DecoupledFlow(
+        tuple(method for method in methods if config.is_enabled(method.name)),
+        database,
+        DecoupledStore(database, vault),
+        account.accounts,
+        CredentialStore(database, vault),
+        session_store(base),
+        ConsentStore(database, vault),
+        account.notices,
+        account.notices.outbox,
+        account.limits,
+        timedelta(seconds=config.server.level3_max_age),
+    )
+
+
+def add_decoupled(provider: Provider, base: Foundation, flow: DecoupledFlow) -> Provider:
+    """The same protocol with device authorization (RFC 8628) and CIBA."""
+    settings, subjects = base.config.oidc, KnownSubjects(base.database)
+    devices = device.DeviceAuthorization(
+        provider.issuer, settings, provider.authenticator, flow, base.clock
+    )
+    asking = ciba.Ciba(
+        provider.issuer,
+        settings,
+        provider.authenticator,
+        provider.authenticator.keys,
+        provider.authenticator.single_use,
+        provider.tokens,
+        subjects,
+        flow,
+        base.clock,
+    )
+    features = provider.features
+    return replace(
+        provider,
+        tools=replace(provider.tools, remember=subjects.remember),
+        grants_by_name={
+            **provider.grants_by_name,
+            GrantType.DEVICE_CODE: DecoupledGrant(flow.store, Kind.DEVICE, "device_code"),
+            GrantType.CIBA: DecoupledGrant(flow.store, Kind.CIBA, "auth_req_id"),
+        },
+        more={**provider.more, device.PATH: devices.answer, ciba.PATH: asking.answer},
+        features=replace(
+            features,
+            grant_types=(*features.grant_types, GrantType.DEVICE_CODE, GrantType.CIBA),
+            endpoints={
+                **features.endpoints,
+                "device_authorization_endpoint": device.PATH,
+                "backchannel_authentication_endpoint": ciba.PATH,
+            },
+            more={**features.more, **ciba.FEATURES},
+        ),
+    )
 
 
 def answer_complaint(base: Foundation, ticket: str, text: str, *, is_accepted: bool) -> None:
@@ -432,6 +516,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
             credentials,
             Journeys(enrolling.KIND, EnrollingState, transactions, pictures, ttl),
         ),
+        ReverifyingFlow(account, ports.methods.subscribers, mobile.NAME),
         RecoveryFlow(
             account,
             Journeys(recovery_flow.KIND, RecoveryState, transactions, pictures, ttl),
@@ -448,8 +533,9 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
         every,
         challenger,
         PortalLinkStore(database),
-        ClientStore(database, build_client),
+        ClientStore(database, build_client, clock=base.clock),
         Places(config.account.places),
+        decoupled_flow(base, every, words),
     )
 
 

@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from idp import config as settings
 from idp.config import Config
@@ -192,6 +194,22 @@ def verify(ctx: click.Context) -> None:
     click.echo("OK: the chain holds")
 
 
+@audit.command()
+@click.pass_context
+def export(ctx: click.Context) -> None:
+    """Print every linked row as one line of JSON, with its place in the chain.
+
+    Anybody can check the order: ``hash`` is SHA-256 of the hash of the line before (32 zero bytes
+    at first) and ``mac``. Rows have network addresses: keep the file as the database is kept.
+    """
+    from idp.storage.audit import AuditStore  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    for linked in AuditStore(base.database, base.vault).export():
+        line = {"number": linked.number, "hash": linked.hash.hex(), "mac": linked.mac.hex()}
+        click.echo(msgspec.json.encode(line | asdict(linked.event)))
+
+
 # --- keys ---------------------------------------------------------------------------------------
 
 
@@ -200,11 +218,14 @@ def keys() -> None:
     """Signing keys."""
 
 
-def _key_ring(ctx: click.Context) -> KeyRing:
+def _key_ring(ctx: click.Context, *, is_federation: bool) -> KeyRing:
     from idp import app  # noqa: PLC0415  heavy
+    from idp.oidc.federation import building  # noqa: PLC0415  heavy
     from idp.oidc.keys import KeyRing  # noqa: PLC0415  heavy
 
     loaded = _load(ctx)
+    if is_federation:
+        return building.key_ring(loaded, app.system_clock)
     return KeyRing(
         loaded.keys_folder / "signing",
         app.system_clock,
@@ -213,21 +234,30 @@ def _key_ring(ctx: click.Context) -> KeyRing:
     )
 
 
+_FEDERATION = click.option(
+    "--federation",
+    is_flag=True,
+    help="The keys of OpenID Federation; tell your superior of a new one before it signs.",
+)
+
+
 @keys.command()
+@_FEDERATION
 @click.pass_context
-def rotate(ctx: click.Context) -> None:
+def rotate(ctx: click.Context, *, federation: bool) -> None:
     """Announce a new key; let the announced one sign when its time has come."""
-    ring = _key_ring(ctx)
+    ring = _key_ring(ctx, is_federation=federation)
     ring.ensure()
     ring.rotate()
     _print_keys(ring)
 
 
 @keys.command(name="list")
+@_FEDERATION
 @click.pass_context
-def list_keys(ctx: click.Context) -> None:
+def list_keys(ctx: click.Context, *, federation: bool) -> None:
     """Show every key with its state."""
-    _print_keys(_key_ring(ctx))
+    _print_keys(_key_ring(ctx, is_federation=federation))
 
 
 def _print_keys(ring: KeyRing) -> None:

@@ -87,8 +87,30 @@ class Oidc:
     refresh_ttl: int = _between(43200, 1, 43200)
     offline_refresh_ttl: int = _between(2592000, 1, 2592000)
     refresh_retry: int = _between(10, 0, 10)
+    device_code_ttl: int = _between(600, 60, 1800)
+    ciba_ttl: int = _between(180, 30, 600)
+    poll_interval: int = _between(5, 1, 60)
     registration: RegistrationMode = RegistrationMode.CLOSED
     dpop_nonce: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Federation:
+    """OpenID Federation 1.0; anchors are pinned in ``keys/trust/federation``."""
+
+    enabled: bool = False
+    organization_name: str = ""
+    authority_hints: tuple[str, ...] = ()
+    trust_marks: tuple[str, ...] = ()
+    required_trust_marks: tuple[str, ...] = ()
+    statement_ttl: int = _between(86400, 300, 2592000)
+    refresh: int = _between(3600, 60, 86400)
+    longest: int = _between(86400, 300, 2592000)
+    max_chain_length: int = _between(6, 3, 10)
+    max_fetches: int = _between(20, 3, 100)
+    search_seconds: float = _between(6.0, 0.5, 30.0)
+    per_network_minute: int = _between(20, 1, 10000)
+    per_minute: int = _between(120, 1, 100000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +163,13 @@ class Limits:
     registrations_per_ip_hour: int = _between(60, 1, 1000000)
     signatures_per_ip_hour: int = _between(120, 1, 1000000)
     prompts_per_phone: int = _between(3, 1, 1000)
+    prompts_per_phone_day: int = _between(10, 1, 1000)
+    prompts_per_ip_hour: int = _between(30, 1, 1000000)
     prompt_seconds: int = _between(120, 30, 300)
+    user_codes: int = _between(10, 1, 100)
+    user_codes_site: int = _between(600, 1, 100000)
+    requests_per_person: int = _between(5, 1, 1000)
+    requests_per_portal: int = _between(600, 1, 1000000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +253,19 @@ class MethodSettings:
     enabled: bool = True
 
 
+class SignatureFormat(enum.StrEnum):
+    """How a platform hands over a SIM's signature (TS 102 204, MSS_Format)."""
+
+    PKCS1 = "pkcs1"
+    CMS = "cms"
+
+
 @dataclass(frozen=True, slots=True)
 class Sim:
     """Signing SIMs: the carriers that offer them, in the order of the drop-down."""
 
     carriers: tuple[str, ...] = ("viettel", "vinaphone", "mobifone")
+    signature_format: SignatureFormat = SignatureFormat.PKCS1
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +274,8 @@ class SigningTool:
 
     addresses: tuple[str, ...] = ("http://127.0.0.1:8300",)
     status_timeout: float = _between(2.0, 0.1, 10.0)
+    recheck_every: int = _between(86400, 60, 604800)
+    recheck_batch: int = _between(20, 0, 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +295,7 @@ class Config:
     keys: Keys = field(default_factory=Keys)
     oidc: Oidc = field(default_factory=Oidc)
     mtls: Mtls = field(default_factory=Mtls)
+    federation: Federation = field(default_factory=Federation)
     otp: Otp = field(default_factory=Otp)
     password: Password = field(default_factory=Password)
     limits: Limits = field(default_factory=Limits)
@@ -505,6 +544,9 @@ _RULES = (
           lambda c: c.server.port == c.server.management_port),
     _Rule("mtls", "header", "needs server.trusted_proxies: nobody else may report certificates",
           lambda c: bool(c.mtls.header) and not c.server.trusted_proxies),
+    _Rule("federation", "authority_hints", "must be http or https addresses without ? and #",
+          lambda c: not all(re.fullmatch(r"https?://[^/?#]+[^?#]*", each)
+                            for each in c.federation.authority_hints)),
     _Rule("log", "format", "must be json or console",
           lambda c: c.log.format not in {"json", "console"}),
     _Rule("log", "level", "must be debug, info, warning or error",
@@ -528,6 +570,8 @@ _PRODUCTION_RULES = (
           lambda c: _is_loopback(f"smtp://{c.mail.host}")),
     _Rule("account", "close_after", "production lets people think it over for a week at least",
           lambda c: c.account.close_after < _WEEK),
+    _Rule("federation", "authority_hints", "production needs https",
+          lambda c: any(not each.startswith("https://") for each in c.federation.authority_hints)),
     _Rule("log", "level", "production does not log at debug",
           lambda c: c.log.level == "debug"),
     _Rule("oidc", "registration", "production does not let strangers register clients",
@@ -538,7 +582,10 @@ _PRODUCTION_RULES = (
 
 _STRICTEST = {
     "otp": ("per_hour", "per_day", "wrong_per_day", "per_ip_hour"),
-    "limits": ("wrong_passwords", "wrong_passwords_in_a_row", "identity_tries_per_day"),
+    "limits": (
+        *("wrong_passwords", "wrong_passwords_in_a_row", "identity_tries_per_day"),
+        *("prompts_per_phone", "prompts_per_phone_day"),
+    ),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from idp.domain.accounts import Identity
-from idp.domain.certificates import Path
+from idp.domain.certificates import Authority, Path
 from idp.domain.passwords import PasswordCheck
 from idp.domain.subjects import (
     BirthDate,
@@ -136,6 +136,14 @@ class CertificateStatus(Protocol):
         Raises ``PortUnavailable`` when nobody answers: the caller refuses (S16).
         """
 
+    def check_number(
+        self, authorities: tuple[Authority, ...], number: int, *, now: datetime
+    ) -> Revocation:
+        """The state of a certificate that was proven before, by its issuer and its number.
+
+        Never from memory. Raises as ``check``.
+        """
+
 
 class SignatureFailure(enum.StrEnum):
     """Why a phone did not sign; the person's text is ``refusal.sim_<value>``."""
@@ -172,7 +180,15 @@ class SignatureDone:
     certificate: bytes
 
 
-SignatureState = SignaturePending | SignatureFailed | SignatureDone
+@dataclass(frozen=True, slots=True)
+class CmsDone:
+    """It signed, wrapped as CMS; ``certificate`` is what the platform has on file, if it tells."""
+
+    cms: bytes
+    certificate: bytes = b""
+
+
+SignatureState = SignaturePending | SignatureFailed | SignatureDone | CmsDone
 
 
 class MobileSigner(Protocol):

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import structlog
 from granian import Granian
 from granian.constants import Interfaces
 
@@ -15,6 +19,8 @@ from idp.storage import migrate
 from idp.storage.vault import load_master
 
 _STOP_SECONDS = 10
+_SOON, _MOST_QUICK = 20.0, 20
+_log = structlog.get_logger(__name__)
 
 
 def prepare(config: Config) -> app.Foundation:
@@ -35,6 +41,33 @@ def run(config: Config, path: Path) -> None:
     base = prepare(config)
     os.environ["IDP_CONFIG"] = str(path)
     listening = management.start(base)
+    try:
+        keep_serving(lambda: _serve(config))
+    finally:
+        listening.shutdown()
+        base.database.close()
+
+
+def keep_serving(serve: Callable[[], None], timer: Callable[[], float] = time.monotonic) -> None:
+    """Serve again when granian gives up; twenty quick deaths in a row are a fault of ours.
+
+    It leaves when a worker dies twice within seconds, which two kills in a row are enough for
+    (security.md: kill -9 of a worker). A signal to stop ends it.
+    """
+    quick = 0
+    while quick < _MOST_QUICK:
+        started = timer()
+        try:
+            serve()
+        except SystemExit:
+            quick = 0 if timer() - started > _SOON else quick + 1
+            _log.error("serve.again", quick=quick)
+        else:
+            return
+    sys.exit(1)
+
+
+def _serve(config: Config) -> None:
     server = Granian(
         target="idp.wsgi:application",
         address=config.server.host,
@@ -47,8 +80,4 @@ def run(config: Config, path: Path) -> None:
         websockets=False,
         workers_kill_timeout=_STOP_SECONDS,
     )
-    try:
-        server.serve()
-    finally:
-        listening.shutdown()
-        base.database.close()
+    server.serve()

@@ -10,7 +10,8 @@ from itertools import count
 
 import structlog
 
-from idp import courier
+from idp import courier, follower
+from idp.adapters import pki, trust
 from idp.adapters.mail import MailAdapter
 from idp.adapters.sms import SmsAdapter
 from idp.app import Foundation, account_flow
@@ -18,13 +19,17 @@ from idp.courier import Courier
 from idp.domain.errors import IdpError, PortError, StorageUnavailable
 from idp.domain.subjects import EmailAddress, PhoneNumber
 from idp.flows.account import AccountFlow
+from idp.flows.watching import Watch
+from idp.follower import Follower
 from idp.ports import MailGateway, SmsGateway
 from idp.storage.audit import AuditStore
+from idp.storage.checks import CheckStore
 from idp.storage.levels import LevelStore
 from idp.storage.models import moment
 from idp.storage.outbox import Job, OutboxStore
 
 _PAUSE, _SEAL_EVERY = 0.15, 10
+_WATCH_EVERY = 10.0
 _LEASE = timedelta(seconds=30)
 _BATCH = 20
 _BACKOFF = (1, 2, 5, 15, 30)
@@ -42,17 +47,31 @@ class Worker:
     audit: AuditStore
     levels: LevelStore
     account: AccountFlow
+    watch: Watch
+    follower: Follower
     courier: Courier
 
     def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set; portals are told by a thread of their own."""
-        portals = threading.Thread(target=_repeat, args=(stop, self._tell_portals))
-        portals.start()
-        _repeat(stop, self._tell_people)
-        portals.join()
+        """Work until ``stop`` is set; a database that is away is waited for.
 
-    def _tell_people(self, turn: int) -> None:
+        CAs are asked and portals are told on threads of their own: no code by SMS waits for them.
+        """
+        others = [
+            threading.Thread(target=_repeat, args=(stop, _WATCH_EVERY, self._watch)),
+            threading.Thread(target=_repeat, args=(stop, _PAUSE, self._tell_portals)),
+        ]
+        for other in others:
+            other.start()
+        _repeat(stop, _PAUSE, self._work)
+        for other in others:
+            other.join()
+
+    def _watch(self, _turn: int) -> None:
+        self.watch.turn(now=self.base.clock())
+
+    def _work(self, turn: int) -> None:
         self.deliver()
+        self.follower.look()
         if turn % _SEAL_EVERY == 0:
             self.audit.seal_pending()
             self.levels.lapse(now=self.base.clock())
@@ -73,7 +92,7 @@ class Worker:
 
     def _deliver(self, job: Job) -> None:
         now = self.base.clock()
-        if job.kind not in {"sms", "mail"}:
+        if job.kind not in {"sms", "mail"} and not self.follower.is_ping(job):
             self.outbox.finish(job, "nothing to send", now=now)
             return
         if moment(int(job.payload["expires_at"])) <= now:
@@ -88,6 +107,9 @@ class Worker:
         self.outbox.finish(job, "delivered", now=self.base.clock())
 
     def _send(self, job: Job) -> None:
+        if self.follower.is_ping(job):
+            self.follower.ping(job)
+            return
         to, text = job.payload["to"], job.payload["text"]
         if job.kind == "sms":
             self.gateway.send(to=PhoneNumber(to), text=text, idempotency_key=job.id.hex)
@@ -108,22 +130,34 @@ def build(base: Foundation) -> Worker:
     """A worker of this installation."""
     config = base.config
     gateway = SmsAdapter(config.systems["sms"], config.tls, sender=config.sms.sender)
+    levels, account = LevelStore(base.database, base.vault), account_flow(base)
+    watch = Watch(
+        base.database,
+        CheckStore(base.database, base.vault),
+        levels,
+        account.notices,
+        trust.load(config.keys_folder / "trust"),
+        pki.build(config),
+        config.signing_tool,
+    )
     return Worker(
         base,
         gateway,
         MailAdapter(config.mail, config.tls),
         OutboxStore(base.database, base.vault),
         AuditStore(base.database, base.vault),
-        LevelStore(base.database, base.vault),
-        account_flow(base),
+        levels,
+        account,
+        watch,
+        follower.build(base),
         courier.build(base),
     )
 
 
-def _repeat(stop: threading.Event, step: Callable[[int], None]) -> None:
+def _repeat(stop: threading.Event, pause: float, step: Callable[[int], None]) -> None:
     """``step`` again and again until ``stop`` is set; a database that is away is waited for."""
     for turn in count():
-        if stop.wait(_PAUSE):
+        if stop.wait(pause):
             return
         try:
             step(turn)

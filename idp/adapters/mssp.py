@@ -12,11 +12,12 @@ from uuid import UUID
 import msgspec
 
 from idp.adapters.http import Caller
-from idp.config import System, Tls
+from idp.config import SignatureFormat, System, Tls
 from idp.domain.errors import PortAnswerInvalid, PortUnavailable
 from idp.domain.subjects import PhoneNumber
 from idp.ports import (
     Clock,
+    CmsDone,
     SignatureDone,
     SignatureFailed,
     SignatureFailure,
@@ -25,7 +26,10 @@ from idp.ports import (
 )
 
 NAME = "mssp"
-_FORMAT = "http://uri.etsi.org/TS102204/v1.1.2#PKCS1"
+_FORMATS = {
+    SignatureFormat.PKCS1: "http://uri.etsi.org/TS102204/v1.1.2#PKCS1",
+    SignatureFormat.CMS: "http://uri.etsi.org/TS102204/v1.1.2#CMS-Signature",
+}
 _STARTED, _PENDING = 100, 504
 _SIGNED = frozenset({500, 502})
 _FAILURES = {
@@ -48,8 +52,17 @@ _OURS = frozenset({101, 102, 103, 104, 107, 108, 109})
 class MsspAdapter:
     """Speaks to the carriers' signature platform."""
 
-    def __init__(self, system: System, tls: Tls, *, identity: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        system: System,
+        tls: Tls,
+        *,
+        identity: str,
+        clock: Clock,
+        signature_format: SignatureFormat = SignatureFormat.PKCS1,
+    ) -> None:
         self._caller = Caller(NAME, system, tls)
+        self._format = signature_format
         self._identity, self._password, self._clock = identity, system.api_key, clock
 
     def start(  # noqa: PLR0913  keywords of the port
@@ -75,7 +88,7 @@ class MsspAdapter:
             "MessagingMode": "asynchClientServer",
             "TimeOut": str(seconds),
             "SignatureProfile": f"urn:vn:mssp:{carrier}:authentication",
-            "MSS_Format": _FORMAT,
+            "MSS_Format": _FORMATS[self._format],
             "DataToBeSigned": data,
             "DataToBeDisplayed": {"MimeType": "text/plain", "Encoding": "UTF-8", "Data": text},
         }
@@ -104,9 +117,10 @@ class MsspAdapter:
         signed = answer.get("MSS_Signature")
         if not isinstance(signed, dict):
             raise PortAnswerInvalid(NAME, "no MSS_Signature")
-        return SignatureDone(
-            _base64(signed.get("Base64Signature")), _base64(signed.get("Certificate"))
-        )
+        signature, shown = signed.get("Base64Signature"), signed.get("Certificate")
+        if self._format is SignatureFormat.CMS:
+            return CmsDone(_base64(signature), _base64(shown or ""))
+        return SignatureDone(_base64(signature), _base64(shown))
 
     def _head(self, trans_id: str) -> dict[str, Any]:
         """AP_TransID is an NCName, and never the same twice."""

@@ -7,23 +7,29 @@ an attack, and it is refused.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import hmac
+import itertools
 import secrets
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path as Folder
 from typing import Protocol
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from idp.adapters.http import Fetcher
+from idp.config import Config
 from idp.domain.certificates import Authority, Path
 from idp.domain.errors import PortAnswerInvalid, PortUnavailable
 from idp.ports import Revocation
@@ -51,12 +57,23 @@ class _Crl:
 
 
 class RevocationChecker:
-    """Asks the CAs, and remembers good answers for five minutes at most."""
+    """Asks the CAs, and remembers good answers for five minutes at most.
 
-    def __init__(self, fetch: Fetch, timer: Callable[[], float] = time.monotonic) -> None:
+    Lists of revoked certificates are kept in ``folder`` as well, for the next process; what lies
+    there is believed no more than what a CA sends.
+    """
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        timer: Callable[[], float] = time.monotonic,
+        *,
+        folder: Folder | None = None,
+    ) -> None:
         self._fetch, self._timer, self._lock = fetch, timer, threading.Lock()
         self._good: dict[str, float] = {}
         self._crls: dict[str, _Crl] = {}
+        self._folder = folder
 
     def check(self, path: Path, *, now: datetime) -> Revocation:
         """The state of the certificate and of the authorities on its path.
@@ -67,25 +84,31 @@ class RevocationChecker:
             until = self._good.get(path.key, 0.0)
         if until > self._timer():
             return Revocation.GOOD
-        for authority, issuer in zip(path.authorities, path.authorities[1:], strict=False):
-            if issuer.crl_url and self._is_listed(authority.certificate, issuer, now=now):
-                return Revocation.REVOKED
-        found = self._ask(path, now=now)
+        found = self.check_number(path.authorities, path.leaf.serial_number, now=now)
         if found is Revocation.GOOD:
             self._remember(path.key)
         return found
 
-    def _ask(self, path: Path, *, now: datetime) -> Revocation:
-        issuer = path.issuer
+    def check_number(
+        self, authorities: tuple[Authority, ...], number: int, *, now: datetime
+    ) -> Revocation:
+        """The same for a certificate of which only its issuer and its number are known."""
+        for authority, issuer in itertools.pairwise(authorities):
+            serial = authority.certificate.serial_number
+            if issuer.crl_url and self._is_listed(serial, issuer, now=now):
+                return Revocation.REVOKED
+        return self._ask(authorities[0], number, now=now)
+
+    def _ask(self, issuer: Authority, number: int, *, now: datetime) -> Revocation:
         if not issuer.ocsp_url and not issuer.crl_url:
             raise PortUnavailable(NAME, f"{issuer.label}: no address to ask")
         if issuer.ocsp_url:
             try:
-                return self._ocsp(path.leaf, issuer, now=now)
+                return self._ocsp(number, issuer, now=now)
             except PortUnavailable:
                 if not issuer.crl_url:
                     raise
-        is_listed = self._is_listed(path.leaf, issuer, now=now)
+        is_listed = self._is_listed(number, issuer, now=now)
         return Revocation.REVOKED if is_listed else Revocation.GOOD
 
     def _remember(self, key: str) -> None:
@@ -96,13 +119,11 @@ class RevocationChecker:
 
     # --- OCSP (RFC 6960) ------------------------------------------------------------------------
 
-    def _ocsp(
-        self, certificate: x509.Certificate, issuer: Authority, *, now: datetime
-    ) -> Revocation:
+    def _ocsp(self, number: int, issuer: Authority, *, now: datetime) -> Revocation:
         nonce = secrets.token_bytes(32)
         question = (
             ocsp.OCSPRequestBuilder()
-            .add_certificate(certificate, issuer.certificate, hashes.SHA256())
+            .add_certificate_by_hash(*_names(issuer.certificate), number, hashes.SHA256())
             .add_extension(x509.OCSPNonce(nonce), critical=False)
             .build()
         )
@@ -132,15 +153,15 @@ class RevocationChecker:
 
     # --- CRL (RFC 5280, 5) ----------------------------------------------------------------------
 
-    def _is_listed(
-        self, certificate: x509.Certificate, issuer: Authority, *, now: datetime
-    ) -> bool:
-        return certificate.serial_number in self._crl(issuer, now=now).revoked
+    def _is_listed(self, number: int, issuer: Authority, *, now: datetime) -> bool:
+        return number in self._crl(issuer, now=now).revoked
 
     def _crl(self, issuer: Authority, *, now: datetime) -> _Crl:
         """The list, fetched again at half of its time; an old one serves until it dies."""
         with self._lock:
             known = self._crls.get(issuer.crl_url)
+        if known is None or now >= known.refresh_at:
+            known = self._kept(issuer, now=now) or known
         if known is not None and now < known.refresh_at:
             return known
         try:
@@ -150,9 +171,56 @@ class RevocationChecker:
             if known is not None and now < known.next_update:
                 return known
             raise
+        self._keep(issuer, data)
         with self._lock:
             self._crls[issuer.crl_url] = fresh
         return fresh
+
+    def _kept(self, issuer: Authority, *, now: datetime) -> _Crl | None:
+        """What another process, or this one before its restart, fetched; checked as if sent."""
+        if self._folder is None:
+            return None
+        try:
+            data = (self._folder / _file_of(issuer)).read_bytes()
+            found = _read_crl(data, issuer.certificate, now=now)
+        except (OSError, PortAnswerInvalid):
+            return None
+        with self._lock:
+            self._crls[issuer.crl_url] = found
+        return found
+
+    def _keep(self, issuer: Authority, data: bytes) -> None:
+        """Replace the file whole; a disk that is full costs a fetch, not an answer."""
+        if self._folder is None:
+            return
+        with contextlib.suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            new = self._folder / f"{secrets.token_hex(8)}.new"
+            new.write_bytes(data)
+            new.replace(self._folder / _file_of(issuer))
+
+
+def build(config: Config) -> RevocationChecker:
+    """Who asks the CAs, for every process that does."""
+    fetch = Fetcher(NAME, config.tls, seconds=config.signing_tool.status_timeout)
+    return RevocationChecker(fetch, folder=config.keys_folder / "crl")
+
+
+def _file_of(issuer: Authority) -> str:
+    return f"{hashlib.sha256(issuer.crl_url.encode()).hexdigest()}.crl"
+
+
+def _names(issuer: x509.Certificate) -> tuple[bytes, bytes]:
+    """What a CertID says of the issuer (RFC 6960, 4.1.1): hashes of its name and of its key."""
+    match issuer.public_key():
+        case rsa.RSAPublicKey() as key:
+            bits = key.public_bytes(Encoding.DER, PublicFormat.PKCS1)
+        case ec.EllipticCurvePublicKey() as key:
+            bits = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        case _:
+            raise PortUnavailable(NAME, "unknown kind of key")
+    name = issuer.subject.public_bytes()
+    return hashlib.sha256(name).digest(), hashlib.sha256(bits).digest()
 
 
 _LATER = {ocsp.OCSPResponseStatus.TRY_LATER, ocsp.OCSPResponseStatus.INTERNAL_ERROR}

@@ -24,6 +24,8 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     accept_staff_certificates: bool = False
     accept_email_protection: bool = False
     accept_bare_uid: bool = False
+    policies: list[str] = []
+    refused_policies: list[str] = []
 
 
 def load(folder: Path) -> TrustStore:
@@ -75,4 +77,10 @@ def _read(path: Path) -> Authority:
         accept_staff_certificates=given.accept_staff_certificates,
         accept_email_protection=given.accept_email_protection,
         accept_bare_uid=given.accept_bare_uid,
+        policies=_oids(given.policies),
+        refused_policies=_oids(given.refused_policies),
     )
+
+
+def _oids(given: list[str]) -> frozenset[str]:
+    return frozenset(x509.ObjectIdentifier(text).dotted_string for text in given)

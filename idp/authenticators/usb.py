@@ -41,7 +41,7 @@ from idp.authenticators.contract import (
 )
 from idp.domain import web_eid
 from idp.domain.accounts import Account
-from idp.domain.assurance import IAL, Amr, Evidence
+from idp.domain.assurance import IAL, Amr, Evidence, Resistance
 from idp.domain.certificates import CertificateRefused
 from idp.domain.subjects import PhoneNumber, SubjectKind
 from idp.domain.web_eid import InvalidToken
@@ -165,4 +165,10 @@ class UsbLogin:
 def build(examiner: Examiner, origin: str) -> Method:
     """The method, ready to use. ``origin`` is that of our pages, as the browser writes it."""
     signer = Signer(examiner, origin)
-    return Method(NAME, IAL.HIGH, UsbLogin(signer), UsbRegistration(signer))
+    return Method(
+        NAME,
+        IAL.HIGH,
+        UsbLogin(signer),
+        UsbRegistration(signer),
+        resists=Resistance.HARDWARE,
+    )

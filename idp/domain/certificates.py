@@ -46,7 +46,8 @@ class Authority:
     """A CA that we accept, as ``keys/trust`` describes it.
 
     ``kinds`` are the subjects it may vouch for. ``issues_subscribers`` allows a root to sign
-    people's certificates itself.
+    people's certificates itself. ``policies`` are the certificate policies (OIDs) of which a
+    certificate must name one, where there are any; ``refused_policies`` those it must not name.
     """
 
     label: str
@@ -59,6 +60,8 @@ class Authority:
     accept_staff_certificates: bool = False
     accept_email_protection: bool = False
     accept_bare_uid: bool = False
+    policies: frozenset[str] = frozenset()
+    refused_policies: frozenset[str] = frozenset()
 
     @cached_property
     def is_root(self) -> bool:
@@ -115,8 +118,27 @@ class TrustStore:
             self._explain(leaf, now)
             raise CertificateRefused("certificate_unknown_ca") from None
         _check_use(path)
+        _check_policies(path)
         _check_key(leaf)
         return path
+
+    def chain(self, fingerprint: str) -> tuple[Authority, ...]:
+        """The authority of that name and those above it; empty when it is trusted no more."""
+        found = next((a for a in self.authorities if a.fingerprint == fingerprint), None)
+        chain: list[Authority] = []
+        while found is not None and found not in chain:
+            chain.append(found)
+            found = None if found.is_root else self._issuer_of(found)
+        return tuple(chain) if chain and chain[-1].is_root else ()
+
+    def _issuer_of(self, authority: Authority) -> Authority | None:
+        for candidate in self.authorities:
+            try:
+                authority.certificate.verify_directly_issued_by(candidate.certificate)
+            except (ValueError, TypeError, InvalidSignature):
+                continue
+            return candidate
+        return None
 
     def _path(self, leaf: x509.Certificate, now: datetime) -> Path:
         """Path building by the library; the names of our authorities never decide."""
@@ -272,6 +294,23 @@ def _check_use(path: Path) -> None:
     if path.issuer.accept_email_protection:
         accepted.add(ExtendedKeyUsageOID.EMAIL_PROTECTION)
     if usages.isdisjoint(accepted):
+        raise CertificateRefused("certificate_use")
+
+
+def _check_policies(path: Path) -> None:
+    """The certificate's own policies, where the operator named some (pki.md 3.2 and 4).
+
+    ``anyPolicy`` in a certificate of a person stands for none of them.
+    """
+    wanted, unwanted = path.issuer.policies, path.issuer.refused_policies
+    if not wanted and not unwanted:
+        return
+    try:
+        found = path.leaf.extensions.get_extension_for_class(x509.CertificatePolicies).value
+        named = {policy.policy_identifier.dotted_string for policy in found}
+    except x509.ExtensionNotFound:
+        named = set()
+    if (wanted and wanted.isdisjoint(named)) or not unwanted.isdisjoint(named):
         raise CertificateRefused("certificate_use")
 
 

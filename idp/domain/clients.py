@@ -162,6 +162,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     require_auth_time: bool = False
     default_acr_values: tuple[str, ...] = ()
     initiate_login_uri: str = ""
+    client_registration_types: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
     protected_resources: tuple[str, ...] = ()
     # Being answered.
@@ -193,6 +194,11 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     def is_public(self) -> bool:
         """Whether it has no secret (RFC 6749, 2.1): only PKCE binds its codes."""
         return self.token_endpoint_auth_method is AuthMethod.NONE
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether a federation vouches for it: every request proves its key (Federation, 12.1)."""
+        return "automatic" in self.client_registration_types
 
     def has_secret(self, secret: str) -> bool:
         """Compare in constant time."""

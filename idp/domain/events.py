@@ -50,6 +50,12 @@ class Event(enum.StrEnum):
     GRANT_REVOKED = "grant.revoked"
     SESSION_ENDED = "session.ended"
     CLIENT_SAVED = "client.saved"
+    DEVICE_APPROVED = "device.approved"
+    DEVICE_REFUSED = "device.refused"
+    APPROVAL_ASKED = "approval.asked"
+    APPROVAL_GIVEN = "approval.given"
+    APPROVAL_REFUSED = "approval.refused"
+    APPROVAL_FAILED = "approval.failed"
 
 
 @dataclass(frozen=True, slots=True)

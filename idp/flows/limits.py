@@ -117,20 +117,60 @@ class Limits:
         return self._first(((per_network, network(visitor.ip)),), now=now)
 
     def before_prompt(self, phone: PhoneNumber, visitor: Visitor, *, now: datetime) -> Said | None:
-        """Count a prompt on somebody's phone (pki.md 5.3); one may be open at a time."""
+        """Count a prompt on somebody's phone (pki.md 5.3); one may be open at a time.
+
+        A stranger may type any number: the network pays for each, whoever's phone it is, and a
+        phone has its rest for the day after some, whoever asks.
+        """
         refusal = self.before_step(visitor, now=now)
         if refusal:
             return refusal
         limits = self.settings.limits
+        place = Limit("prompt ip", limits.prompts_per_ip_hour, _HOUR)
+        refusal = self._first(((place, network(visitor.ip)),), now=now)
+        if refusal:
+            return refusal
         counters = (
             (Limit("prompt open", 1, timedelta(seconds=limits.prompt_seconds)), phone.e164),
             (Limit("prompt", limits.prompts_per_phone, timedelta(minutes=10)), phone.e164),
+            (Limit("prompt day", limits.prompts_per_phone_day, _DAY), phone.e164),
         )
         for limit, subject in counters:
             counted = self.throttle.hit(limit, subject, now=now)
             if counted.is_over:
                 return Said("notice.prompt_limit", {"n": max(1, -(-counted.seconds // 60))})
         return None
+
+    def before_remote_prompt(self, phone: PhoneNumber, *, now: datetime) -> bool:
+        """Count a prompt that a portal asked for, as every other one on that phone."""
+        limits = self.settings.limits
+        counters = (
+            (Limit("prompt open", 1, timedelta(seconds=limits.prompt_seconds)), phone.e164),
+            (Limit("prompt", limits.prompts_per_phone, timedelta(minutes=10)), phone.e164),
+        )
+        return self._first(counters, now=now) is None
+
+    def before_hint(self, hint: str, client_id: str, *, now: datetime) -> bool:
+        """Count a portal's wish to ask somebody, whether or not there is such a person."""
+        limits = self.settings.limits
+        counters = (
+            (Limit("hint", limits.requests_per_person, timedelta(minutes=10)), hint),
+            (Limit("hints", limits.requests_per_portal, timedelta(minutes=1)), client_id),
+        )
+        return self._first(counters, now=now) is None
+
+    def before_user_code(self, visitor: Visitor, *, now: datetime) -> Said | None:
+        """Count a try at a device's code, for the browser, its network and the whole site.
+
+        Right ones count as well (RFC 8628, 5.1): whoever guesses could enter codes of their own.
+        """
+        limits, window = self.settings.limits, timedelta(minutes=15)
+        counters = (
+            (Limit("user code", limits.user_codes, window), visitor.browser_hash.hex()),
+            (Limit("user code ip", 10 * limits.user_codes, window), network(visitor.ip)),
+            (Limit("user code site", limits.user_codes_site, timedelta(minutes=1)), ""),
+        )
+        return self._first(counters, now=now)
 
     def after_prompt(self, phone: PhoneNumber) -> None:
         """The phone has answered: another prompt may open."""

@@ -33,13 +33,14 @@ from idp.authenticators.contract import (
     Method,
     Poll,
     Presented,
+    Refusal,
     Refused,
     Reply,
     Signed,
     Verified,
 )
 from idp.domain.accounts import Account, AccountStatus, Credential, Phone
-from idp.domain.assurance import IAL, Evidence
+from idp.domain.assurance import IAL, Evidence, Resistance
 from idp.domain.errors import Conflict, PortError
 from idp.domain.events import AuditEvent, Event
 from idp.domain.subjects import IdNumber
@@ -64,7 +65,8 @@ class LoginState(msgspec.Struct, frozen=True):
     """What a sign-in in progress remembers.
 
     ``request`` is the authorization transaction that waits, or empty for our own pages.
-    ``wanted`` is the level that was asked for, ``floor`` the level below which no method does.
+    ``wanted`` is the level that was asked for, ``floor`` the level below which no method does,
+    ``resists`` the least that it has to withstand.
     ``binding`` is the account that a proven credential is added to, instead of looking up whose it
     is; ``back`` is the page of ours that the sign-in is for. ``captcha`` is the answer of the
     picture on the page, empty when none is shown.
@@ -76,6 +78,7 @@ class LoginState(msgspec.Struct, frozen=True):
     client_id: str = ""
     wanted: int = 0
     floor: int = 0
+    resists: int = 0
     binding: str = ""
     back: str = ""
     ui_locales: str = ""
@@ -141,10 +144,10 @@ class LoginFlow:
         """The method of the default tab (R42)."""
         return self.method_for(IAL.NONE)
 
-    def method_for(self, level: IAL) -> Method:
-        """The first method that can prove ``level``; the first of all when none can."""
+    def method_for(self, level: IAL, resists: Resistance = Resistance.NONE) -> Method:
+        """The first method that can prove that much; the first of all when none can."""
         able = [method for method in self.methods if method.login is not None]
-        return next((method for method in able if method.ial >= level), able[0])
+        return next((method for method in able if does(method, level, resists)), able[0])
 
     def form(self, journey: Journey[LoginState]) -> AskFields:
         """The form of the chosen method."""
@@ -153,7 +156,7 @@ class LoginFlow:
     def choose(self, journey: Journey[LoginState], method: str) -> Answer[LoginState]:
         """Another tab: another method, from its first screen (R42)."""
         state = journey.state
-        able = {m.name for m in self.methods if m.login is not None and m.ial >= state.floor}
+        able = {m.name for m in self.methods if m.login and does(m, state.floor, state.resists)}
         if method not in able:
             return self._answer(journey)
         journey = self._with(
@@ -241,23 +244,38 @@ class LoginFlow:
         number: IdNumber,
         at: tuple[Visitor, datetime],
     ) -> Answer[LoginState] | SignedIn:
-        visitor, now = at
+        now = at[1]
+        journey = self._with(journey, number=number.value)
         account = self._with_keys(journey, self.accounts.find_by_id_number(number))
         match login.resume(account, {}, filled, now=now):
             case Verified(evidence, once) if account is not None:
-                journey = self._with(journey, number=number.value, captcha="")
                 return self._verified(journey, account, evidence, once, at)
             case Continue(AskCode(phone)) if account is not None:
-                journey = self._with(journey, number=number.value)
                 return self._send_first(journey, account, self._phone(account, phone.e164), at)
-            case Refused(reason):
-                self.limits.after_wrong_password(number, visitor, now=now)
-                self._note(journey, Event.LOGIN_REFUSED, account, visitor, now=now)
-                return self._ask_captcha(journey, {"": Said(f"refusal.{reason}")})
+            case Refused() as refused:
+                return self._ask_again(journey, account, refused, at)
             case Invalid() as invalid:
                 return self._answer(journey, faults=_faults(invalid))
             case _:
                 return self._ask_captcha(journey, {"": Said("refusal.wrong_credentials")})
+
+    def _ask_again(
+        self,
+        journey: Journey[LoginState],
+        account: Account | None,
+        refused: Refused,
+        at: tuple[Visitor, datetime],
+    ) -> Answer[LoginState]:
+        """Count what was wrong, note it, and tell no more than that something was."""
+        visitor, now = at
+        number = IdNumber.parse(journey.state.number)
+        self.limits.after_wrong_password(number, visitor, now=now)
+        event = Event.CODE_WRONG if refused.is_code_wrong else Event.LOGIN_REFUSED
+        self._note(journey, event, account, visitor, now=now)
+        told = None
+        if refused.is_code_wrong and account is not None:
+            told = self.limits.before_code(account.id.hex, now=now)
+        return self._ask_captcha(journey, {"": told or Said(f"refusal.{refused.reason}")})
 
     def _send_first(
         self,
@@ -288,8 +306,15 @@ class LoginFlow:
         if account.status is not AccountStatus.ACTIVE:
             self._note(journey, Event.LOGIN_BLOCKED, account, visitor, now=now)
             return self._refuse(journey, "refusal.frozen", {})
-        if once and not self.opening.spend(once, now=now):
-            return self._ask_captcha(journey, {"": Said("refusal.code_spent")})
+        if once:
+            # Counted before the verdict is used, however many codes come at the same time.
+            refusal = self.limits.before_code(account.id.hex, now=now)
+            if refusal:
+                return self._ask_captcha(journey, {"": refusal})
+            if not self.opening.spend(once, now=now):
+                spent = Refused(Refusal.WRONG_OR_SPENT, is_code_wrong=True)
+                return self._ask_again(journey, account, spent, at)
+            self.limits.after_right_code(account.id.hex)
         if journey.state.number:
             self.limits.after_login(IdNumber.parse(journey.state.number), visitor, now=now)
         proven = Proven(account.id, evidence, journey.state.client_id)
@@ -376,8 +401,8 @@ class LoginFlow:
             case Continue(AskSignature() | AwaitPhone() as screen, kept):
                 journey = self._with(journey, screen=screen, method_state=dict(kept))
                 return self._answer(journey)
-            case Claimed(key):
-                return self._claim(journey, method_state, key, reply, (visitor, now))
+            case Claimed() as claimed:
+                return self._claim(journey, method_state, claimed, reply, (visitor, now))
             case Presented(credential, evidence):
                 return self._enter(journey, credential, evidence, visitor, now=now)
             case Invalid() as invalid:
@@ -393,15 +418,15 @@ class LoginFlow:
         self,
         journey: Journey[LoginState],
         method_state: Mapping[str, str],
-        key: str,
+        claimed: Claimed,
         reply: Reply,
         at: tuple[Visitor, datetime],
     ) -> Answer[LoginState] | SignedIn:
         """Let the method check the reply against what it kept with that credential."""
-        owner = self.credentials.owner_of_key(journey.state.method, key)
+        owner = self.credentials.owner_of_key(journey.state.method, claimed.key)
         account = self._with_keys(journey, self.accounts.get(owner) if owner else None)
         if account is None:
-            return self._refuse(journey, "refusal.not_registered", {})
+            return self._refuse(journey, f"refusal.{claimed.unknown}", {})
         match self._login(journey).resume(account, method_state, reply, now=at[1]):
             case Verified(evidence, once):
                 return self._verified(journey, account, evidence, once, at)
@@ -409,7 +434,7 @@ class LoginFlow:
                 self._note(journey, Event.LOGIN_REFUSED, account, at[0], now=at[1])
                 return self._refuse(journey, f"refusal.{reason}", values)
             case _:
-                return self._refuse(journey, "refusal.not_registered", {})
+                return self._refuse(journey, f"refusal.{claimed.unknown}", {})
 
     def _bind(
         self,
@@ -512,6 +537,11 @@ class LoginFlow:
             state.code, typed, transaction_id=journey.stored.id, owner=state.account, now=now
         )
         account = self.accounts.get(UUID(hex=state.account))
+        blocked = _blocked(account)
+        if blocked:
+            # Since the code was sent, its owner has frozen the account or switched codes off.
+            self._note(journey, Event.LOGIN_BLOCKED, account, visitor, now=now)
+            return self._answer(journey, faults={"": blocked})
         if fault:
             self._note(journey, Event.CODE_WRONG, account, visitor, now=now)
             return self._answer(journey, faults={"code": fault})
@@ -618,6 +648,11 @@ class LoginFlow:
         notice: Said | None = None,
     ) -> Answer[LoginState]:
         return Answer(self._save(journey), faults or {}, notice)
+
+
+def does(method: Method, floor: int, resists: int) -> bool:
+    """Whether the method can prove what is essential."""
+    return method.ial >= floor and method.resists >= resists
 
 
 def _blocked(account: Account) -> Said | None:

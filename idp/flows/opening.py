@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from idp.domain.accounts import Credential
@@ -17,7 +16,7 @@ from idp.storage.audit import AuditStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
 from idp.storage.sessions import SessionStore
-from idp.storage.single_use import spend
+from idp.storage.single_use import spend_proof
 from idp.storage.transactions import Stored, TransactionStore
 
 
@@ -48,9 +47,9 @@ class Opening:
         Raises ``Conflict`` when the transaction has ended, so that a double post opens one session,
         and when the account is not active: that gate is in the statement that writes the session.
         """
-        self.transactions.end(stored, now=now)
         device = Device(visitor.ip, visitor.user_agent)
         with self.database.transaction() as connection:
+            self.transactions.end_with(connection, stored, now=now)
             if proven.renewed is not None:
                 self.credentials.renew(connection, proven.account_id, proven.renewed, now=now)
                 details = {"method": proven.renewed.method, "ip": visitor.ip}
@@ -76,9 +75,8 @@ class Opening:
 
     def spend(self, once: str, *, now: datetime) -> bool:
         """Whether a proof that serves a single time serves now."""
-        key = hashlib.sha256(once.encode()).digest()
         with self.database.transaction() as connection:
-            return spend(connection, "proof", key, expires_at=now + _ONCE_KEPT)
+            return spend_proof(connection, once, now=now)
 
     def renew(self, cookie: str, old: Session | None, *, now: datetime) -> None:
         """End the session that this browser had before, so that none is left behind."""
@@ -87,9 +85,6 @@ class Opening:
             return
         with self.database.transaction() as connection:
             self.sessions.supersede(connection, old, seen.session, now=now)
-
-
-_ONCE_KEPT = timedelta(days=1)
 
 
 def details_of(visitor: Visitor, method: str, level: str) -> dict[str, str]:

@@ -79,6 +79,10 @@ class Codes:
         seconds = (self.resend_at(sent) - now).total_seconds()
         return Said("notice.resend_wait", {"n": max(1, round(seconds))}) if seconds > 0 else None
 
+    def delay(self) -> Said | None:
+        """What to tell whoever waits for a message while the gateway fails."""
+        return Said("notice.sms_down") if self.outbox.is_stuck("sms") else None
+
     def send(  # noqa: PLR0913  keywords: what a code is bound to
         self,
         to: Target,

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
-
-from idp.oidc.keys import unb64
+from idp.oidc.keys import read_object, unb64
 
 SKEW = 60
 _LONGEST_JTI, _LONGEST_TOKEN, _PARTS = 512, 32768, 3
@@ -77,6 +75,6 @@ def unchecked_claims(token: str) -> dict[str, Any]:
     if len(token) > _LONGEST_TOKEN or len(parts) != _PARTS:
         return {}
     try:
-        return msgspec.json.decode(unb64(parts[1]), type=dict[str, Any])
-    except (ValueError, msgspec.DecodeError):
+        return read_object(unb64(parts[1])) or {}
+    except ValueError:
         return {}

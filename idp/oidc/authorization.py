@@ -17,7 +17,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from idp.domain.assurance import IAL, Achieved, achieved, satisfies, wanted_level
+from idp.domain.assurance import (
+    IAL,
+    Achieved,
+    Resistance,
+    achieved,
+    met,
+    wanted_level,
+    wanted_resistance,
+)
 from idp.domain.clients import ApplicationType, Client
 from idp.oidc.claims import SCOPES, consent_items
 from idp.oidc.errors import NotRedirectable, Untrusted
@@ -66,6 +74,15 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
         return wanted_level(self.acr_values)
 
     @property
+    def resists(self) -> Resistance:
+        """The least resistance to phishing asked for."""
+        return wanted_resistance(self.acr_values)
+
+    def acr(self, proven: Achieved) -> str:
+        """What a token says: the value asked for that was met, else the level."""
+        return met(proven, self.acr_values) or proven.acr
+
+    @property
     def consent_items(self) -> frozenset[str]:
         """What the person is asked to share."""
         return consent_items(self.scope, (*self.userinfo_claims, *self.id_token_claims))
@@ -107,8 +124,12 @@ def read(client: Client, params: Params) -> AuthorizationRequest:
 
 def target_of(client: Client, params: Params) -> Target | None:
     """Where an error about the request itself may go: only where we would send an answer too."""
+    values = dict(params)
     try:
-        return Target(_redirect_uri(params, client), ResponseMode.QUERY, _state(dict(params)))
+        target = Target(_redirect_uri(params, client), ResponseMode.QUERY, _state(values))
+        return Target(target.redirect_uri, _response_mode(values, target), target.state)
+    except AuthorizationError:
+        return target
     except NotRedirectable:
         return None
 
@@ -172,6 +193,10 @@ def _build(
     scope = _scope(values, client, target)
     claims = _claims(values.get("claims", ""), target)
     acr_values, is_essential = _acr(values, claims, client)
+    if is_essential and wanted_level(acr_values) is None:
+        raise AuthorizationError(
+            "unmet_authentication_requirements", "no such level is proven here", target
+        )
     max_age = _max_age(values.get("max_age", ""), target)
     return AuthorizationRequest(
         client_id=client.client_id,
@@ -323,13 +348,14 @@ class Circumstances:
 
     ``since`` is when the request came first: a sign-in after that answers ``prompt=login``.
     ``consented`` says that the consent page was answered for this very request. ``reachable`` is
-    the highest level that a sign-in can prove here.
+    the highest level that a sign-in can prove here, ``resists`` what it can withstand.
     """
 
     now: datetime
     since: datetime
     level3_max_age: timedelta
     reachable: IAL
+    resists: Resistance = Resistance.NONE
     consented: bool = False
 
 
@@ -356,9 +382,9 @@ def _decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstan
         level3_max_age=around.level3_max_age,
     )
     why = _why_again(request, proven, around)
-    if why is None and not satisfies(proven, request.wanted):
+    if why is None and met(proven, request.acr_values) is None:
         _check_reachable(request, session.account_ial, around)
-        can_rise = min(around.reachable, session.account_ial) > proven.ial
+        can_rise = _can_rise(request, proven, session.account_ial, around)
         # A fresh sign-in that stayed below does for a voluntary level, never for an essential one.
         if can_rise and (request.is_acr_essential or proven.auth_time < around.since):
             why = Why.STEP_UP
@@ -370,6 +396,15 @@ def _decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstan
     if missing or is_new or asks_again:
         return NeedConsent(request.consent_items)
     return Ready(seen, proven)
+
+
+def _can_rise(
+    request: AuthorizationRequest, proven: Achieved, account_ial: IAL, around: Circumstances
+) -> bool:
+    """Whether another sign-in could prove more of what is asked for."""
+    if request.resists > proven.resistance:
+        return around.resists >= request.resists
+    return min(around.reachable, account_ial) > proven.ial
 
 
 def _why_again(
@@ -392,7 +427,8 @@ def _check_reachable(
 ) -> None:
     """An essential level that no sign-in here can prove is an error (OpenID unmet-auth-req)."""
     wanted = request.wanted
-    if request.is_acr_essential and wanted and min(around.reachable, account_ial) < wanted:
+    is_too_high = wanted is not None and min(around.reachable, account_ial) < wanted
+    if request.is_acr_essential and (is_too_high or around.resists < request.resists):
         raise AuthorizationError(
             "unmet_authentication_requirements",
             "the level cannot be reached for this account",

@@ -25,7 +25,7 @@ from idp.oidc import assertions
 from idp.oidc.calls import Call
 from idp.oidc.client_keys import ClientKeys
 from idp.oidc.errors import InvalidClientError, InvalidRequestError
-from idp.oidc.proof import is_key_of
+from idp.oidc.proof import BAD_CERTIFICATE, is_key_of
 from idp.storage.single_use import SingleUse
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -42,13 +42,18 @@ class Authenticator:
     find_client: Callable[[str], Client | None]
     keys: ClientKeys
     single_use: SingleUse
+    admit: Callable[[Call, str, str], None] | None = None
+    """Lets portals of a federation in: call, whose assertion, the assertion."""
 
     def authenticate(self, call: Call, form: Mapping[str, str], *, now: datetime) -> Client:
         """The client that calls. Raises ``InvalidClientError``, ``InvalidRequestError``."""
         basic = _read_basic(call.authorization) if call.authorization else None
         used = _used(basic, form)
         if AuthMethod.PRIVATE_KEY_JWT in used:
-            client = self._find(self._subject_of(form))
+            subject = self._subject_of(form)
+            if self.admit and subject:
+                self.admit(call, subject, form["client_assertion"])
+            client = self._find(subject)
         else:
             client = self._find(basic[0] if basic else form.get("client_id", ""))
         if client is None or not self._is_proven(client, call, form, basic, used, now=now):
@@ -119,6 +124,8 @@ class Authenticator:
         """Our issuer; for FAPI 2.0 nothing else, and as a text (5.3.2.1)."""
         if client.profile is Profile.FAPI2:
             return claims.get("aud") == self.issuer
+        if client.is_automatic and call.path == "/par":
+            return claims.get("aud") in (self.issuer, [self.issuer])  # Federation, 12.1.1.2
         paths = ("/token", call.path)
         ours = [f"{base}{path}" for base in self.bases for path in paths]
         return assertions.is_for(claims, [self.issuer, *ours])
@@ -159,7 +166,7 @@ def _read_basic(header: str) -> tuple[str, str]:
     """Both halves are form-encoded inside the base64 (RFC 6749, 2.3.1)."""
     scheme, _, value = header.partition(" ")
     if scheme.lower() != "basic":
-        raise InvalidClientError("client authentication failed", status_code=401)
+        raise _refused(("", ""))
     try:
         client_id, colon, secret = b64decode(value.strip(), validate=True).decode().partition(":")
         decoded = unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
@@ -193,7 +200,7 @@ def _is_certificate_of(client: Client, call: Call) -> bool:
         if client.tls_client_auth_san_ip:
             wanted_ip = ipaddress.ip_address(client.tls_client_auth_san_ip)
             return wanted_ip in names.get_values_for_type(x509.IPAddress)
-    except (ValueError, x509.ExtensionNotFound):
+    except (ValueError, *BAD_CERTIFICATE):
         return False
     return any(
         wanted in names.get_values_for_type(kind)

@@ -7,6 +7,7 @@ addresses (RFC 9700, 4.1), sectors (OpenID Connect Core, 8.1), keys, and what ea
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -14,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
+from cryptography import x509
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
@@ -29,6 +31,7 @@ from idp.domain.clients import (
 )
 from idp.domain.errors import DomainError
 from idp.oidc.claims import CLIENT_SCOPES, SCOPES
+from idp.oidc.client_keys import is_strong
 
 
 class Loopback(enum.Enum):
@@ -50,7 +53,7 @@ class InvalidMetadata(DomainError):
         return f"{self.code}: {self.detail}"
 
 
-_COMPUTED: Final = frozenset({"sector", "secret_hash"})
+_COMPUTED: Final = frozenset({"sector", "secret_hash", "client_registration_types"})
 KNOWN: Final = frozenset(Client.__struct_fields__) - _COMPUTED | {
     "client_secret",
     "client_secret_sha256",
@@ -115,11 +118,14 @@ def _fill_in(found: Metadata) -> None:
     found.setdefault("subject_type", SubjectType.PAIRWISE.value)
     found.setdefault("scope", "openid")
     found.setdefault("redirect_uris", [])
-    if found.get("profile") == Profile.FAPI2:
-        found.setdefault("id_token_signed_response_alg", SigningAlg.ES256.value)
+    is_fapi2 = found.get("profile") == Profile.FAPI2
+    if is_fapi2:
         found["require_pushed_authorization_requests"] = True
-    # What relying-party libraries expect when nobody said otherwise (OIDC Registration, 2).
-    found.setdefault("id_token_signed_response_alg", SigningAlg.RS256.value)
+    # RS256 is what relying-party libraries expect when nobody said otherwise (OIDC Registration,
+    # 2; JARM, 3; RFC 9701, 6).
+    for name in ("id_token", "authorization", "introspection"):
+        alg = SigningAlg.ES256 if is_fapi2 else SigningAlg.RS256
+        found.setdefault(f"{name}_signed_response_alg", alg.value)
     for name in ("id_token", "userinfo", "authorization", "introspection"):
         if f"{name}_encrypted_response_alg" in found:
             found.setdefault(f"{name}_encrypted_response_enc", "A128CBC-HS256")
@@ -157,6 +163,7 @@ def _faults(client: Client, loopback: Loopback) -> Iterator[_Fault]:
     for detail in (
         *_faults_of_authentication(client),
         *_faults_of_keys(client),
+        *_faults_of_resources(client),
         *_faults_of_sector(client),
         *_faults_of_profile(client),
     ):
@@ -241,11 +248,33 @@ def _faults_of_authentication(client: Client) -> Iterator[str]:
     named = [name for name in _TLS_NAMES if getattr(client, name)]
     if method is AuthMethod.TLS and len(named) != 1:
         yield f"tls_client_auth needs exactly one of {', '.join(_TLS_NAMES)}"
+    if not _is_tls_name(client):
+        yield f"{named[0]} cannot be read"
     delivery = client.backchannel_token_delivery_mode
     if (GrantType.CIBA in client.grant_types) != (delivery is not None):
         yield "backchannel_token_delivery_mode goes with the CIBA grant"
     if delivery == "ping" and not client.backchannel_client_notification_endpoint:
         yield "ping needs backchannel_client_notification_endpoint"
+
+
+def _is_tls_name(client: Client) -> bool:
+    """Whether a name that certificates are compared with can be read at all."""
+    try:
+        x509.Name.from_rfc4514_string(client.tls_client_auth_subject_dn)
+        return not client.tls_client_auth_san_ip or bool(ip_address(client.tls_client_auth_san_ip))
+    except ValueError:
+        return False
+
+
+def _faults_of_resources(client: Client) -> Iterator[str]:
+    """Absolute addresses without a fragment (RFC 8707, 2); one is told from the next by a space."""
+    for name in ("resources", "protected_resources"):
+        for uri in getattr(client, name):
+            if not _RESOURCE.fullmatch(uri):
+                yield f"{name}: {uri!r} is no absolute URI without a fragment"
+
+
+_RESOURCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!$-;=?-Z_a-z~%]+")
 
 
 def _faults_of_keys(client: Client) -> Iterator[str]:
@@ -275,7 +304,9 @@ def _is_key_set(jwks: dict[str, Any]) -> bool:
         found = KeySet.import_key_set({"keys": keys})
     except (JoseError, ValueError, TypeError, KeyError, AttributeError):
         return False
-    return all(key.key_type != "oct" and not key.is_private for key in found.keys)
+    return all(
+        key.key_type != "oct" and not key.is_private and is_strong(key) for key in found.keys
+    )
 
 
 def _is_strong(key: dict[str, Any]) -> bool:
@@ -308,7 +339,9 @@ def gaps_to_fapi2(client: Client) -> Iterator[str]:
     if not client.require_pkce:
         yield "require_pkce must be true"
     for name in ("token_endpoint_auth_signing_alg", "request_object_signing_alg",
-                 "id_token_signed_response_alg", "userinfo_signed_response_alg"):  # fmt: skip
+                 "id_token_signed_response_alg", "userinfo_signed_response_alg",
+                 "authorization_signed_response_alg",
+                 "introspection_signed_response_alg"):  # fmt: skip
         alg = getattr(client, name)
         if alg is not None and alg not in _SAFE_ALGS:
             yield f"{name} must be ES256, PS256 or EdDSA"

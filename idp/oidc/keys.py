@@ -12,12 +12,13 @@ from __future__ import annotations
 import enum
 import fcntl
 import os
+import re
 import secrets
 import threading
 import time
 import tomllib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -119,9 +120,15 @@ class KeyRing:
     """Every key of this installation, shared by all processes through the folder."""
 
     def __init__(
-        self, folder: Path, clock: Clock, *, announce: timedelta, retire: timedelta
+        self,
+        folder: Path,
+        clock: Clock,
+        *,
+        announce: timedelta,
+        retire: timedelta,
+        algorithms: Sequence[str] = ALGORITHMS,
     ) -> None:
-        self._folder, self._clock = folder, clock
+        self._folder, self._clock, self._algorithms = folder, clock, algorithms
         self._announce, self._retire = announce, retire
         self._keys: dict[str, SigningKey] = {}
         self._active: dict[str, SigningKey] = {}
@@ -154,14 +161,14 @@ class KeyRing:
         try:
             message, signature = token.rsplit(".", 1)
             first, second = message.split(".")
-            header = msgspec.json.decode(unb64(first), type=dict[str, Any])
+            header = read_object(unb64(first)) or {}
             key = self._keys.get(str(header.get("kid")))
             if key is None or header.get("alg") != key.alg or header.get("typ") != typ:
                 return None
             if "crit" in header or not key.verifies(message.encode(), unb64(signature)):
                 return None
-            return msgspec.json.decode(unb64(second), type=dict[str, Any])
-        except (ValueError, msgspec.DecodeError):
+            return read_object(unb64(second))
+        except ValueError:
             return None
 
     @property
@@ -186,7 +193,7 @@ class KeyRing:
         """Make a key per algorithm where there is none: the first start."""
         with self._changing() as keys:
             have = {key.alg for key in keys if key.state is KeyState.ACTIVE}
-            for alg in ALGORITHMS:
+            for alg in self._algorithms:
                 if alg not in have:
                     self._write(self._new(alg, KeyState.ACTIVE))
         self._look(now=True)
@@ -195,7 +202,7 @@ class KeyRing:
         """Announce a key per algorithm; once announced long enough, let it sign."""
         with self._changing() as keys:
             now = self._clock()
-            for alg in ALGORITHMS:
+            for alg in self._algorithms:
                 ours = [key for key in keys if key.alg == alg]
                 waiting = [key for key in ours if key.state is KeyState.ANNOUNCED]
                 if not waiting:
@@ -291,6 +298,7 @@ def _import(path: Path) -> PrivateKey:
 
 
 _encode = msgspec.json.Encoder().encode
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 
 
 def b64(data: bytes) -> str:
@@ -299,10 +307,18 @@ def b64(data: bytes) -> str:
 
 
 def unb64(text: str) -> bytes:
-    """The inverse; raises ``ValueError``."""
-    if not text.isascii():
-        raise ValueError(text)
+    """The inverse; raises ``ValueError``, also for a sign that Python would pass over."""
+    if not _BASE64URL.fullmatch(text):
+        raise ValueError("no base64url")
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def read_object(data: bytes) -> dict[str, Any] | None:
+    """A JSON object from somebody else, or None: no NaN, no half characters, no endless depth."""
+    try:
+        return msgspec.json.decode(data, type=dict[str, Any])
+    except (ValueError, RecursionError):
+        return None
 
 
 def _integer(value: int) -> str:

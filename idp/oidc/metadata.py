@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import msgspec
 
-from idp.domain.assurance import IAL
+from idp.domain.assurance import ACR_RESISTANCES, IAL
 from idp.domain.clients import AuthMethod, GrantType, SigningAlg
 from idp.oidc.claims import CLAIMS, CLIENT_SCOPES, SCOPES
 from idp.oidc.keys import ALGORITHMS
+from idp.oidc.proof import ALGORITHMS as DPOP_ALGORITHMS
 from idp.oidc.responses import ResponseMode
 
 _TLS_METHODS: Final = frozenset({AuthMethod.TLS, AuthMethod.SELF_SIGNED_TLS})
@@ -63,6 +64,7 @@ def members(issuer: str, features: Features) -> dict[str, Any]:
     auth_methods = [
         method for method in AuthMethod if features.mtls_base or method not in _TLS_METHODS
     ]
+    proving = [method for method in auth_methods if method is not AuthMethod.NONE]
     algorithms = list(ALGORITHMS)
     return {
         "issuer": issuer,
@@ -71,7 +73,7 @@ def members(issuer: str, features: Features) -> dict[str, Any]:
         "response_types_supported": ["code"],
         "response_modes_supported": list(ResponseMode),
         "grant_types_supported": list(features.grant_types),
-        "acr_values_supported": [level.acr for level in IAL],
+        "acr_values_supported": [*(level.acr for level in IAL), *ACR_RESISTANCES],
         "subject_types_supported": ["pairwise", "public"],
         "id_token_signing_alg_values_supported": algorithms,
         "userinfo_signing_alg_values_supported": algorithms,
@@ -79,7 +81,7 @@ def members(issuer: str, features: Features) -> dict[str, Any]:
         "introspection_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": auth_methods,
         "token_endpoint_auth_signing_alg_values_supported": list(SigningAlg),
-        "introspection_endpoint_auth_methods_supported": auth_methods,
+        "introspection_endpoint_auth_methods_supported": proving,
         "introspection_endpoint_auth_signing_alg_values_supported": list(SigningAlg),
         "revocation_endpoint_auth_methods_supported": auth_methods,
         "revocation_endpoint_auth_signing_alg_values_supported": list(SigningAlg),
@@ -92,7 +94,7 @@ def members(issuer: str, features: Features) -> dict[str, Any]:
         "require_request_uri_registration": True,
         "request_object_signing_alg_values_supported": list(SigningAlg),
         "require_pushed_authorization_requests": False,
-        "dpop_signing_alg_values_supported": list(SigningAlg),
+        "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
         "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
         "ui_locales_supported": ["vi", "en"],
         "authorization_response_iss_parameter_supported": True,

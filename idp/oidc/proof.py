@@ -17,25 +17,26 @@ from urllib.parse import urlsplit
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import Key, KeySet, OctKey, import_key
 from joserfc.jws import JWSRegistry
 
 from idp.domain.clients import Client, SigningAlg
 from idp.oidc.calls import Call
-from idp.oidc.client_keys import read_header
+from idp.oidc.client_keys import is_strong, open_signed, read_header
 from idp.oidc.errors import InvalidDpopProofError, InvalidRequestError, UseDpopNonceError
 from idp.oidc.keys import b64
 from idp.storage.single_use import SingleUse
 
-ALGORITHMS: Final = (SigningAlg.ES256, SigningAlg.PS256, SigningAlg.EDDSA, SigningAlg.RS256)
+ALGORITHMS: Final = (SigningAlg.ES256, SigningAlg.PS256, SigningAlg.EDDSA)
+"""Those of FAPI 2.0 (5.4.1) for everybody: no proof has an old library to be kind to."""
 _REGISTRY = JWSRegistry(algorithms=list(ALGORITHMS))
-_KEY_TYPES: Final = {"ES256": "EC", "RS256": "RSA", "PS256": "RSA", "EdDSA": "OKP"}
+_KEY_TYPES: Final = {"ES256": "EC", "PS256": "RSA", "EdDSA": "OKP"}
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _PAST, _FUTURE = 300, 60
-_LONGEST_JTI, _LEAST_RSA = 256, 2048
+_LONGEST_JTI = 256
 _NONCE_SECONDS = 300
 
 
@@ -108,7 +109,7 @@ class Proofs:
         self._check_request(call, claims, seconds)
         if token is not None:
             digest = b64(hashlib.sha256(token.encode()).digest())
-            if not hmac.compare_digest(str(claims.get("ath")), digest):
+            if claims.get("ath") != digest:  # what is hashed lies open: no secret to time
                 raise InvalidDpopProofError("ath is not the hash of the access token")
         self._check_nonce(claims, seconds)
         jkt = key.thumbprint()
@@ -147,8 +148,9 @@ class Proofs:
         if self.nonce_key is None:
             return
         current = seconds // _NONCE_SECONDS
-        given = str(claims.get("nonce", ""))
-        if not any(hmac.compare_digest(given, self._nonce(at)) for at in (current, current - 1)):
+        given = str(claims.get("nonce", "")).encode()
+        known = [self._nonce(at).encode() for at in (current, current - 1)]
+        if not any(hmac.compare_digest(given, each) for each in known):
             raise UseDpopNonceError("the proof needs the nonce of this answer")
 
     def _nonce(self, period: int) -> str:
@@ -168,14 +170,14 @@ def _open(proof: str) -> tuple[Key, dict[str, Any]]:
         raise InvalidDpopProofError("the key does not fit the alg")
     try:
         key = import_key(jwk)
-        found = jwt.decode(proof, key, registry=_REGISTRY)
     except (JoseError, ValueError, TypeError, KeyError):
-        raise InvalidDpopProofError("the signature of the proof does not hold") from None
-    if getattr(key.public_key, "key_size", _LEAST_RSA) < _LEAST_RSA and key.key_type == "RSA":
+        raise InvalidDpopProofError("jwk is no key") from None
+    if not is_strong(key):
         raise InvalidDpopProofError("the key is too short")
-    if not isinstance(found.claims, dict):
-        raise InvalidDpopProofError("the proof has no claims")
-    return key, found.claims
+    claims = open_signed(proof, key, _REGISTRY)
+    if claims is None:
+        raise InvalidDpopProofError("the signature of the proof does not hold")
+    return key, claims
 
 
 def _plain(uri: str) -> str:
@@ -185,6 +187,8 @@ def _plain(uri: str) -> str:
         port = f":{parts.port}" if parts.port not in {None, _PORTS.get(parts.scheme)} else ""
     except ValueError:
         return ""
+    if "@" in parts.netloc:
+        return ""
     return f"{parts.scheme}://{parts.hostname}{port}{parts.path or '/'}"
 
 
@@ -192,6 +196,16 @@ _PORTS = {"https": 443, "http": 80}
 
 
 # --- certificates ---------------------------------------------------------------------------------
+
+
+BAD_CERTIFICATE: Final = (
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What reading a strange certificate can raise, besides ``ValueError``."""
 
 
 def thumbprint(certificate: bytes) -> str:
@@ -204,7 +218,7 @@ def is_key_of(certificate: bytes, keys: KeySet) -> bool:
     try:
         found = x509.load_der_x509_certificate(certificate).public_key()
         wanted = found.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except ValueError:
+    except (ValueError, *BAD_CERTIFICATE):
         return False
     return any(_matches(key, certificate, wanted) for key in keys.keys)
 

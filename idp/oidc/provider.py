@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from idp.domain.clients import Client, GrantType
 from idp.domain.errors import PortUnavailable
 from idp.oidc import claims, metadata, revocation
-from idp.oidc.calls import NO_STORE, Call, Reply, read_form
+from idp.oidc.calls import FORM_TYPE, NO_STORE, Call, Reply, read_form
 from idp.oidc.client_auth import Authenticator
 from idp.oidc.errors import (
     InvalidDpopProofError,
@@ -23,6 +23,7 @@ from idp.oidc.errors import (
     UnsupportedGrantTypeError,
     UseDpopNonceError,
 )
+from idp.oidc.federation.entrance import Entrance
 from idp.oidc.grants import client_credentials, code, refresh
 from idp.oidc.grants.answer import GrantTools, TokenAnswer, TokenRequest
 from idp.oidc.introspection import Introspection
@@ -41,11 +42,16 @@ GRANTS: Mapping[str, Grant] = {
     GrantType.CLIENT_CREDENTIALS: client_credentials.issue,
 }
 _DPOP_ALGS = " ".join(ALGORITHMS)
+_BEARER_STATUS: Final = {"invalid_request": 400, "insufficient_scope": 403}
+"""RFC 6750, 3.1; everything else is 401."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """The protocol. ``grants_by_name`` may be extended by what a grant needs beside the tools."""
+    """The protocol. ``grants_by_name`` may be extended by what a grant needs beside the tools.
+
+    ``more`` are the endpoints of optional parts, by path.
+    """
 
     issuer: str
     tools: GrantTools
@@ -57,6 +63,8 @@ class Provider:
     introspection: Introspection
     features: metadata.Features
     grants_by_name: Mapping[str, Grant] = field(default_factory=lambda: dict(GRANTS))
+    entrance: Entrance | None = None
+    more: Mapping[str, Callable[[Call], Reply]] = field(default_factory=dict)
 
     @property
     def tokens(self) -> Tokens:
@@ -139,7 +147,10 @@ class Provider:
 
     def _userinfo(self, call: Call) -> Reply:
         now = self.clock()
-        scheme, token = _presented(call)
+        try:
+            scheme, token = _presented(call)
+        except InvalidRequestError:
+            return self._bearer_refusal("invalid_request")
         if not token:
             return self._bearer_refusal("")
         found = self.tokens.read_access_token(token, now=int(now.timestamp()))
@@ -193,7 +204,7 @@ class Provider:
 
     def _bearer_refusal(self, error: str, *, is_dpop: bool = False) -> Reply:
         """RFC 6750, 3: without a token, no error code. RFC 9449, 7.1: the algorithms we take."""
-        status = 403 if error == "insufficient_scope" else 401
+        status = _BEARER_STATUS.get(error, 401)
         about = f'realm="userinfo", error="{error}"' if error else 'realm="userinfo"'
         challenge = f'DPoP {about}, algs="{_DPOP_ALGS}"' if is_dpop else f"Bearer {about}"
         headers = {**NO_STORE, "WWW-Authenticate": challenge, **self._nonce(error)}
@@ -206,14 +217,17 @@ class Provider:
 
 
 def _presented(call: Call) -> tuple[str, str]:
-    """Scheme and token, from the header or a form's body; never the address (RFC 9700, 4.3.2)."""
-    if call.authorization:
-        scheme, _, token = call.authorization.partition(" ")
-        known = scheme.lower() in {"bearer", "dpop"}
-        return (scheme.lower(), token.strip()) if known else ("", "")
-    if call.method != "POST" or not call.body:
+    """Scheme and token, from the header or a form's body; never the address (RFC 9700, 4.3.2).
+
+    Raises ``InvalidRequestError`` for a token in both (RFC 6750, 2), or in a body that is no form.
+    """
+    is_form = call.method == "POST" and call.content_type.lower().startswith(FORM_TYPE)
+    posted = read_form(call).get("access_token", "") if is_form else ""
+    if not call.authorization:
+        return "bearer", posted
+    scheme, _, token = call.authorization.partition(" ")
+    if scheme.lower() not in {"bearer", "dpop"}:
         return "", ""
-    try:
-        return "bearer", read_form(call).get("access_token", "")
-    except InvalidRequestError:
-        return "", ""
+    if posted:
+        raise InvalidRequestError("the token stands in two places")
+    return scheme.lower(), token.strip()

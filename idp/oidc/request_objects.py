@@ -39,6 +39,7 @@ from idp.oidc.errors import (
     InvalidRequestUriError,
     NotRedirectable,
 )
+from idp.oidc.federation import proofs as federation
 from idp.oidc.proof import Proofs
 from idp.ports import WebClient
 from idp.storage.pushed import PushedStore
@@ -79,6 +80,9 @@ class RequestObjects:
 
         Raises ``InvalidRequestObjectError``, ``InvalidRequestUriError``, ``InvalidRequestError``.
         """
+        names = [name for name, _ in params]
+        if any(names.count(name) > 1 for name in _NOT_INSIDE):
+            raise InvalidRequestError("a parameter is repeated")
         values = dict(params)
         named, token = values.get("request_uri", ""), values.get("request", "")
         if named and token:
@@ -89,6 +93,8 @@ class RequestObjects:
             raise InvalidRequestError("this client must push its requests")
         if named:
             token = self._fetch(client, named)
+        if client.is_automatic and not token:
+            raise InvalidRequestError("a portal of a federation signs or pushes its requests")
         return Resolved(self._unfold(client, params, token, now=now))
 
     def use(self, request: AuthorizationRequest, *, now: datetime) -> bool:
@@ -145,8 +151,12 @@ class RequestObjects:
             raise InvalidRequestObjectError("typ is not that of a request object")
         claims = signed.claims
         self._check(client, claims, int(now.timestamp()))
+        if client.is_automatic:
+            self._check_once(client, claims, int(now.timestamp()))
         if claims.get("client_id", client.client_id) != client.client_id:
             raise InvalidRequestObjectError("client_id is another one")
+        if claims.get("sub") == client.client_id:
+            raise InvalidRequestObjectError("a client assertion is no request object")
         if any(name in claims for name in _NOT_INSIDE):
             raise InvalidRequestObjectError("a request object holds no other")
         return {
@@ -171,6 +181,20 @@ class RequestObjects:
                 raise InvalidRequestObjectError("the request object is not valid at this time")
             if times.begins is not None and times.begins < seconds - _LONGEST_LIFE:
                 raise InvalidRequestObjectError("the request object is too old")
+            if is_strict and times.expires - int(claims["nbf"]) > _LONGEST_LIFE:
+                raise InvalidRequestObjectError("the request object lives too long")
+
+    def _check_once(self, client: Client, claims: Mapping[str, Any], seconds: int) -> None:
+        """What a federation asks of a request object, and its only use (Federation, 12.1.1.1)."""
+        kind = federation.Kind.REQUEST_OBJECT
+        fault = federation.fault_of(kind, claims, client.client_id, self.issuer, now=seconds)
+        if fault:
+            raise InvalidRequestObjectError(fault)
+        key = assertions.once(claims, client.client_id)
+        until = assertions.kept_until(int(claims["exp"]))
+        spent = self.authenticator.single_use
+        if key is None or not spent.spend("request_object", key, expires_at=until):
+            raise InvalidRequestObjectError("the request object was used before")
 
     # --- pushing --------------------------------------------------------------------------------
 
@@ -180,9 +204,7 @@ class RequestObjects:
         client = self.authenticator.authenticate(call, form, now=now)
         if "request_uri" in form:
             raise InvalidRequestError("request_uri cannot be pushed")
-        params = [
-            (name, value) for name, value in form.items() if name not in _AUTHENTICATION
-        ]
+        params = [(name, value) for name, value in form.items() if name not in _AUTHENTICATION]
         inside = self._unfold(client, params, form.get("request", ""), now=now)
         asked = self._read(client, [("client_id", client.client_id), *_without_id(inside)])
         if call.dpop:

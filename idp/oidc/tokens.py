@@ -21,6 +21,7 @@ import msgspec
 from idp.config import Oidc
 from idp.domain.assurance import Achieved
 from idp.domain.clients import Client, TokenFormat
+from idp.domain.decoupled import Asked, Proved
 from idp.domain.ids import uuid7
 from idp.oidc.authorization import AuthorizationRequest, Ready
 from idp.oidc.claims import subject
@@ -129,10 +130,27 @@ class Tokens:
             scope=request.scope,
             userinfo_claims=request.userinfo_claims,
             id_token_claims=request.id_token_claims,
-            acr=proven.acr,
+            acr=request.acr(proven),
             amr=proven.amr,
             auth_time=int(proven.auth_time.timestamp()),
             resource=request.resource,
+        )
+
+    def decoupled_data(
+        self, client: Client, asked: Asked, proved: Proved, session_id: UUID, account_id: UUID
+    ) -> GrantData:
+        """What the tokens of a request say that was answered on another device."""
+        sid = hmac.new(self._pairwise_key, session_id.bytes + client.sector.encode(), "sha256")
+        return GrantData(
+            sub=self.subject(client, account_id),
+            sid=b64(sid.digest()[:16]),
+            scope=asked.scope,
+            userinfo_claims=(),
+            id_token_claims=(),
+            acr=proved.acr,
+            amr=proved.amr,
+            auth_time=proved.auth_time,
+            resource=asked.resource,
         )
 
     # --- tokens ---------------------------------------------------------------------------------

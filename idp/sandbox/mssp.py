@@ -14,11 +14,12 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from idp.sandbox import answers, faults, numbers
+from idp.sandbox.ca import Issued
 from idp.sandbox.devices import Devices
 from idp.sandbox.people import People, Person
 
@@ -41,6 +42,7 @@ class Prompt:
     text: str
     digest: bytes
     until: float
+    is_cms: bool = False
     status: str = "504"
     signature: bytes = b""
 
@@ -71,7 +73,9 @@ class Phones:
     _seen: set[tuple[str, str, str]] = field(default_factory=set)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def start(self, number: str, text: str, digest: bytes, seconds: float) -> str | Prompt:
+    def start(
+        self, number: str, *, text: str, digest: bytes, seconds: float, is_cms: bool
+    ) -> str | Prompt:
         """Show a prompt; answers it, or the code of why not."""
         with self._changed:
             if self.people.holder_of_sim(number) is None:
@@ -81,7 +85,7 @@ class Phones:
             if any(p.is_open and p.number == number for p in self._prompts.values()):
                 return "406"
             until = time.monotonic() + seconds
-            prompt = Prompt(secrets.token_hex(6), number, text, digest, until)
+            prompt = Prompt(secrets.token_hex(6), number, text, digest, until, is_cms)
             self._prompts[prompt.id] = prompt
             self._changed.notify_all()
             return prompt
@@ -122,7 +126,7 @@ class Phones:
                 prompt.status = "402"
                 return "locked"
             self._wrong[number] = 0
-            prompt.signature = self._sign(person, prompt.digest)
+            prompt.signature = self._sign(person, prompt)
             prompt.status = "502"
             return "signed"
 
@@ -139,13 +143,32 @@ class Phones:
         issued = self.devices.in_sim(person) if person else None
         return issued.certificate.public_bytes(Encoding.DER) if issued else b""
 
-    def _sign(self, person: Person, digest: bytes) -> bytes:
-        issued = self.devices.in_sim(person)
+    def _sign(self, person: Person, prompt: Prompt) -> bytes:
+        issued, digest = self.devices.in_sim(person), prompt.digest
         if issued is None:
             raise LookupError(person.key)
+        if prompt.is_cms:
+            return _wrap(issued, digest)
         if isinstance(issued.key, rsa.RSAPrivateKey):
             return issued.key.sign(digest, padding.PKCS1v15(), _DIGEST)
         return issued.key.sign(digest, ec.ECDSA(_DIGEST))
+
+
+def _wrap(issued: Issued, digest: bytes) -> bytes:
+    """The digest as content of a CMS with signed attributes (RFC 5652)."""
+    builder = pkcs7.PKCS7SignatureBuilder().set_data(digest)
+    builder = builder.add_signer(issued.certificate, issued.key, hashes.SHA256())
+    options = [pkcs7.PKCS7Options.Binary, pkcs7.PKCS7Options.NoCapabilities]
+    return builder.sign(Encoding.DER, options)
+
+
+def _signed(phones: Phones, prompt: Prompt) -> dict[str, str]:
+    found = {"Base64Signature": base64.b64encode(prompt.signature).decode()}
+    if not prompt.is_cms:
+        # Our extension; a CMS holds its certificate itself.
+        certificate = phones.certificate(prompt.number)
+        found["Certificate"] = base64.b64encode(certificate).decode()
+    return found
 
 
 def platform(phones: Phones, broken: faults.Faults) -> Blueprint:
@@ -163,12 +186,15 @@ def platform(phones: Phones, broken: faults.Faults) -> Blueprint:
             digest = base64.b64decode(data["Data"], validate=True)
             text = str(asked["DataToBeDisplayed"]["Data"])
             seconds = float(asked["TimeOut"])
+            is_cms = str(asked["MSS_Format"]).endswith("#CMS-Signature")
             key = (str(info["AP_ID"]), str(info["AP_TransID"]), str(info["Instant"]))
         except (KeyError, TypeError, ValueError):
             return _fault("101")
         if len(digest) != hashes.SHA256.digest_size or not phones.is_new(*key):
             return _fault("101")
-        started = phones.start(number, text, digest, seconds)
+        started = phones.start(
+            number, text=text, digest=digest, seconds=seconds, is_cms=is_cms
+        )
         if isinstance(started, str):
             return _fault(started)
         head = {"AP_Info": info, "MobileUser": asked["MobileUser"], "MSSP_TransID": started.id}
@@ -186,10 +212,7 @@ def platform(phones: Phones, broken: faults.Faults) -> Blueprint:
             return _fault(prompt.status)
         answer: dict[str, Any] = {"Status": _status(prompt.status)}
         if prompt.status == "502":
-            answer["MSS_Signature"] = {
-                "Base64Signature": base64.b64encode(prompt.signature).decode(),
-                "Certificate": base64.b64encode(phones.certificate(prompt.number)).decode(),
-            }
+            answer["MSS_Signature"] = _signed(phones, prompt)
         return {"MSS_StatusResp": answer}
 
     return routes

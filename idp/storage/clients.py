@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
 from idp.domain.clients import Metadata
+from idp.ports import Clock
 from idp.storage.database import Database, Statement
-from idp.storage.models import ClientRow, GrantRow
+from idp.storage.models import ClientRow, GrantRow, milliseconds
 
 _FIND = Statement(
-    "SELECT metadata_json, secret_hash FROM clients WHERE client_id = :id AND disabled_at IS NULL"
+    "SELECT metadata_json, secret_hash, expires_at FROM clients "
+    "WHERE client_id = :id AND disabled_at IS NULL"
 )
 T = TypeVar("T")
 _MEMORY_SECONDS = 2.0
@@ -33,6 +35,10 @@ class StoredClient:
     source: str
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class ClientStore(Generic[T]):
     """The clients, read through ``build`` into what the protocol works with.
 
@@ -46,12 +52,13 @@ class ClientStore(Generic[T]):
         build: Callable[[Metadata, bytes | None], T],
         *,
         timer: Callable[[], float] = time.monotonic,
+        clock: Clock = _now,
     ) -> None:
-        self._database, self._build, self._timer = database, build, timer
+        self._database, self._build, self._timer, self._clock = database, build, timer, clock
         self._memory: dict[str, tuple[float, T]] = {}
 
     def find(self, client_id: str) -> T | None:
-        """The client of that id unless it is disabled."""
+        """The client of that id unless it is disabled, or its federation's word has ended."""
         now = self._timer()
         remembered = self._memory.get(client_id)
         if remembered and now - remembered[0] < _MEMORY_SECONDS:
@@ -60,7 +67,10 @@ class ClientStore(Generic[T]):
         if not rows:
             self._memory.pop(client_id, None)
             return None
-        [(metadata, secret_hash)] = rows
+        [(metadata, secret_hash, expires_at)] = rows
+        if expires_at is not None and expires_at <= milliseconds(self._clock()):
+            self._memory.pop(client_id, None)
+            return None
         client = self._build(msgspec.json.decode(metadata), secret_hash and bytes(secret_hash))
         if len(self._memory) >= _MOST_REMEMBERED:
             self._memory.clear()
@@ -95,6 +105,7 @@ class ClientStore(Generic[T]):
             "secret_hash": client.secret_hash,
             "source": client.source,
             "updated_at": now,
+            "expires_at": None,
             "disabled_at": None,
         }
         where = ClientRow.client_id == client.client_id

@@ -100,6 +100,7 @@ class CredentialStore:
             else None,
             "expires_at": credential.expires_at,
             "added_at": now,
+            "checked_at": now if credential.issuer else None,
         }
         try:
             connection.execute(insert(CredentialRow).values(row))

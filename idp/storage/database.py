@@ -21,6 +21,8 @@ from idp.domain.errors import StorageUnavailable
 T = TypeVar("T")
 _SERIALIZATION, _DEADLOCK = "40001", "40P01"
 _RETRIES = 3
+_LOCK_MS, _STATEMENT_MS = 5_000, 9_000
+"""A database that is slow or locked is said to be away in time (security.md: healed in 10 s)."""
 
 
 class Database:
@@ -80,8 +82,12 @@ class Database:
                     cursor = driver.execute(statement.postgres, values, prepare=True)
                 rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
             except (psycopg.OperationalError, psycopg.InterfaceError):
-                # A broken connection must not come back from the pool.
+                # A broken connection must not come back from the pool; where the server went
+                # away, the others are broken as well, and each would cost somebody a 503.
+                is_gone = driver.closed
                 connection.invalidate()
+                if is_gone:
+                    self._single.dispose()
                 raise
             else:
                 return rows
@@ -162,7 +168,8 @@ def _engine(url: str, **options: Any) -> Engine:  # noqa: ANN401  create_engine'
 def _connect_args(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
         return {"timeout": 5, "check_same_thread": False}
-    return {"prepare_threshold": 1, "connect_timeout": 3}
+    waits = f"-c lock_timeout={_LOCK_MS} -c statement_timeout={_STATEMENT_MS}"
+    return {"prepare_threshold": 1, "connect_timeout": 3, "options": waits}
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

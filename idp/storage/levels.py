@@ -120,7 +120,7 @@ class LevelStore:
         ).first()
         if found is None:
             raise Conflict("credential.gone")
-        if not can_sign_in(connection, account_id):
+        if not can_sign_in(connection, account_id, now=now):
             raise LastMethodError("method.last")
         self._end_evidence(connection, found.evidence_id, now=now)
         self._count(connection, account_id, now=now)

@@ -185,11 +185,18 @@ class CredentialRow(db.Model):  # type: ignore[name-defined,misc]
     expires_at: Mapped[datetime | None] = _moment(nullable=True)
     added_at: Required = _moment()
     removed_at: Mapped[datetime | None] = _moment(nullable=True)
+    checked_at: Mapped[datetime | None] = _moment(nullable=True)
     __table_args__ = (
         Index(
             "uq_credentials_key",
             "key_index",
             unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+        Index(
+            "ix_credentials_checked",
+            "checked_at",
             sqlite_where=text("removed_at IS NULL"),
             postgresql_where=text("removed_at IS NULL"),
         ),
@@ -314,6 +321,7 @@ class ClientRow(db.Model):  # type: ignore[name-defined,misc]
     secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     source: Mapped[str] = mapped_column(Text)
     updated_at: Required = _moment()
+    expires_at: Mapped[datetime | None] = _moment(nullable=True)
     disabled_at: Mapped[datetime | None] = _moment(nullable=True)
 
 
@@ -349,6 +357,43 @@ class GrantRow(db.Model):  # type: ignore[name-defined,misc]
     expires_at: Required = _moment(index=True)
     revoked_at: Mapped[datetime | None] = _moment(nullable=True)
     revoke_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class DecoupledRow(db.Model):  # type: ignore[name-defined,misc]
+    """A request that is answered on another device (RFC 8628; CIBA).
+
+    ``early`` says that the last poll came too soon; ``run_at`` is when a worker looks at the prompt
+    on a phone again. The id of the grant that it gives is its own.
+    """
+
+    __tablename__ = "decoupled_requests"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    user_code_index: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    client_id: Mapped[str] = mapped_column(Text)
+    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"), index=True)
+    session_id: Mapped[UUID | None]
+    status: Mapped[str] = mapped_column(Text)
+    asked_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    remote_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    proved_json: Mapped[str | None] = mapped_column(Text)
+    interval_ms: Mapped[int]
+    early: Mapped[bool]
+    polled_at: Mapped[datetime | None] = _moment(nullable=True)
+    run_at: Mapped[datetime | None] = _moment(nullable=True, index=True)
+    created_at: Required = _moment()
+    decided_at: Mapped[datetime | None] = _moment(nullable=True)
+    expires_at: Required = _moment(index=True)
+
+
+class KnownSubjectRow(db.Model):  # type: ignore[name-defined,misc]
+    """Whose ``sub`` a CIBA client has been told: it may name that person again."""
+
+    __tablename__ = "known_subjects"
+    client_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    sub: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
 
 
 class ConsentRow(db.Model):  # type: ignore[name-defined,misc]

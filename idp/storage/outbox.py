@@ -44,6 +44,9 @@ _RETRY = Statement("""
     UPDATE outbox SET run_at = :run_at, locked_until = NULL, outcome = :outcome WHERE id = :id
 """)
 _OLDEST = Statement("SELECT MIN(run_at) FROM outbox WHERE done_at IS NULL")
+_STUCK = Statement("""
+    SELECT 1 FROM outbox WHERE done_at IS NULL AND kind = :kind AND outcome = 'retry' LIMIT 1
+""")
 _IDLE = Statement(f"""
     SELECT 1 FROM outbox WHERE done_at IS NULL AND run_at <= :now
       AND (kind = '{LOGOUT}') = :for_portals
@@ -123,6 +126,10 @@ class OutboxStore:
         """How long the oldest job waits: what health watches."""
         [(oldest,)] = self._database.one(_OLDEST, {})
         return max(timedelta(0), now - moment(oldest)) if oldest else timedelta(0)
+
+    def is_stuck(self, kind: str) -> bool:
+        """Whether something of that kind waits because its gateway has failed."""
+        return bool(self._database.one(_STUCK, {"kind": kind}))
 
     def _open(self, job_id: UUID | str, sealed: bytes) -> dict[str, str]:
         data = self._vault.open(bytes(sealed), context=f"outbox {as_uuid(job_id)}")

@@ -75,14 +75,17 @@ class OwnerStore:
         if rows:
             connection.execute(insert(AttributeRow), rows)
 
-    def switch(self, connection: Connection, account_id: UUID, **columns: bool | str) -> None:
+    def switch(
+        self, connection: Connection, account_id: UUID, *, now: datetime, **columns: bool | str
+    ) -> None:
         """Turn switches (``allows_sms``, ``asks_new_portals``, ``language``).
 
         Raises ``LastMethodError`` when nothing is left that opens the account.
         """
         lock(connection, self._vault, account_id)
         connection.execute(update(AccountRow).where(AccountRow.id == account_id).values(**columns))
-        if not can_sign_in(connection, account_id):
+        is_less = columns.get("allows_sms") is False
+        if is_less and not can_sign_in(connection, account_id, now=now):
             raise LastMethodError("method.last")
 
     def set_password(

@@ -22,6 +22,7 @@ _EXPIRED = (
     "grants",
     "sessions",
     "pushed_requests",
+    "decoupled_requests",
 )
 _KEYS = {"throttle": "key", "single_use": "kind, key"}
 _ONLY_IF = {"sessions": "AND ended_at IS NOT NULL "}

@@ -242,7 +242,7 @@ class ConsentStore:
     """What people let portals see."""
 
     def __init__(self, database: Database, vault: Vault) -> None:
-        self._endings = Endings(database, vault)
+        self._database, self._endings = database, Endings(database, vault)
 
     def record(  # noqa: PLR0913  keywords, one per column
         self,
@@ -265,6 +265,17 @@ class ConsentStore:
         if not connection.execute(update(ConsentRow).where(*where).values(values)).rowcount:
             keys = {"account_id": account_id, "client_id": client_id}
             connection.execute(insert(ConsentRow).values({**keys, **values}))
+
+    def items(self, account_id: UUID, client_id: str) -> frozenset[str] | None:
+        """What a portal may see; None when nobody asked yet or the approval was withdrawn."""
+        query = select(ConsentRow.claims).where(
+            ConsentRow.account_id == account_id,
+            ConsentRow.client_id == client_id,
+            ConsentRow.revoked_at.is_(None),
+        )
+        with self._database.transaction() as connection:
+            found = connection.scalar(query)
+        return None if found is None else frozenset(found.split())
 
     def revoke(
         self, connection: Connection, account_id: UUID, client_id: str, *, now: datetime

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import hashlib
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
@@ -20,6 +21,15 @@ def spend(connection: Connection, kind: str, key: bytes, *, expires_at: datetime
     """Whether this is the first use. The row stays until nobody could accept it any more."""
     values = {"kind": kind, "key": key, "expires_at": milliseconds(expires_at)}
     return connection.execute(_SPEND, values).first() is not None
+
+
+_PROOF_KEPT = timedelta(days=1)
+
+
+def spend_proof(connection: Connection, once: str, *, now: datetime) -> bool:
+    """Whether a proof that serves a single time, such as the code of an app, serves now."""
+    key = hashlib.sha256(once.encode()).digest()
+    return spend(connection, "proof", key, expires_at=now + _PROOF_KEPT)
 
 
 class SingleUse:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import Connection, update
+
 from idp.domain.errors import Conflict
 from idp.domain.ids import uuid7
 from idp.storage.database import Database, Statement
-from idp.storage.models import milliseconds
+from idp.storage.models import TransactionRow, milliseconds
 from idp.storage.vault import Vault
 
 _ADD = Statement("""
@@ -108,6 +110,18 @@ class TransactionStore:
             "now": milliseconds(now),
         }
         if not self._database.one(_END, values):
+            raise Conflict("transaction.changed")
+
+    def end_with(self, connection: Connection, stored: Stored, *, now: datetime) -> None:
+        """``end`` in the transaction of what it makes happen once: both are there, or neither."""
+        row = TransactionRow
+        ended = connection.execute(
+            update(row)
+            .where(row.id == stored.id, row.version == stored.version, row.ended_at.is_(None))
+            .values(ended_at=now, state_sealed=b"")
+            .returning(row.id)
+        ).first()
+        if ended is None:
             raise Conflict("transaction.changed")
 
     def _seal(self, transaction_id: UUID, state: bytes) -> bytes:

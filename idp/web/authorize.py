@@ -43,6 +43,7 @@ from idp.web.screens import Action, respond
 from idp.web.security import (
     allow_form_target,
     browser_hash,
+    client_ip,
     cross_site,
     has_browser,
     session_cookie,
@@ -106,7 +107,9 @@ class AuthorizePages:
             return None
         now = home.clock()
         try:
-            client = self._client(params)
+            client = self._provider.clients.find(client_id_of(params))
+            if client is None:
+                return None
             asked = self._read(client, params, now)
             if asked.response_mode is not ResponseMode.QUERY:
                 return None
@@ -155,7 +158,9 @@ class AuthorizePages:
         if found is None:
             return expired("/")
         stored, waiting, client = found
-        house().transactions.end(stored, now=house().clock())
+        now = house().clock()
+        house().transactions.end(stored, now=now)
+        self._provider.requests.use(waiting.request, now=now)
         error = AuthorizationError("access_denied", "cancelled", waiting.request.target)
         return self._send_error(client, error)
 
@@ -184,12 +189,13 @@ class AuthorizePages:
         asked = waiting.request
         wanted = asked.wanted or IAL.NONE
         state = LoginState(
-            house().login.method_for(wanted).name,
+            house().login.method_for(wanted, asked.resists).name,
             request=stored.id.hex,
             portal=client.client_name,
             client_id=client.client_id,
             wanted=int(asked.wanted or 0),
             floor=int(wanted) if asked.is_acr_essential else 0,
+            resists=int(asked.resists) if asked.is_acr_essential else 0,
             ui_locales=asked.ui_locales,
             redirect_uri=asked.redirect_uri,
             typed={"username": asked.login_hint[:50]} if asked.login_hint else {},
@@ -285,6 +291,8 @@ class AuthorizePages:
     # --- reading --------------------------------------------------------------------------------
 
     def _client(self, params: Params) -> Client:
+        if self._provider.entrance:
+            self._provider.entrance.browser(params, client_ip())
         client = self._provider.clients.find(client_id_of(params))
         if client is None:
             raise NotRedirectable(Untrusted.CLIENT_UNKNOWN, "client_id is unknown")
@@ -338,18 +346,20 @@ class AuthorizePages:
     def _around(
         self, home: House, now: datetime, since: datetime, *, consented: bool = False
     ) -> Circumstances:
-        levels = [method.ial for method in home.login.methods if method.login is not None]
+        able = [method for method in home.login.methods if method.login is not None]
         return Circumstances(
             now=now,
             since=since,
             level3_max_age=timedelta(seconds=home.config.server.level3_max_age),
-            reachable=max(levels),
+            reachable=max(method.ial for method in able),
+            resists=max(method.resists for method in able),
             consented=consented,
         )
 
 
 _PROBLEMS = {
     Untrusted.CLIENT_UNKNOWN: errors.Problem.CLIENT_UNKNOWN,
+    Untrusted.CLIENT_UNTRUSTED: errors.Problem.CLIENT_UNTRUSTED,
     Untrusted.REDIRECT_URI_UNKNOWN: errors.Problem.REDIRECT_URI_UNKNOWN,
     Untrusted.REQUEST_INVALID: errors.Problem.REQUEST_INVALID,
 }

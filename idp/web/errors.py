@@ -48,6 +48,7 @@ class Problem(enum.Enum):
     CLIENT_UNKNOWN = _Kind("IDP-1201", 400, "invalid_client")
     REDIRECT_URI_UNKNOWN = _Kind("IDP-1202", 400)
     REQUEST_INVALID = _Kind("IDP-1203", 400)
+    CLIENT_UNTRUSTED = _Kind("IDP-1204", 400, "invalid_client")
     ACCOUNT_CLOSED = _Kind("IDP-1301", 403, "access_denied")
     BAD_REQUEST = _Kind("IDP-1400", 400)
     FORGED_POST = _Kind("IDP-1403", 403)

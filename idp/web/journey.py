@@ -19,12 +19,14 @@ from idp.flows.answers import Answer, Said, Visitor
 from idp.flows.complaint import ComplaintFlow
 from idp.flows.confirming import ConfirmingFlow
 from idp.flows.counter import CounterFlow
+from idp.flows.decoupled import DecoupledFlow
 from idp.flows.enrolling import EnrollingFlow
 from idp.flows.freezing import FreezingFlow
 from idp.flows.login import LoginFlow
 from idp.flows.lost_phone import LostPhoneFlow
 from idp.flows.recovery import RecoveryFlow
 from idp.flows.registration import RegistrationFlow
+from idp.flows.reverifying import ReverifyingFlow
 from idp.ports import Clock
 from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
@@ -69,6 +71,7 @@ class House:
     account: AccountFlow
     confirming: ConfirmingFlow
     enrolling: EnrollingFlow
+    reverifying: ReverifyingFlow
     recovery: RecoveryFlow
     lost_phone: LostPhoneFlow
     freezing: FreezingFlow
@@ -77,6 +80,7 @@ class House:
     portal_links: PortalLinkStore
     clients: ClientStore[Client]
     places: Places
+    decoupled: DecoupledFlow
 
     def portal_name(self, client_id: str) -> str:
         """What people know a portal as."""
@@ -140,6 +144,16 @@ def faults(answer: Answer[object]) -> dict[str, Message]:
 def notice(answer: Answer[object]) -> Notice | None:
     """What a step has to tell."""
     return Notice(message(answer.notice), Tone.WARNING) if answer.notice else None
+
+
+def code_notice(answer: Answer[object], delay: Said | None) -> Notice:
+    """What stands above the field for a code: what went wrong, or that the code is on its way."""
+    told = answer.notice or delay
+    return (
+        Notice(message(told), Tone.WARNING)
+        if told
+        else Notice(Message("notice.otp_sent"), Tone.SUCCESS)
+    )
 
 
 def captcha(kind: str, transaction_id: UUID, answer: str) -> Captcha | None:

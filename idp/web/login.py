@@ -9,11 +9,12 @@ from flask import Flask, Response, request
 from idp.authenticators.contract import AskSignature, AwaitPhone, FieldKind, Filled
 from idp.domain.assurance import IAL
 from idp.flows.answers import Answer, Journey
-from idp.flows.login import LoginState, SignedIn
+from idp.flows.login import LoginState, SignedIn, does
 from idp.web import i18n, screens
 from idp.web.journey import (
     again,
     captcha,
+    code_notice,
     current_session,
     expired,
     faults,
@@ -32,13 +33,10 @@ from idp.web.parts import (
     CodeTiming,
     Frame,
     Link,
-    Message,
-    Notice,
     Page,
     Portal,
     Tab,
     TabState,
-    Tone,
 )
 from idp.web.screens import Action, respond
 from idp.web.security import allow_form_target, set_session_cookie
@@ -179,9 +177,8 @@ def _show(answer: _Answer) -> Response:
     frame = _frame(answer)
     if code is None:
         return respond(_form_page(answer), status)
-    if answer.is_quiet:
-        told = Notice(Message("notice.otp_sent"), Tone.SUCCESS)
-        frame = replace(frame, notice=told)
+    if not answer.faults:
+        frame = replace(frame, notice=code_notice(answer, codes.delay()))
     timing = CodeTiming(now, code.expiry, codes.resend_at(code))
     lost = f"/login/{answer.journey.stored.id.hex}/lost-phone"
     page = screens.ask_code(screen, frame, timing=timing, faults=faults(answer), lost_phone=lost)
@@ -217,7 +214,7 @@ def _tabs(journey: Journey[LoginState]) -> tuple[Tab, ...]:
             where = TabState.CURRENT
         elif not house().config.is_enabled(method.name):
             where = TabState.CLOSED
-        elif method.ial < state.floor:
+        elif not does(method, state.floor, state.resists):
             where = TabState.TOO_LOW
         else:
             where = TabState.OPEN

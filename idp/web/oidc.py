@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 _REQUEST_ID = "X-Request-Id"
 _A_WHILE = "public, max-age=300"
 _METHODS = "GET, POST, OPTIONS"
-_FOR_SCRIPTS = frozenset({"/token", "/userinfo", "/jwks", "/revoke", "/par"})
+_FOR_SCRIPTS = frozenset(
+    {"/token", "/userinfo", "/jwks", "/revoke", "/par", "/device_authorization"}
+)
 
 
 Answer = Callable[[Call], Reply]
@@ -46,6 +49,9 @@ def init_app(app: Flask, provider: Provider, mtls: Mtls) -> None:
         ("revoke", ["POST"], provider.revoke),
     ):
         app.add_url_rule(f"/{name}", name, view(answer, mtls), methods=methods)
+    for path, work in provider.more.items():
+        guarded = partial(provider.guarded, work)
+        app.add_url_rule(path, path.strip("/"), view(guarded, mtls), methods=["POST"])
     app.after_request(_let_scripts_read)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from flask import Flask, Response, request
@@ -16,6 +17,7 @@ from idp.web import screens
 from idp.web.journey import (
     again,
     captcha,
+    code_notice,
     expired,
     faults,
     house,
@@ -163,9 +165,10 @@ def _method_page(answer: _Answer) -> Page:
         case AskCode(phone) if state.code is not None:
             codes, now = house().registration.codes, house().clock()
             timing = CodeTiming(now, state.code.expiry, codes.resend_at(state.code))
-            return screens.ask_code(
-                AskCode(phone), _frame(answer, 3), timing=timing, faults=faults(answer)
-            )
+            frame, delay = _frame(answer, 3), codes.delay()
+            if delay and answer.is_quiet:
+                frame = replace(frame, notice=code_notice(answer, delay))
+            return screens.ask_code(AskCode(phone), frame, timing=timing, faults=faults(answer))
         case AskSignature() as screen:
             return signature_page(screen, _frame(answer, 3), answer)
         case AwaitPhone() as screen:

@@ -44,6 +44,7 @@ MACHINE_PATHS: Final = (
     "/bc-authorize",
     "/connect/",
     "/counter/",
+    "/federation/",
     "/oauth2/token",
     "/oauth2/userinfo",
     "/oauth2/introspect",

@@ -41,7 +41,7 @@ def presented(settings: Mtls) -> Presented:
     try:
         found = x509.load_pem_x509_certificate(unquote(text).encode("ascii"))
         certificate = found.public_bytes(Encoding.DER)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return NOBODY
     verified = request.headers.get(settings.verified_header, "") if settings.verified_header else ""
     return Presented(certificate, verified.strip().upper() == "SUCCESS")

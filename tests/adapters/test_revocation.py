@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path as Folder
 from typing import Any
 
 import pytest
@@ -308,3 +309,94 @@ def test_an_address_in_the_certificate_is_never_fetched() -> None:
     check(net, found)
 
     assert net.asked == [OCSP]
+
+
+# --- lists on disk ------------------------------------------------------------------------------
+
+
+def test_a_list_serves_the_next_process_until_half_of_its_time(tmp_path: Folder) -> None:
+    found = path(with_ocsp=False)
+    net = Net({CRL: crl(found.leaf.serial_number, first=NOW, last=NOW + 60 * MINUTE)})
+    RevocationChecker(net, folder=tmp_path).check(found, now=NOW)
+
+    again = RevocationChecker(net, folder=tmp_path)
+
+    assert again.check(found, now=NOW + 29 * MINUTE) is Revocation.REVOKED
+    assert net.asked == [CRL]
+    assert again.check(found, now=NOW + 31 * MINUTE) is Revocation.REVOKED
+    assert net.asked == [CRL, CRL]
+
+
+def test_a_list_on_disk_serves_a_new_process_when_the_ca_is_away_and_dies_in_time(
+    tmp_path: Folder,
+) -> None:
+    found = path(with_ocsp=False)
+    net = Net({CRL: crl(first=NOW, last=NOW + 60 * MINUTE)})
+    RevocationChecker(net, folder=tmp_path).check(found, now=NOW)
+    net.answers.clear()
+
+    late = RevocationChecker(net, folder=tmp_path)
+    assert late.check(found, now=NOW + 59 * MINUTE) is Revocation.GOOD
+    with pytest.raises(PortUnavailable):
+        RevocationChecker(net, folder=tmp_path).check(found, now=NOW + 61 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        b"",
+        b"garbage",
+        crl(ca=pki().government)(b""),
+        crl(ca=Ca("NEWTEL-CA v2", key_number=11))(b""),
+    ],
+    ids=["empty", "garbage", "other CA", "same name"],
+)
+def test_what_lies_on_the_disk_is_not_believed(tmp_path: Folder, planted: bytes) -> None:
+    found = path(with_ocsp=False)
+    net = Net({CRL: crl(found.leaf.serial_number)})
+    RevocationChecker(net, folder=tmp_path).check(found, now=NOW)
+    [file] = tmp_path.iterdir()
+    file.write_bytes(planted)
+
+    assert RevocationChecker(net, folder=tmp_path).check(found, now=NOW) is Revocation.REVOKED
+    assert net.asked == [CRL, CRL]
+
+
+def test_a_disk_that_takes_nothing_costs_no_answer(tmp_path: Folder) -> None:
+    found = path(with_ocsp=False)
+    blocked = tmp_path / "file"
+    blocked.write_bytes(b"")
+    checker = RevocationChecker(Net({CRL: crl()}), folder=blocked)
+
+    assert checker.check(found, now=NOW) is Revocation.GOOD
+
+
+# --- by number only -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["GOOD", "REVOKED", "UNKNOWN"])
+def test_a_certificate_is_asked_about_by_its_number_and_never_from_memory(status: str) -> None:
+    found = path()
+    net = Net({OCSP: answer(found, status=ocsp.OCSPCertStatus[status], nonce="echo")})
+    checker = RevocationChecker(net)
+
+    for _ in range(2):
+        state = checker.check_number(found.authorities, found.leaf.serial_number, now=NOW)
+        assert state is Revocation[status]
+    assert net.asked == [OCSP, OCSP]
+
+
+def test_the_question_names_issuer_and_number_as_the_library_would() -> None:
+    found, seen = path(), []
+    net = Net({OCSP: lambda question: seen.append(question) or answer(found)(question)})
+
+    check(net, found)
+
+    asked = ocsp.load_der_ocsp_request(seen[0])
+    usual = ocsp.OCSPRequestBuilder().add_certificate(
+        found.leaf, pki().newtel.certificate, hashes.SHA256()
+    )
+    same = usual.build()
+    assert asked.serial_number == same.serial_number
+    assert asked.issuer_key_hash == same.issuer_key_hash
+    assert asked.issuer_name_hash == same.issuer_name_hash

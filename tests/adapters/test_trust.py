@@ -34,6 +34,22 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert authority.certificate == pki().newtel.certificate
 
 
+def test_policies_are_oids(tmp_path: Path) -> None:
+    put(tmp_path, policies=["1.2.3"], refused_policies=["1.2.4", "1.2.5"])
+
+    [authority] = trust.load(tmp_path).authorities
+
+    assert (authority.policies, authority.refused_policies) == ({"1.2.3"}, {"1.2.4", "1.2.5"})
+
+
+@pytest.mark.parametrize("text", ["", "anyPolicy", "1", "1..2", "9.9.9.", "1.2.x"])
+def test_what_is_no_oid_is_a_mistake_told_with_its_file(tmp_path: Path, text: str) -> None:
+    put(tmp_path, policies=[text])
+
+    with pytest.raises(ConfigError, match=r"newtel\.toml"):
+        trust.load(tmp_path)
+
+
 def test_an_absent_folder_trusts_nobody(tmp_path: Path) -> None:
     assert trust.load(tmp_path / "absent").authorities == ()
 

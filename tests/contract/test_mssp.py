@@ -11,11 +11,18 @@ import pytest
 from cryptography import x509
 
 from idp.adapters.mssp import MsspAdapter
-from idp.config import System, Tls
+from idp.config import SignatureFormat, System, Tls
+from idp.domain import sim_cms
 from idp.domain.errors import PortAnswerInvalid, PortError, PortUnavailable
 from idp.domain.sim_signing import is_signed, verification_code
 from idp.domain.subjects import PhoneNumber
-from idp.ports import SignatureDone, SignatureFailed, SignatureFailure, SignaturePending
+from idp.ports import (
+    CmsDone,
+    SignatureDone,
+    SignatureFailed,
+    SignatureFailure,
+    SignaturePending,
+)
 from tests.support.build import TestClock
 
 PHONE = "0981234777"
@@ -33,14 +40,24 @@ def signer(sandbox: str) -> MsspAdapter:
     return adapter(sandbox)
 
 
-def adapter(url: str, key: str = "sandbox-mssp") -> MsspAdapter:
+def adapter(
+    url: str,
+    key: str = "sandbox-mssp",
+    signature_format: SignatureFormat = SignatureFormat.PKCS1,
+) -> MsspAdapter:
     clock = TestClock()
 
     def moving() -> Any:
         clock.forward(seconds=0.01)
         return clock()
 
-    return MsspAdapter(System(url, key, timeout=0.5), Tls(), identity="http://idp", clock=moving)
+    return MsspAdapter(
+        System(url, key, timeout=0.5),
+        Tls(),
+        identity="http://idp",
+        clock=moving,
+        signature_format=signature_format,
+    )
 
 
 def start(signer: MsspAdapter, phone: str = PHONE, seconds: int = 60) -> str | SignatureFailed:
@@ -75,6 +92,20 @@ def test_a_confirmed_prompt_is_signed_by_the_sim(sandbox: str, signer: MsspAdapt
     done = signer.poll(transaction)
     assert isinstance(done, SignatureDone)
     assert is_signed(x509.load_der_x509_certificate(done.certificate), DIGEST, done.signature)
+
+
+def test_a_platform_that_wraps_signatures_as_cms(sandbox: str) -> None:
+    assert httpx.post(f"{sandbox}/people", json=PERSON).status_code == 201
+    signer = adapter(sandbox, signature_format=SignatureFormat.CMS)
+    transaction = started(signer)
+    assert tap(sandbox, "confirm", pin="4711").status_code == 200
+
+    done = signer.poll(transaction)
+
+    assert isinstance(done, CmsDone)
+    signed = sim_cms.read(done.cms, DIGEST, stored=done.certificate)
+    assert signed
+    assert signed.is_by(x509.load_der_x509_certificate(signed.certificate))
 
 
 def test_a_refused_prompt(sandbox: str, signer: MsspAdapter) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import subprocess
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 from idp.domain import certificates, holders
 from idp.domain.certificates import CertificateRefused, TrustStore, has_roca_fingerprint
 from idp.domain.subjects import SubjectKind
+from tests.support import oracle
 from tests.support.build import NOW
 from tests.support.pki import (
     AGENCY,
@@ -32,6 +33,80 @@ from tests.support.pki import (
 )
 
 SECOND = timedelta(seconds=1)
+_ASKED = 50
+"""Of thousands of broken certificates the oracle, which is slow, sees the first of each test."""
+
+
+@pytest.fixture(autouse=True)
+def oracle_agrees(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every verdict of every test here is put to pyhanko-certvalidator as well.
+
+    What we accept it accepts; what we refuse it refuses, but for the differences that
+    ``tests/support/oracle.py`` lists and explains.
+    """
+    ours, seen, asked = TrustStore.prove, [], 0
+
+    def prove(store: TrustStore, leaf: x509.Certificate, *, now: datetime) -> certificates.Path:
+        nonlocal asked
+        asked += 1
+        verdict: certificates.Path | CertificateRefused
+        try:
+            verdict = ours(store, leaf, now=now)
+        except CertificateRefused as error:
+            verdict = error
+        if asked <= _ASKED:
+            theirs = oracle.accepts(store, leaf, now=now)
+            if isinstance(verdict, certificates.Path) and not theirs:
+                # It prepares names while it builds the path; we refuse such a name when we read it.
+                with pytest.raises(CertificateRefused):
+                    holders.read(verdict)
+            elif isinstance(verdict, CertificateRefused) and theirs:
+                seen.extend(oracle.explain(store, leaf, now=now))
+                assert seen, f"the oracle accepts what we refuse: {verdict}"
+        if isinstance(verdict, CertificateRefused):
+            raise verdict
+        return verdict
+
+    monkeypatch.setattr(TrustStore, "prove", prove)
+    return seen
+
+
+_STRICTER: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "weak key": ({"key": key_of("rsa1024")}, {}),
+    "usage": ({"more": ((x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),)}, {}),
+    "policy": ({}, {"policies": frozenset({"1.2.3"})}),
+    "CA": (
+        {
+            "extensions": (
+                (x509.BasicConstraints(ca=True, path_length=None), True),
+                (usage("digital_signature", "key_cert_sign"), True),
+            )
+        },
+        {},
+    ),
+    "name constraints": (
+        {"more": ((x509.NameConstraints([x509.DNSName("example.vn")], None), False),)},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("difference", [each.name for each in oracle.DIFFERENCES])
+def test_each_difference_from_the_oracle_is_a_real_one(
+    difference: str, oracle_agrees: list[str]
+) -> None:
+    changes, settings = _STRICTER.get(difference, ({}, {}))
+    issuer = pki().root if difference == "root" else pki().newtel
+
+    store = pki().store(**settings)
+    if difference == "anchor out of date":
+        root = Ca("Old root", ends=NOW - SECOND)
+        issuer = Ca("Old CA", root, path_length=0)
+        store = TrustStore([root.authority(), issuer.authority()])
+
+    refused(issuer.leaf(**changes), store)
+
+    assert difference in oracle_agrees
 
 
 def refused(leaf: x509.Certificate, store: TrustStore | None = None, now: Any = NOW) -> str:
@@ -74,6 +149,55 @@ def test_email_protection_alone_only_where_the_operator_says_so() -> None:
 
     assert refused(leaf) == "certificate_use"
     assert pki().store(accept_email_protection=True).prove(leaf, now=NOW)
+
+
+def policies(*oids: str) -> tuple[tuple[x509.ExtensionType, bool], ...]:
+    named = [x509.PolicyInformation(ObjectIdentifier(oid), None) for oid in oids]
+    return ((x509.CertificatePolicies(named), False),) if oids else ()
+
+
+_CLASS_1, _CLASS_2, _ANY = "1.3.6.1.4.1.30339.1.1", "1.3.6.1.4.1.30339.1.2", "2.5.29.32.0"
+
+
+@pytest.mark.parametrize(
+    ("settings", "named", "is_accepted"),
+    [
+        ({}, (), True),
+        ({}, (_CLASS_2,), True),
+        ({"policies": {_CLASS_1}}, (_CLASS_1,), True),
+        ({"policies": {_CLASS_1, _CLASS_2}}, (_CLASS_2,), True),
+        ({"policies": {_CLASS_1}}, (_CLASS_2, _CLASS_1), True),
+        ({"policies": {_CLASS_1}}, (_CLASS_2,), False),
+        ({"policies": {_CLASS_1}}, (_ANY,), False),
+        ({"policies": {_CLASS_1}}, (), False),
+        ({"refused_policies": {_CLASS_2}}, (), True),
+        ({"refused_policies": {_CLASS_2}}, (_CLASS_1,), True),
+        ({"refused_policies": {_CLASS_2}}, (_CLASS_1, _CLASS_2), False),
+        ({"policies": {_CLASS_1}, "refused_policies": {_CLASS_2}}, (_CLASS_1, _CLASS_2), False),
+    ],
+)
+def test_the_policies_of_a_certificate_are_those_its_ca_is_trusted_for(
+    settings: dict[str, set[str]], named: tuple[str, ...], is_accepted: bool
+) -> None:
+    store = pki().store(**{key: frozenset(oids) for key, oids in settings.items()})
+    leaf = pki().newtel.leaf(more=policies(*named))
+
+    if is_accepted:
+        assert store.prove(leaf, now=NOW)
+    else:
+        assert refused(leaf, store) == "certificate_use"
+
+
+def test_a_chain_is_found_by_the_fingerprint_of_a_trusted_ca_only() -> None:
+    store = pki().store()
+    newtel = next(a for a in store.authorities if a.label == "NEWTEL-CA v2")
+
+    assert [a.label for a in store.chain(newtel.fingerprint)] == [
+        "NEWTEL-CA v2",
+        "Vietnam National Root CA",
+    ]
+    assert store.chain("0" * 64) == ()
+    assert TrustStore([newtel]).chain(newtel.fingerprint) == ()
 
 
 @pytest.mark.parametrize("at", [NOW - YEAR, NOW + YEAR], ids=["first", "last"])

@@ -16,8 +16,9 @@ from werkzeug.test import TestResponse
 from idp.domain.assurance import IAL
 from idp.domain.sim_signing import verification_code
 from idp.domain.subjects import IdNumber
-from idp.ports import Revocation, SignatureDone, SignatureFailed, SignatureFailure
+from idp.ports import CmsDone, Revocation, SignatureDone, SignatureFailed, SignatureFailure
 from idp.storage.accounts import AccountStore
+from tests.support import cms
 from tests.support.build import VAULT
 from tests.support.house import Browser, House, add_portal, answer_of
 from tests.support.pki import Ca, key_of, name, pki
@@ -73,6 +74,54 @@ def test_a_citizen_opens_an_account_at_level_three(house: House) -> None:
     found = AccountStore(house.database, VAULT).find_by_id_number(CCCD)
     assert found
     assert (found.ial, found.password_hash) == (IAL.HIGH, None)
+
+
+def wraps(house: House, leaf: x509.Certificate, stored: bytes = b"", **changes: Any) -> None:
+    """The owner types the PIN, and the carrier wraps what the SIM signed as CMS."""
+    data = cms.make(leaf, key_of("p256"), house.signer.prompts[-1]["digest"], **changes)
+    house.signer.state = CmsDone(data, stored)
+
+
+def test_a_signature_wrapped_as_cms_opens_an_account_and_signs_in(house: House) -> None:
+    leaf, browser = certificate(serial=24), house.browser()
+    begins(browser)
+    wraps(house, leaf)
+    looks(browser)
+    assert "Đăng ký thành công" in browser.post({"email": ""}).text
+    house.clock.forward(minutes=11)
+    opens_login(browser)
+    wraps(house, leaf, leaf.public_bytes(Encoding.DER))
+
+    assert looks(browser).request.path == "/account"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"attributes": "none"}, {"message_digest": b"x" * 32}, {"signers": 2}, {"certificates": []}],
+    ids=str,
+)
+def test_a_hostile_cms_is_a_wrong_signature(house: House, changes: dict[str, Any]) -> None:
+    browser = house.browser()
+    begins(browser)
+    wraps(house, certificate(), **changes)
+
+    assert "Chữ ký không hợp lệ" in looks(browser).text
+
+
+def test_a_cms_by_a_stranger_is_refused_as_any_certificate_is(house: House) -> None:
+    browser = house.browser()
+    begins(browser)
+    wraps(house, Ca("Foreign", Ca("Foreign root")).leaf(key=key_of("p256")))
+
+    assert "không do CA được công nhận" in looks(browser).text
+
+
+def test_a_cms_by_another_than_the_sims_certificate_is_refused(house: House) -> None:
+    browser = house.browser()
+    begins(browser)
+    wraps(house, certificate(), certificate().public_bytes(Encoding.DER))
+
+    assert "Chữ ký không hợp lệ" in looks(browser).text
 
 
 def test_page_and_phone_show_the_same_code(house: House) -> None:
@@ -282,6 +331,25 @@ def test_a_phone_rings_three_times_in_ten_minutes(house: House) -> None:
             looks(browser)
 
     assert len(house.signer.prompts) == 3
+
+
+def test_a_phone_has_its_rest_after_ten_prompts_in_a_day(house: House) -> None:
+    for _ in range(16):
+        browser = house.browser()
+        opens_login(browser)
+        if "Xác nhận trên điện thoại" in browser.text:
+            house.signer.state = SignatureFailed(SignatureFailure.USER_CANCELLED)
+            looks(browser)
+        house.clock.forward(minutes=11)
+
+    assert len(house.signer.prompts) == 10
+
+
+def test_a_network_cannot_ring_many_phones(house: House) -> None:
+    for number in range(40):
+        opens_login(house.browser(), phone=f"08212340{number:02}")
+
+    assert len(house.signer.prompts) == house.base.config.limits.prompts_per_ip_hour == 30
 
 
 def test_another_browser_cannot_collect_the_answer(house: House) -> None:

@@ -26,6 +26,7 @@ from idp import app as application
 from idp import config as settings
 from idp.authenticators import Ports as Outside
 from idp.config import Config
+from idp.domain.certificates import Authority
 from idp.domain.certificates import Path as CertificatePath
 from idp.domain.clients import Client
 from idp.domain.errors import PortUnavailable
@@ -51,6 +52,7 @@ from idp.ports import (
     SignaturePending,
     SignatureState,
     SubscriberRecord,
+    WebClient,
 )
 from idp.storage.activations import ActivationStore
 from idp.storage.clients import ClientStore
@@ -135,6 +137,15 @@ class MemoryStatus:
             raise PortUnavailable("ocsp")
         return self.states.get(path.leaf.serial_number, Revocation.GOOD)
 
+    def check_number(
+        self, authorities: tuple[Authority, ...], number: int, *, now: datetime
+    ) -> Revocation:
+        del authorities, now
+        self.asked += 1
+        if self.is_down:
+            raise PortUnavailable("ocsp")
+        return self.states.get(number, Revocation.GOOD)
+
 
 @dataclass
 class MemorySigner:
@@ -210,7 +221,8 @@ class House:
         """Every text message that waits to be sent, oldest first."""
         outbox = OutboxStore(self.database, self.base.vault)
         jobs = outbox.claim(now=self.clock(), limit=1000, lease=_NO_TIME)
-        return [dict(job.payload) for job in sorted(jobs, key=lambda job: job.id)]
+        messages = [job for job in jobs if job.kind in {"sms", "mail"}]
+        return [dict(job.payload) for job in sorted(messages, key=lambda job: job.id)]
 
     def last_code(self) -> str:
         """The code of the newest text message that has one."""
@@ -236,9 +248,16 @@ class House:
 
     def settings_otp(self, **changes: int) -> None:
         """Other limits for codes from now on."""
+        self._settings("otp", **changes)
+
+    def settings_limits(self, **changes: int) -> None:
+        """Other limits on guesses from now on."""
+        self._settings("limits", **changes)
+
+    def _settings(self, section: str, **changes: int) -> None:
         limits = self.app.extensions["idp.house"].login.limits
-        settings = replace(limits.settings, otp=replace(limits.settings.otp, **changes))
-        object.__setattr__(limits, "settings", settings)
+        changed = {section: replace(getattr(limits.settings, section), **changes)}
+        object.__setattr__(limits, "settings", replace(limits.settings, **changed))
 
 
 _NO_TIME = timedelta(seconds=-1)
@@ -374,7 +393,9 @@ def _signing_keys() -> Path:
     return made
 
 
-def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
+def build(
+    database_url: str, folder: Path, *, web: WebClient | None = None, **sections: dict[str, Any]
+) -> House:
     """A provider on that database, with one subscriber at the carrier."""
     config = config_for(database_url, folder, **sections)
     if not (config.keys_folder / "signing").exists():
@@ -392,7 +413,7 @@ def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
         mobile_signer=signer,
         counter=ActivationStore(database, VAULT),
     )
-    app = application.create_app(base, application.Ports(methods, clock))
+    app = application.create_app(base, application.Ports(methods, clock, web))
     carrier.add(
         "0821234088", "001072000136", "012345678", name="Nguyễn Văn Hòa", birth_date="01/02/1972"
     )

@@ -63,6 +63,23 @@ def _run(command: list[str]) -> None:
     subprocess.run([*prefix, *command], check=True, capture_output=True)
 
 
+def halt(run_dir: Path) -> None:
+    """Stop the cluster of ``server`` as a power cut would."""
+    stop(run_dir)
+
+
+def resume(run_dir: Path) -> None:
+    """Start it again; answers when it answers."""
+    _run(_starting(binaries() or Path(), run_dir / "postgres"))
+
+
+def _starting(programs: Path, data: Path) -> list[str]:
+    options = f"-k {data} -c listen_addresses='' -c fsync=off -c max_connections=300"
+    log = str(data / "log")
+    command = [str(programs / "pg_ctl"), "-D", str(data / "cluster"), "-w", "-l", log]
+    return [*command, "-o", options, "start"]
+
+
 def _start(programs: Path, data: Path) -> None:
     data.mkdir(mode=0o700)
     if os.geteuid() == 0:
@@ -71,9 +88,7 @@ def _start(programs: Path, data: Path) -> None:
     cluster = str(data / "cluster")
     initdb = ["-A", "trust", "-U", "idp", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8"]
     _run([str(programs / "initdb"), "-D", cluster, *initdb])
-    options = f"-k {data} -c listen_addresses='' -c fsync=off -c max_connections=300"
-    log = str(data / "log")
-    _run([str(programs / "pg_ctl"), "-D", cluster, "-w", "-l", log, "-o", options, "start"])
+    _run(_starting(programs, data))
     (data / "started").touch()
     if os.geteuid() == 0:
         data.chmod(0o755)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from flask import Flask
 
-from idp.authenticators import bhxh, build_all, mobile, password_otp, vnpost
+from idp.authenticators import bhxh, build_all, mobile, passkey, password_otp, totp, vnpost
 from idp.authenticators.contract import (
     AskCode,
     AskFields,
@@ -23,6 +23,7 @@ from idp.authenticators.contract import (
 )
 from idp.domain.accounts import Account, AccountStatus, Phone
 from idp.domain.assurance import IAL
+from idp.domain.decoupled import Asked, Kind
 from idp.domain.events import Event
 from idp.domain.subjects import PhoneNumber, SubjectKind
 from idp.flows.complaint import FORM as COMPLAINT
@@ -31,13 +32,16 @@ from idp.flows.confirming import Address
 from idp.flows.lost_phone import FORM as LOST_PHONE
 from idp.flows.recovery import FORMS as FORGOT
 from idp.flows.recovery import Way
+from idp.flows.reverifying import FORM as REVERIFY
 from idp.storage.accounts import Proof
 from idp.storage.complaints import Complaint, ComplaintStatus, Content
 from idp.storage.credentials import Bound
+from idp.storage.decoupled import Waiting
 from idp.storage.portal_links import PortalLink
 from idp.web import errors, i18n, screens, security
 from idp.web.account import CONTACT
 from idp.web.activity import FILTERS, HistoryRow
+from idp.web.device import FORM as DEVICE
 from idp.web.parts import (
     Cancel,
     Captcha,
@@ -86,11 +90,13 @@ def build_app(issuer: str = ISSUER) -> Flask:
 
 
 def login_tabs() -> tuple[Tab, ...]:
-    """The three tabs of R42, two of them not open yet."""
+    """The three tabs of R42, one of them not open yet, and those of later ways in."""
     return (
         Tab("login.tab.password_otp", "/login/1", TabState.CURRENT),
         Tab("login.tab.usb", "", TabState.CLOSED),
         Tab("login.tab.sim", "/login/1?method=sim", TabState.OPEN),
+        Tab("login.tab.passkey", "/login/1?method=passkey", TabState.OPEN),
+        Tab("login.tab.totp", "/login/1?method=totp", TabState.TOO_LOW),
     )
 
 
@@ -270,6 +276,51 @@ def consent() -> Page:
     return Page("consent.html", context)
 
 
+CLIENT: Final = ClientView(
+    PORTAL.name, policy="https://portal.example/policy", terms="https://portal.example/terms"
+)
+
+
+def device_question(**changes: object) -> Page:
+    """A device waits for its person."""
+    plain: dict[str, object] = {
+        "frame": FRAME,
+        "portal": PORTAL,
+        "client": CLIENT,
+        "code": "WDJB-MJHT",
+        "data": ("name", "id_number"),
+        "at": NOW,
+        "ip": "203.0.113.7",
+        "place": "Hà Nội, Việt Nam",
+        "is_enough": True,
+    }
+    return screens.plain("device_confirm.html", **{**plain, **changes})
+
+
+def waiting() -> Waiting:
+    """A back office that waits."""
+    asked = Asked("office", PORTAL.name, ("openid",), message="Hồ sơ đất đai 12/2026", code="0042")
+    until = NOW + timedelta(minutes=3)
+    return Waiting(UUID(int=9), Kind.CIBA, UUID(int=3), asked, None, NOW, until)
+
+
+def approval(**changes: object) -> Page:
+    """One request, before and after the proof."""
+    plain: dict[str, object] = {
+        "frame": FRAME,
+        "portal": PORTAL,
+        "client": CLIENT,
+        "text": waiting().asked.message,
+        "code": "0042",
+        "data": ("name", "id_number"),
+        "at": NOW,
+        "until": waiting().expires_at,
+        "is_able": True,
+        "is_proven": False,
+    }
+    return screens.plain("approval.html", **{**plain, **changes})
+
+
 def account() -> Page:
     """The account page."""
     rows = (
@@ -279,7 +330,13 @@ def account() -> Page:
         IdentityRow("address", "", RowStatus.UNVERIFIED),
     )
     return screens.plain(
-        "account.html", name=LONG_NAME, level=IAL.MEDIUM, rows=rows, closes_at=NOW, saved=True
+        "account.html",
+        name=LONG_NAME,
+        level=IAL.MEDIUM,
+        rows=rows,
+        closes_at=NOW,
+        saved=True,
+        may_reverify=True,
     )
 
 
@@ -340,6 +397,18 @@ def data() -> Page:
         portals=[{"portal": PORTAL.name, "may_see": ["Họ tên", "Ngày sinh"]}],
         sessions=[{"since": "2026-11-24T07:05:09+00:00", "ip": "203.0.113.7"}],
     )
+
+
+def enrolment(name: str) -> Page:
+    """The first screen of an enrolment."""
+    account = own_account()
+    built = {"passkey": passkey.build(ISSUER, ISSUER), "totp": totp.build(outside().hasher)}[name]
+    assert built.enrolment
+    screen = built.enrolment.start(account, name=LONG_NAME, now=NOW).screen
+    if isinstance(screen, AskSignature):
+        return screens.ask_signature(screen, FRAME, ())
+    assert isinstance(screen, AskFields)
+    return screens.ask_fields(screen, FRAME, faults={"code": Message("error.totp.wrong")})
 
 
 def level(number: int) -> Page:
@@ -446,6 +515,9 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "account_edit": lambda: screens.ask_fields(
         CONTACT, FRAME, values={"phone": "091"}, faults={"phone": Message("error.phone.form")}
     ),
+    "reverify": lambda: screens.ask_fields(
+        REVERIFY, FRAME, faults={"username": Message("error.reverify.number")}
+    ),
     "account_password": lambda: screens.set_password(
         FRAME, key="account.password", username="001", owner=LONG_NAME, asks_current=True
     ),
@@ -457,8 +529,20 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
         timing=TIMING,
     ),
     "methods_new": lambda: screens.plain(
-        "methods_new.html", offers=("usb", "sim"), offers_password=True
+        "methods_new.html", offers=("usb", "sim", "passkey", "totp"), offers_password=True
     ),
+    "login_passkey": lambda: screens.ask_fields(
+        AskFields("login.passkey"), FRAME, tabs=login_tabs()
+    ),
+    "login_totp": lambda: screens.ask_fields(
+        totp.FORM,
+        FRAME,
+        faults={"": Message("refusal.wrong_or_spent")},
+        captcha=CAPTCHA,
+        tabs=login_tabs(),
+    ),
+    "enrol_passkey": lambda: enrolment("passkey"),
+    "enrol_totp": lambda: enrolment("totp"),
     "sessions": sessions,
     "history": history,
     "history_empty": lambda: screens.plain(
@@ -493,6 +577,22 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "recovered": lambda: screens.plain("recovered.html"),
     "lost_phone": lambda: screens.ask_fields(LOST_PHONE, FRAME, captcha=CAPTCHA),
     "phone_replaced": lambda: screens.plain("phone_replaced.html", login="/login"),
+    "device": lambda: screens.ask_fields(DEVICE, FRAME, values={"user_code": "WDJB-MJHT"}),
+    "device_wrong": lambda: screens.ask_fields(
+        DEVICE, FRAME, faults={"user_code": Message("error.user_code.unknown")}
+    ),
+    "device_question": device_question,
+    "device_too_low": lambda: device_question(
+        is_enough=False, data=(), place="", notice=Notice(Message("decoupled.level"), Tone.WARNING)
+    ),
+    "device_approved": lambda: screens.plain("device_done.html", result="approved"),
+    "device_denied": lambda: screens.plain("device_done.html", result="denied"),
+    "approvals": lambda: screens.plain("approvals.html", waiting=(waiting(),)),
+    "approvals_none": lambda: screens.plain(
+        "approvals.html", waiting=(), notice=Notice(Message("approvals.given"), Tone.SUCCESS)
+    ),
+    "approval": approval,
+    "approval_proven": lambda: approval(is_proven=True, data=()),
     "error": problem,
     "expired": lambda: Page("expired.html", {"start_url": "/login"}),
     "form_post": lambda: Page(

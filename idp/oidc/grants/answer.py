@@ -22,6 +22,13 @@ TokenAnswer = Mapping[str, Any]
 Note = Callable[[UUID, str, str], None]
 """Told when a grant was revoked for reuse: its account, client and reason."""
 
+Remember = Callable[[UUID, str], None]
+"""Told the grant and ``sub`` of a client that may ask for that person again (CIBA)."""
+
+
+def _forget(_grant_id: UUID, _sub: str) -> None:
+    """For an installation without CIBA."""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
@@ -46,6 +53,7 @@ class GrantTools:
     tokens: Tokens
     grants: GrantStore
     note: Note
+    remember: Remember = _forget
 
     def answer(
         self,
@@ -75,6 +83,8 @@ class GrantTools:
             "scope": " ".join(scope),
             "id_token": id_token,
         }
+        if GrantType.CIBA in client.grant_types and token.counter == 0:
+            self.remember(token.grant_id, data.sub)
         if GrantType.REFRESH_TOKEN in client.grant_types:
             answer["refresh_token"] = self.tokens.refresh_token(token)
         return answer
