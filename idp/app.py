@@ -21,14 +21,18 @@ from idp.domain.decoupled import Kind
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import PasswordHasher
 from idp.domain.subjects import IdNumber
+from idp.flows import clerk, confirming, counter_desk, enrolling, lost_phone
 from idp.flows import complaint as complaint_flow
-from idp.flows import confirming, enrolling, lost_phone
 from idp.flows import recovery as recovery_flow
 from idp.flows.account import AccountFlow
+from idp.flows.agencies import AgencyDesk
 from idp.flows.answers import Captchas
+from idp.flows.clerk import ClerkFlow, ClerkState
 from idp.flows.complaint import ComplaintFlow, ComplaintState, Decision, answer
+from idp.flows.complaint_desk import ComplaintDesk
 from idp.flows.confirming import ConfirmingFlow, ConfirmingState
 from idp.flows.counter import CounterFlow
+from idp.flows.counter_desk import CounterDesk, DeskState
 from idp.flows.decoupled import DecoupledFlow
 from idp.flows.enrolling import EnrollingFlow, EnrollingState
 from idp.flows.freezing import FreezingFlow
@@ -38,9 +42,11 @@ from idp.flows.login import LoginFlow
 from idp.flows.lost_phone import LostPhoneFlow, LostPhoneState
 from idp.flows.notices import Notices
 from idp.flows.opening import Opening
+from idp.flows.operators import OperatorFlow
 from idp.flows.otp import Codes
 from idp.flows.recovery import CounterRecovery, RecoveryFlow, RecoveryState
 from idp.flows.registration import RegistrationFlow
+from idp.flows.representatives import RepresentativeFlow
 from idp.flows.reverifying import ReverifyingFlow
 from idp.oidc import ciba, device
 from idp.oidc.client_auth import Authenticator
@@ -64,6 +70,7 @@ from idp.oidc.tokens import Tokens
 from idp.ports import Clock, Hasher, WebClient
 from idp.storage.accounts import AccountStore
 from idp.storage.activations import ActivationStore
+from idp.storage.agencies import AgencyStore
 from idp.storage.audit import AuditStore
 from idp.storage.clients import ClientStore
 from idp.storage.complaints import ComplaintStatus, ComplaintStore
@@ -74,6 +81,7 @@ from idp.storage.grants import GrantStore
 from idp.storage.known_facts import KnownFacts
 from idp.storage.known_subjects import KnownSubjects
 from idp.storage.levels import LevelStore
+from idp.storage.operators import OperatorStore
 from idp.storage.otps import OtpStore
 from idp.storage.outbox import OutboxStore
 from idp.storage.owners import OwnerStore
@@ -81,6 +89,7 @@ from idp.storage.phones import PhoneStore
 from idp.storage.portal_links import PortalLinkStore
 from idp.storage.pushed import PushedStore
 from idp.storage.recoveries import RecoveryStore
+from idp.storage.representatives import RepresentativeStore
 from idp.storage.sessions import ConsentStore, Lifetimes, SessionStore
 from idp.storage.signals import SignalStore
 from idp.storage.single_use import SingleUse
@@ -104,9 +113,15 @@ from idp.web import (
     login,
     methods,
     oidc,
+    operator,
+    operator_agencies,
+    operator_complaints,
+    operator_counter,
+    operator_post,
     protection,
     recovery,
     registration,
+    representatives,
     screens,
     security,
     ssf,
@@ -116,7 +131,7 @@ from idp.web import device as device_pages
 from idp.web import federation as federation_pages
 from idp.web.authorize import AuthorizePages
 from idp.web.captcha import Challenger, is_right
-from idp.web.journey import House
+from idp.web.journey import Console, House
 from idp.web.logout import LogoutPages
 from idp.web.places import Places
 from idp.web.words import Words
@@ -125,6 +140,8 @@ _REQUEST_ID = "X-Request-Id"
 _PAGES = (
     *(home, about, complaint, counter, registration, login, captchas),
     *(account_pages, methods, activity, protection, recovery, device_pages, approvals),
+    *(operator, operator_post, operator_counter, operator_complaints, operator_agencies),
+    representatives,
 )
 
 
@@ -394,6 +411,16 @@ def account_flow(base: Foundation) -> AccountFlow:
     return _account_flow(base, password_hasher(base.config, base.vault), words)
 
 
+def operators(base: Foundation) -> OperatorFlow:
+    """Who has which role, for the command line and the demo."""
+    return OperatorFlow(account_flow(base), OperatorStore(base.database), base.config.operators)
+
+
+def agency_desk(base: Foundation) -> AgencyDesk:
+    """The directory, for the command line and the demo."""
+    return AgencyDesk(operators(base), AgencyStore(base.database))
+
+
 def issue_recovery(base: Foundation, number: str, operator: str) -> str:
     """An operator's one-time code for somebody whose card they have seen.
 
@@ -469,7 +496,10 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
         codes,
         pictures,
         ttl,
+        RepresentativeStore(database, vault),
     )
+    activations = ActivationStore(database, vault)
+    counter = CounterFlow(database, accounts, activations, outbox, audit, words.sms)
     registration_flow = RegistrationFlow(
         methods,
         database,
@@ -495,7 +525,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
         audit,
         login_flow,
         registration_flow,
-        CounterFlow(database, accounts, ActivationStore(database, vault), outbox, audit, words.sms),
+        counter,
         ComplaintFlow(
             database,
             Journeys(complaint_flow.KIND, ComplaintState, transactions, pictures, ttl),
@@ -536,6 +566,32 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
         ClientStore(database, build_client, clock=base.clock),
         Places(config.account.places),
         decoupled_flow(base, every, words),
+        _build_console(base, account, counter, pictures),
+        RepresentativeFlow(account, RepresentativeStore(database, vault)),
+    )
+
+
+def _build_console(
+    base: Foundation, account: AccountFlow, counter: CounterFlow, pictures: Captchas
+) -> Console:
+    """What operators do."""
+    database, vault = base.database, base.vault
+    transactions = TransactionStore(database, vault)
+    ttl = timedelta(seconds=base.config.server.transaction_ttl)
+    operators = OperatorFlow(account, OperatorStore(database), base.config.operators)
+    recovery = CounterRecovery(account, RecoveryStore(database, vault), base.config.account)
+    return Console(
+        operators,
+        ClerkFlow(
+            operators, counter, Journeys(clerk.KIND, ClerkState, transactions, pictures, ttl)
+        ),
+        CounterDesk(
+            operators,
+            recovery,
+            Journeys(counter_desk.KIND, DeskState, transactions, pictures, ttl),
+        ),
+        ComplaintDesk(operators, ComplaintStore(database, vault), account.owners),
+        AgencyDesk(operators, AgencyStore(database)),
     )
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,9 @@ import msgspec
 
 from idp import config as settings
 from idp.config import Config
-from idp.domain.errors import ConfigError, IdpError
+from idp.domain.errors import ConfigError, DomainError, IdpError
+from idp.domain.operators import Role
+from idp.domain.subjects import IdNumber
 
 if TYPE_CHECKING:
     from idp.app import Foundation
@@ -384,12 +387,102 @@ def recovery() -> None:
 def recovery_issue(ctx: click.Context, number: str, operator: str) -> None:
     """Print a one-time code for the owner of NUMBER; they hear of it on every channel."""
     from idp.app import issue_recovery  # noqa: PLC0415  heavy
-    from idp.domain.errors import DomainError  # noqa: PLC0415  heavy
 
     try:
         click.echo(issue_recovery(_found(ctx), number, operator))
     except DomainError as error:
         raise click.ClickException(f"no code for that number: {error.code}") from error
+
+
+@main.group()
+def operators() -> None:
+    """Who works at /operator, in which role and where."""
+
+
+_ROLE = click.Choice([str(role) for role in Role])
+
+
+@operators.command("add")
+@click.argument("number")
+@click.option("--role", type=_ROLE, required=True)
+@click.option("--unit", required=True, help="Post office, counter or office.")
+@click.option("--by", required=True, help="Who decided it.")
+@click.pass_context
+def operators_add(ctx: click.Context, number: str, role: str, unit: str, by: str) -> None:
+    """Give the owner of NUMBER a role; they are told."""
+    from idp import app  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    flow = app.operators(base)
+    _say_why(lambda: flow.add(IdNumber.parse(number), Role(role), unit, by=by, now=base.clock()))
+    click.echo(f"{role} added")
+
+
+@operators.command("remove")
+@click.argument("number")
+@click.option("--role", type=_ROLE, required=True)
+@click.option("--by", required=True, help="Who decided it.")
+@click.pass_context
+def operators_remove(ctx: click.Context, number: str, role: str, by: str) -> None:
+    """Take a role away; it works no longer from this moment."""
+    from idp import app  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    flow = app.operators(base)
+    _say_why(lambda: flow.remove(IdNumber.parse(number), Role(role), by=by, now=base.clock()))
+    click.echo(f"{role} removed")
+
+
+@operators.command("list")
+@click.pass_context
+def operators_list(ctx: click.Context) -> None:
+    """Show every role that stands."""
+    from idp.domain.accounts import Attribute  # noqa: PLC0415  heavy
+    from idp.storage.accounts import AccountStore  # noqa: PLC0415  heavy
+    from idp.storage.operators import OperatorStore  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    accounts = AccountStore(base.database, base.vault)
+    for post in OperatorStore(base.database).standing():
+        own = accounts.identity(post.account_id)
+        name = own.find(Attribute.FULL_NAME)
+        number = own.id_numbers[0][0].value if own.id_numbers else ""
+        about = f"{number}  {name.value if name else ''}"
+        click.echo(f"{post.role:<12}{post.unit}  {about}  since {post.added_at:%d/%m/%Y}")
+
+
+@main.group()
+def agencies() -> None:
+    """The directory of agencies."""
+
+
+@agencies.command("import")
+@click.argument("file", type=click.File("r", encoding="utf-8-sig"))
+@click.pass_context
+def agencies_import(ctx: click.Context, file: Any) -> None:  # noqa: ANN401  an open text file
+    """Add or change the agencies of FILE (CSV or JSON lines); all of them or none."""
+    from idp import app  # noqa: PLC0415  heavy
+    from idp.flows.agencies import Faulty  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    try:
+        text = file.read()
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{file.name}: is not UTF-8") from error
+    done = app.agency_desk(base).load(text, now=base.clock())
+    if isinstance(done, Faulty):
+        for fault in done.faults:
+            click.echo(f"{file.name}: {fault}", err=True)
+        ctx.exit(1)
+    click.echo(", ".join(f"{done[name]} {name}" for name in ("added", "changed", "unchanged")))
+
+
+def _say_why(work: Callable[[], None]) -> None:
+    """Do it, or say in one sentence why not."""
+    try:
+        work()
+    except DomainError as error:
+        raise click.ClickException(error.code) from error
 
 
 @main.group()

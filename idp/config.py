@@ -279,6 +279,16 @@ class SigningTool:
 
 
 @dataclass(frozen=True, slots=True)
+class Operators:
+    """What an operator has to prove for the console, and how long it stays open."""
+
+    minimum_ial: int = _between(3, 2, 3)
+    idle: int = _between(600, 60, 600)
+    absolute: int = _between(28800, 600, 28800)
+    look_ups_per_hour: int = _between(120, 1, 600)
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """What is logged, and in which shape (json or console)."""
 
@@ -307,6 +317,7 @@ class Config:
     signing_tool: SigningTool = field(default_factory=SigningTool)
     signals: Signals = field(default_factory=Signals)
     tls: Tls = field(default_factory=Tls)
+    operators: Operators = field(default_factory=Operators)
     log: Log = field(default_factory=Log)
     systems: Mapping[str, System] = field(default_factory=dict)
     methods: Mapping[str, MethodSettings] = field(default_factory=dict)
@@ -337,6 +348,7 @@ Fault = tuple[tuple[str, ...], str]
 _SYSTEMS = ("bhxh", "carrier", "mssp", "sms", "vnpost")
 _MEMORY_FLOOR, _TIME_FLOOR = 19456, 2
 _WEEK = 604800
+_SIGNED = 3
 
 
 def load(path: Path | None, env: Mapping[str, str]) -> Config:
@@ -572,6 +584,8 @@ _PRODUCTION_RULES = (
           lambda c: c.account.close_after < _WEEK),
     _Rule("federation", "authority_hints", "production needs https",
           lambda c: any(not each.startswith("https://") for each in c.federation.authority_hints)),
+    _Rule("operators", "minimum_ial", "production needs a signature (3) from operators",
+          lambda c: c.operators.minimum_ial < _SIGNED),
     _Rule("log", "level", "production does not log at debug",
           lambda c: c.log.level == "debug"),
     _Rule("oidc", "registration", "production does not let strangers register clients",

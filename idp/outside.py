@@ -9,6 +9,7 @@ from idp.adapters.carrier import CarrierAdapter
 from idp.adapters.mssp import MsspAdapter
 from idp.app import Foundation, Ports, password_hasher
 from idp.storage.activations import ActivationStore
+from idp.storage.agencies import AgencyStore
 from idp.web.security import origin_of
 
 
@@ -22,6 +23,7 @@ def build_ports(base: Foundation) -> Ports:
         counter=ActivationStore(base.database, base.vault),
         trust=trust.load(config.keys_folder / "trust"),
         certificate_status=pki.build(config),
+        directory=AgencyStore(base.database),
         mobile_signer=MsspAdapter(
             config.systems["mssp"],
             config.tls,

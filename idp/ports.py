@@ -10,9 +10,11 @@ from typing import Protocol
 from uuid import UUID
 
 from idp.domain.accounts import Identity
+from idp.domain.agencies import Agency, AgencySubject
 from idp.domain.certificates import Authority, Path
 from idp.domain.passwords import PasswordCheck
 from idp.domain.subjects import (
+    AgencyCode,
     BirthDate,
     EmailAddress,
     IdNumber,
@@ -99,6 +101,19 @@ class PostalCounter(Protocol):
         self, *, code: str, id_number: IdNumber, now: datetime
     ) -> PostalRecord | None:
         """The record of that activation code and that number, while it lives."""
+
+
+class AgencyDirectory(Protocol):
+    """The directory of agencies (kept by ``storage.agencies``)."""
+
+    def find(self, code: AgencyCode) -> Agency | None:
+        """The entry of a code."""
+
+    def resolve(self, subject: AgencySubject) -> Agency | None:
+        """The agency of a certificate that holds no code of its own; None unless it is certain."""
+
+    def ask(self, subject: AgencySubject, *, now: datetime) -> None:
+        """Remember one that is not certain, so that an operator can say which agency it is."""
 
 
 class SmsGateway(Protocol):

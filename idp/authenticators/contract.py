@@ -200,10 +200,16 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """A credential was proven; the flow finds whose it is."""
+    """A credential was proven; the flow finds whose it is.
+
+    ``employer`` is the enterprise that it names beside its holder: the flow asks whether they may
+    act for it. ``opens_owner`` is off where it must not open the holder's own account.
+    """
 
     credential: Credential
     evidence: Evidence
+    employer: IdNumber | None = None
+    opens_owner: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,7 +189,7 @@ class Prompter:
             return Refused("signature_wrong")
         if found.holder.kind is not SubjectKind.CITIZEN:
             return Refused("certificate_other_subject")
-        return found
+        return found if found.opens_person else Refused("certificate_staff")
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class Signer:
             return Refused("signature_wrong")
         except CertificateRefused as error:
             return refuse(error, NAME)
-        return found
+        return self.examiner.complete(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +117,20 @@ class UsbRegistration:
                 return self.signer.ask("register.usb", state, now=now)
             case Signed(token):
                 found = self.signer.judge(state, token, now=now)
-                if isinstance(found, Refused):
-                    return found
-                if found.holder.kind != state["subject"]:
-                    return Refused("certificate_other_subject")
-                return review(found, NAME, now=now)
+                return found if isinstance(found, Refused) else self._review(state, found, now=now)
             case CodeConfirmed() | Poll():
                 return Refused(Refusal.WRONG_CREDENTIALS)
+
+    def _review(
+        self, state: Mapping[str, str], found: Certified, *, now: datetime
+    ) -> Continue | Refused:
+        if found.holder.kind != state["subject"]:
+            return Refused("certificate_other_subject")
+        if not found.opens_person:
+            return Refused("certificate_staff")
+        if not found.holder.numbers:
+            return self.signer.examiner.ask_code(found, now=now)
+        return review(found, NAME, now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +164,9 @@ class UsbLogin:
                 found = self.signer.judge(state, token, now=now)
                 if isinstance(found, Refused):
                     return found
-                return Presented(found.credential(NAME), Evidence(NAME, IAL.HIGH, _AMR, now))
+                evidence = Evidence(NAME, IAL.HIGH, _AMR, now)
+                credential, employer = found.credential(NAME), found.employer
+                return Presented(credential, evidence, employer, opens_owner=found.opens_person)
             case CodeConfirmed() | Poll():
                 return Refused(Refusal.WRONG_CREDENTIALS)
 

@@ -56,6 +56,15 @@ class Event(enum.StrEnum):
     APPROVAL_GIVEN = "approval.given"
     APPROVAL_REFUSED = "approval.refused"
     APPROVAL_FAILED = "approval.failed"
+    OPERATOR_ADDED = "operator.added"
+    OPERATOR_REMOVED = "operator.removed"
+    CONSOLE_OPENED = "console.opened"
+    REPRESENTATIVE_ADDED = "representative.added"
+    REPRESENTATIVE_REMOVED = "representative.removed"
+    REPRESENTATIVE_ACTED = "representative.acted"
+    AGENCY_BOUND = "agency.bound"
+    AGENCY_UNBOUND = "agency.unbound"
+    PERSON_LOOKED_UP = "person.looked_up"
 
 
 @dataclass(frozen=True, slots=True)

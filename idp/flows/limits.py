@@ -111,6 +111,10 @@ class Limits:
             return Said("notice.identity_limit")
         return None
 
+    def before_look_up(self, operator: UUID, count: int, *, now: datetime) -> Said | None:
+        """Count a person that an operator looks up."""
+        return self._first(((Limit("look up", count, _HOUR), operator.hex),), now=now)
+
     def before_step(self, visitor: Visitor, *, now: datetime) -> Said | None:
         """Count a step that names nobody yet, such as asking for a signature."""
         per_network = Limit("step ip", self.settings.limits.signatures_per_ip_hour, _HOUR)

@@ -39,26 +39,44 @@ from idp.authenticators.contract import (
     Signed,
     Verified,
 )
-from idp.domain.accounts import Account, AccountStatus, Credential, Phone
-from idp.domain.assurance import IAL, Evidence, Resistance
+from idp.domain import identities
+from idp.domain.accounts import Account, AccountStatus, Attribute, Credential, Phone
+from idp.domain.assurance import IAL, Amr, Evidence, Resistance
 from idp.domain.errors import Conflict, PortError
 from idp.domain.events import AuditEvent, Event
 from idp.domain.subjects import IdNumber
 from idp.flows.answers import Answer, Captchas, Journey, Said, Visitor, source_down
 from idp.flows.limits import Limits
 from idp.flows.notices import Extra, Notices
-from idp.flows.opening import Opening, Proven, details_of
+from idp.flows.opening import Acting, Opening, Proven, details_of
 from idp.flows.otp import Codes, SentCode
 from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
 from idp.storage.levels import LevelStore
+from idp.storage.models import milliseconds, moment
+from idp.storage.representatives import RepresentativeStore
 from idp.storage.transactions import TransactionStore
 
 KIND = "login"
 OWN_PAGES = ""
 """The portal's name when somebody signs in to their own account pages."""
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A proven certificate of a person in an enterprise: and for whom they may act.
+
+    ``owns`` is their own account, where this certificate opens it; ``actor`` who they are.
+    """
+
+    actor: str
+    actor_name: str
+    organisation: str
+    organisation_name: str
+    owns: str
+    credential: dict[str, str]
+    evidence: tuple[str, int, tuple[str, ...], int]
 
 
 class LoginState(msgspec.Struct, frozen=True):
@@ -92,6 +110,7 @@ class LoginState(msgspec.Struct, frozen=True):
     method_state: dict[str, str] = {}
     is_human: bool = False
     told: tuple[str, dict[str, str]] | None = None
+    choice: Choice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +139,7 @@ class LoginFlow:
     codes: Codes
     captchas: Captchas
     ttl: timedelta
+    representatives: RepresentativeStore
 
     # --- beginning and finding ------------------------------------------------------------------
 
@@ -167,6 +187,7 @@ class LoginFlow:
             screen=None,
             method_state={},
             told=None,
+            choice=None,
             captcha=state.captcha if method == state.method else "",
         )
         form = self.form(journey)
@@ -403,8 +424,8 @@ class LoginFlow:
                 return self._answer(journey)
             case Claimed() as claimed:
                 return self._claim(journey, method_state, claimed, reply, (visitor, now))
-            case Presented(credential, evidence):
-                return self._enter(journey, credential, evidence, visitor, now=now)
+            case Presented() as presented:
+                return self._present(journey, presented, visitor, now=now)
             case Invalid() as invalid:
                 return self._answer(journey, faults=_faults(invalid))
             case Refused(reason, values, revoked):
@@ -477,6 +498,89 @@ class LoginFlow:
         """Back to the form, with the reason kept: it may be a script that asked."""
         told = (key, dict(values))
         return self._answer(self._with(journey, screen=None, method_state={}, told=told))
+
+    def _present(
+        self,
+        journey: Journey[LoginState],
+        presented: Presented,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[LoginState] | SignedIn:
+        """One's own account, or the enterprise that lets one act for it (formats B.9, rule 5)."""
+        credential, evidence = presented.credential, presented.evidence
+        if presented.employer is not None and not journey.state.binding:
+            choice = self._choice(presented)
+            if isinstance(choice, Choice):
+                return self._answer(self._with(journey, screen=None, choice=choice))
+            if choice and not presented.opens_owner:
+                return self._refuse(journey, choice, {})
+        if not presented.opens_owner:
+            return self._refuse(journey, "refusal.certificate_staff", {})
+        return self._enter(journey, credential, evidence, visitor, now=now)
+
+    def _choice(self, presented: Presented) -> Choice | str:
+        """For whom its holder may act, or why not, or nothing: the employer never said so."""
+        numbers = presented.credential.numbers
+        employer = presented.employer
+        firm = self.accounts.find_by_id_number(employer) if employer else None
+        if firm is None or not self.representatives.may_act(firm.id, numbers):
+            return ""
+        people = (self.accounts.find_by_id_number(number) for number in numbers)
+        person = next((found for found in people if found), None)
+        if person is None:
+            return "refusal.representative_account"
+        if AccountStatus.FROZEN in {person.status, firm.status}:
+            return "refusal.frozen"
+        evidence = presented.evidence
+        return Choice(
+            person.id.hex,
+            self._name(person.id),
+            firm.id.hex,
+            self._name(firm.id),
+            person.id.hex if self._owns(presented, person) else "",
+            identities.credential_to_text(presented.credential),
+            (
+                evidence.method,
+                int(evidence.ial),
+                tuple(map(str, evidence.amr)),
+                milliseconds(evidence.at),
+            ),
+        )
+
+    def _owns(self, presented: Presented, person: Account) -> bool:
+        if not presented.opens_owner:
+            return False
+        owner = self.credentials.owner(presented.credential)
+        owner = owner or self.credentials.owner_of_predecessor(presented.credential)
+        return owner == person.id
+
+    def _name(self, account_id: UUID) -> str:
+        found = self.accounts.identity(account_id).find(Attribute.FULL_NAME)
+        return found.value if found else ""
+
+    def act(
+        self, journey: Journey[LoginState], account: str, visitor: Visitor, *, now: datetime
+    ) -> Answer[LoginState] | SignedIn:
+        """Sign in for the account that was chosen, as long as the signature is fresh."""
+        choice = journey.state.choice
+        if choice is None or account not in {choice.owns, choice.organisation} - {""}:
+            return self._answer(journey)
+        method, ial, amr, at = choice.evidence
+        evidence = Evidence(method, IAL(ial), tuple(map(Amr, amr)), moment(at))
+        credential = identities.credential_from_text(choice.credential)
+        journey = self._with(journey, choice=None)
+        if now - evidence.at > _CHOICE_LIVES:
+            return self._refuse(journey, "refusal.signature_late", {})
+        if account == choice.owns:
+            return self._enter(journey, credential, evidence, visitor, now=now)
+        firm, actor = UUID(hex=choice.organisation), UUID(hex=choice.actor)
+        if not self.representatives.may_act(firm, credential.numbers):
+            return self._refuse(journey, "refusal.representative_over", {})
+        acting = Acting(actor, choice.actor_name, choice.organisation_name)
+        proven = Proven(firm, evidence, journey.state.client_id, acting=acting)
+        cookie = self.opening.open(journey.stored, proven, visitor, now=now)
+        return SignedIn(cookie, journey.state.request, journey.state.back)
 
     def _enter(
         self,
@@ -667,6 +771,7 @@ def is_awaited(result: Answer[LoginState] | SignedIn) -> bool:
     return isinstance(result, Answer) and isinstance(result.journey.state.screen, AwaitPhone)
 
 
+_CHOICE_LIVES = timedelta(minutes=5)
 _SECRETS = frozenset({FieldKind.PASSWORD, FieldKind.CODE})
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(LoginState).decode

@@ -337,8 +337,9 @@ class AccountStore:
             Attribute.BIRTH_DATE: identity.birth_date.iso if identity.birth_date else None,
             Attribute.SEX: identity.sex,
             Attribute.CONTACT_PHONE: identity.phone.e164 if identity.phone else None,
-            **identity.more,
         }
+        vouched = {name: text for name, text in vouched.items() if name not in identity.more}
+        more_source = identity.more_source or identity.source
         declared = {Attribute.EMAIL: identity.email.value if identity.email else None}
         rows = [
             {
@@ -351,7 +352,11 @@ class AccountStore:
                 "method": evidence.method,
                 "at": identity.verified_at,
             }
-            for facts, source in ((vouched, identity.source), (declared, SELF))
+            for facts, source in (
+                (vouched, identity.source),
+                (identity.more, more_source),
+                (declared, SELF),
+            )
             for name, value in facts.items()
             if value is not None
         ]

@@ -15,23 +15,25 @@ from uuid import UUID
 from idp.storage.accounts import open_attribute, open_identifier
 from idp.storage.database import Database, Statement, as_uuid
 from idp.storage.models import milliseconds, moment
+from idp.storage.representatives import authorised
 from idp.storage.vault import Vault
 
-_REDEEM = Statement("""
+_REDEEM = Statement(f"""
     INSERT INTO grants (id, client_id, account_id, actor_id, session_id, request_json,
       is_offline, counter, created_at, rotated_at, expires_at)
     SELECT :id, :client_id, s.account_id, s.actor_id, s.id, :request_json,
       :is_offline, 0, :now, :now, :expires_at
     FROM sessions s JOIN accounts a ON a.id = s.account_id
     WHERE s.id = :session_id AND s.ended_at IS NULL AND s.expires_at > :now
-      AND a.status = 'active'
+      AND a.status = 'active' AND {authorised("s")}
     ON CONFLICT (id) DO NOTHING RETURNING id
-""")
-_LIVE = """
+""")  # noqa: S608  constants of this package only
+_LIVE = f"""
     EXISTS (SELECT 1 FROM accounts a WHERE a.id = grants.account_id AND a.status = 'active')
     AND (grants.is_offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id
       AND s.ended_at IS NULL AND s.expires_at > :now))
-"""
+    AND {authorised("grants")}
+"""  # noqa: S608  constants of this package only
 _ROTATE = Statement(f"""
     UPDATE grants SET
       rotated_at = CASE WHEN counter = :counter THEN :now ELSE rotated_at END,

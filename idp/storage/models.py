@@ -81,6 +81,7 @@ class AccountRow(db.Model):  # type: ignore[name-defined,misc]
     allows_sms: Mapped[bool] = mapped_column(server_default=true())
     asks_new_portals: Mapped[bool] = mapped_column(server_default=true())
     frozen_at: Mapped[datetime | None] = _moment(nullable=True)
+    stopped_at: Mapped[datetime | None] = _moment(nullable=True)
     held_until: Mapped[datetime | None] = _moment(nullable=True)
     closes_at: Mapped[datetime | None] = _moment(nullable=True, index=True)
 
@@ -237,6 +238,90 @@ class RecoveryRow(db.Model):  # type: ignore[name-defined,misc]
     created_at: Required = _moment()
     expires_at: Required = _moment(index=True)
     used_at: Mapped[datetime | None] = _moment(nullable=True)
+
+
+class OperatorRow(db.Model):  # type: ignore[name-defined,misc]
+    """A role of a person in an office. Rows stay: one that ended says when and by whom."""
+
+    __tablename__ = "operators"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
+    role: Mapped[str] = mapped_column(Text)
+    unit: Mapped[str] = mapped_column(Text)
+    added_by: Mapped[str] = mapped_column(Text)
+    added_at: Required = _moment()
+    removed_by: Mapped[str | None] = mapped_column(Text)
+    removed_at: Mapped[datetime | None] = _moment(nullable=True)
+    __table_args__ = (
+        Index(
+            "uq_operators_account_role",
+            "account_id",
+            "role",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+    )
+
+
+class OperatorSessionRow(db.Model):  # type: ignore[name-defined,misc]
+    """The console of one session: opened with a fresh proof, with shorter limits of its own."""
+
+    __tablename__ = "operator_sessions"
+    session_id: Mapped[UUID] = mapped_column(primary_key=True)
+    opened_at: Required = _moment()
+    last_seen_at: Required = _moment()
+    expires_at: Required = _moment(index=True)
+
+
+class RepresentativeRow(db.Model):  # type: ignore[name-defined,misc]
+    """Somebody whom an enterprise lets act for it, known by their number."""
+
+    __tablename__ = "representatives"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
+    number_kind: Mapped[str] = mapped_column(Text)
+    number_index: Mapped[bytes] = mapped_column(LargeBinary)
+    about_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    added_at: Required = _moment()
+    revoked_at: Mapped[datetime | None] = _moment(nullable=True)
+    __table_args__ = (
+        Index(
+            "uq_representatives_number",
+            "account_id",
+            "number_kind",
+            "number_index",
+            unique=True,
+            sqlite_where=text("revoked_at IS NULL"),
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
+    )
+
+
+class AgencyRow(db.Model):  # type: ignore[name-defined,misc]
+    """An entry of the agency directory; public, so nothing is sealed."""
+
+    __tablename__ = "agencies"
+    code: Mapped[str] = mapped_column(Text, primary_key=True)
+    original: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    name_key: Mapped[str] = mapped_column(Text, index=True)
+    parent: Mapped[str] = mapped_column(Text)
+    address: Mapped[str] = mapped_column(Text)
+    budget_code: Mapped[str] = mapped_column(Text, index=True)
+    updated_at: Required = _moment()
+
+
+class AgencyBindingRow(db.Model):  # type: ignore[name-defined,misc]
+    """A subject of certificates that the directory could not name, and what an operator said."""
+
+    __tablename__ = "agency_bindings"
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    subject_json: Mapped[str] = mapped_column(Text)
+    asked_at: Required = _moment()
+    code: Mapped[str | None] = mapped_column(ForeignKey("agencies.code"))
+    bound_by: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
+    bound_at: Mapped[datetime | None] = _moment(nullable=True)
 
 
 class SessionRow(db.Model):  # type: ignore[name-defined,misc]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, case, delete, insert, select, update
 
 from idp.domain.accounts import AccountStatus, Attribute
 from idp.domain.errors import Conflict, LastMethodError
@@ -27,6 +27,7 @@ from idp.storage.models import (
     IdentifierRow,
     PasswordRow,
     PhoneRow,
+    RepresentativeRow,
     SessionRow,
 )
 from idp.storage.vault import Vault
@@ -125,15 +126,60 @@ class OwnerStore:
             .where(AccountRow.id == account_id, AccountRow.status == AccountStatus.ACTIVE)
             .values(status=AccountStatus.FROZEN, frozen_at=now, held_until=None)
         )
+        connection.execute(
+            update(AccountRow)
+            .where(AccountRow.id == account_id, AccountRow.status == AccountStatus.FROZEN)
+            .where(AccountRow.frozen_at.is_(None))
+            .values(frozen_at=now)
+        )
         self.end_all(connection, account_id, "frozen", now=now)
         return bool(changed.rowcount)
 
     def thaw(self, connection: Connection, account_id: UUID) -> bool:
-        """The owner is back; answers whether it was frozen."""
+        """The owner is back; answers whether the account is open again.
+
+        What an operator stopped stays closed: a phone proves nothing about whose account it is.
+        """
+        connection.execute(
+            update(AccountRow)
+            .where(AccountRow.id == account_id, AccountRow.stopped_at.is_not(None))
+            .values(frozen_at=None)
+        )
         changed = connection.execute(
             update(AccountRow)
             .where(AccountRow.id == account_id, AccountRow.status == AccountStatus.FROZEN)
+            .where(AccountRow.stopped_at.is_(None))
             .values(status=AccountStatus.ACTIVE, frozen_at=None, held_until=None)
+        )
+        return bool(changed.rowcount)
+
+    def stop(self, connection: Connection, account_id: UUID, *, now: datetime) -> bool:
+        """An operator lets nobody in; answers whether this is what stopped it."""
+        changed = connection.execute(
+            update(AccountRow)
+            .where(AccountRow.id == account_id, AccountRow.stopped_at.is_(None))
+            .where(AccountRow.status.in_((AccountStatus.ACTIVE, AccountStatus.FROZEN)))
+            .values(status=AccountStatus.FROZEN, stopped_at=now, held_until=None)
+        )
+        self.end_all(connection, account_id, "frozen", now=now)
+        return bool(changed.rowcount)
+
+    def release(self, connection: Connection, account_id: UUID) -> bool:
+        """End what an operator stopped; answers whether it was.
+
+        What its owner froze as well stays frozen.
+        """
+        changed = connection.execute(
+            update(AccountRow)
+            .where(AccountRow.id == account_id, AccountRow.status == AccountStatus.FROZEN)
+            .where(AccountRow.stopped_at.is_not(None))
+            .values(
+                stopped_at=None,
+                status=case(
+                    (AccountRow.frozen_at.is_(None), AccountStatus.ACTIVE.value),
+                    else_=AccountStatus.FROZEN.value,
+                ),
+            )
         )
         return bool(changed.rowcount)
 
@@ -183,7 +229,14 @@ class OwnerStore:
             .where(IdentifierRow.account_id == account_id)
             .values(retired_at=now, value_index=b"", value_sealed=b"")
         )
-        for row in (AttributeRow, PasswordRow, PhoneRow, ConsentRow, CredentialRow):
+        for row in (
+            AttributeRow,
+            PasswordRow,
+            PhoneRow,
+            ConsentRow,
+            CredentialRow,
+            RepresentativeRow,
+        ):
             connection.execute(delete(row).where(row.account_id == account_id))
         connection.execute(
             update(EvidenceRow)

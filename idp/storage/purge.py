@@ -23,8 +23,9 @@ _EXPIRED = (
     "sessions",
     "pushed_requests",
     "decoupled_requests",
+    "operator_sessions",
 )
-_KEYS = {"throttle": "key", "single_use": "kind, key"}
+_KEYS = {"throttle": "key", "single_use": "kind, key", "operator_sessions": "session_id"}
 _ONLY_IF = {"sessions": "AND ended_at IS NOT NULL "}
 """A session goes only after the worker has ended it: that tells the portals."""
 

@@ -19,17 +19,19 @@ from idp.domain.subjects import SubjectKind
 from idp.storage.database import Database, Statement, as_uuid
 from idp.storage.endings import Endings, Left
 from idp.storage.models import AccountRow, ConsentRow, GrantRow, SessionRow, milliseconds, moment
+from idp.storage.representatives import authorised
 from idp.storage.vault import Vault
 
-_FIND = Statement("""
-    SELECT s.account_id, a.kind, a.ial, s.evidence, s.created_at, s.last_seen_at, c.claims,
-      a.asks_new_portals
+_FIND = Statement(f"""
+    SELECT s.account_id, s.actor_id, a.kind, a.ial, s.evidence, s.created_at, s.last_seen_at,
+      c.claims, a.asks_new_portals
     FROM sessions s JOIN accounts a ON a.id = s.account_id
     LEFT JOIN consents c ON c.account_id = s.account_id AND c.client_id = :client_id
       AND c.revoked_at IS NULL
     WHERE s.id = :id AND s.secret_hash = :secret_hash AND s.ended_at IS NULL
       AND s.expires_at > :now AND s.last_seen_at > :idle_since AND a.status = 'active'
-""")
+      AND {authorised("s")}
+""")  # noqa: S608  constants of this package only
 _TOUCH = Statement("""
     UPDATE sessions SET last_seen_at = :now WHERE id = :id AND last_seen_at < :before
 """)
@@ -77,16 +79,17 @@ class SessionStore:
         self._database, self._vault, self._lifetimes = database, vault, lifetimes
         self._endings = Endings(database, vault)
 
-    def add(
+    def add(  # noqa: PLR0913  keywords: what a session is
         self,
         connection: Connection,
         account_id: UUID,
         evidence: Sequence[Evidence],
         *,
         device: Device,
+        actor_id: UUID | None = None,
         now: datetime,
     ) -> tuple[UUID, str]:
-        """Open a session; answers its id and the cookie's value.
+        """Open a session; answers its id and the cookie's value. ``actor_id`` acts for the account.
 
         Raises ``Conflict('account.frozen')`` when the account is not active at this moment.
         """
@@ -96,7 +99,7 @@ class SessionStore:
             "id": session_id,
             "secret_hash": hash_secret(secret),
             "account_id": account_id,
-            "actor_id": account_id,
+            "actor_id": actor_id or account_id,
             "evidence": encode_evidence(evidence),
             "created_at": now,
             "last_seen_at": now,
@@ -145,10 +148,11 @@ class SessionStore:
         rows = self._database.one(_FIND, values)
         if not rows:
             return None
-        [(account_id, kind, ial, evidence, created_at, last_seen_at, claims, asks)] = rows
+        [(account_id, actor_id, kind, ial, evidence, created_at, last_seen_at, claims, asks)] = rows
         session = Session(
             session_id,
             as_uuid(account_id),
+            as_uuid(actor_id),
             SubjectKind(kind),
             IAL(ial),
             decode_evidence(evidence),
@@ -173,7 +177,7 @@ class SessionStore:
 
         Otherwise everything of the former person ends with their session, at portals as well.
         """
-        if old.account_id == new.account_id:
+        if (old.account_id, old.actor_id) == (new.account_id, new.actor_id):
             connection.execute(
                 update(GrantRow).where(GrantRow.session_id == old.id).values(session_id=new.id)
             )
@@ -229,6 +233,7 @@ class SessionStore:
         return Session(
             data.id,
             data.account_id,
+            data.actor_id,
             SubjectKind.CITIZEN,
             IAL.NONE,
             decode_evidence(data.evidence),

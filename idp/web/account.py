@@ -122,6 +122,8 @@ def owner(
             session = current_session(now=house().clock())
             if session is None:
                 return to_login(back)
+            if not session.is_own and request.path != "/account":
+                return respond(screens.plain("acting.html", name=name_of(session)), 403)
             try:
                 return view(session, *args, **kwargs)
             except ProofStale:
@@ -153,6 +155,8 @@ def _account(session: Session) -> Response:
         "may_reverify": session.account_kind is SubjectKind.CITIZEN,
         "closes_at": house().accounts.get(session.account_id).closes_at,
         "saved": "saved" in request.args,
+        "acting": not session.is_own,
+        "is_enterprise": session.is_own and session.account_kind is SubjectKind.ENTERPRISE,
     }
     return respond(screens.plain("account.html", **context))
 
@@ -173,17 +177,21 @@ def _row(own: OwnIdentity, attribute: Attribute, name: str) -> IdentityRow:
     if fact is None:
         return IdentityRow(name, "", RowStatus.UNVERIFIED)
     status = RowStatus.VERIFIED if fact.is_verified else RowStatus.DECLARED
-    source, _, reference = fact.source.partition(":")
-    shown = i18n.text(f"source.{source}", **({source: reference} if reference else {}))
+    shown = source_text(fact.source)
     return IdentityRow(name, shown_value(attribute, fact.value), status, shown, fact.at)
+
+
+def source_text(text: str) -> str:
+    """Who vouches, in words."""
+    source, _, reference = text.partition(":")
+    return i18n.text(f"source.{source}", **({source: reference} if reference else {}))
 
 
 def _number_rows(own: OwnIdentity, kinds: tuple[IdKind, ...]) -> list[IdentityRow]:
     """A number is vouched for by whoever vouched for the name that came with it."""
     found = {number.kind: (number.value, at) for number, at in own.id_numbers}
     name = own.find(Attribute.FULL_NAME)
-    source, _, reference = (name.source if name else "").partition(":")
-    shown = i18n.text(f"source.{source}", **({source: reference} if reference else {}))
+    shown = source_text(name.source) if name else ""
     rows = []
     for kind in kinds:
         value, at = found.get(kind, ("", None))

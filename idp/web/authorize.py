@@ -235,6 +235,7 @@ class AuthorizePages:
                 Event.CONSENT_GIVEN,
                 now,
                 seen.session.account_id,
+                seen.session.actor_id,
                 client_id=client.client_id,
                 session_id=seen.session.id,
                 details={"items": " ".join(sorted(items)), "text": CONSENT_TEXT},

@@ -15,17 +15,23 @@ from idp.config import Config
 from idp.domain.clients import Client
 from idp.domain.sessions import Session
 from idp.flows.account import AccountFlow
+from idp.flows.agencies import AgencyDesk
 from idp.flows.answers import Answer, Said, Visitor
+from idp.flows.clerk import ClerkFlow
 from idp.flows.complaint import ComplaintFlow
+from idp.flows.complaint_desk import ComplaintDesk
 from idp.flows.confirming import ConfirmingFlow
 from idp.flows.counter import CounterFlow
+from idp.flows.counter_desk import CounterDesk
 from idp.flows.decoupled import DecoupledFlow
 from idp.flows.enrolling import EnrollingFlow
 from idp.flows.freezing import FreezingFlow
 from idp.flows.login import LoginFlow
 from idp.flows.lost_phone import LostPhoneFlow
+from idp.flows.operators import OperatorFlow
 from idp.flows.recovery import RecoveryFlow
 from idp.flows.registration import RegistrationFlow
+from idp.flows.representatives import RepresentativeFlow
 from idp.flows.reverifying import ReverifyingFlow
 from idp.ports import Clock
 from idp.storage.accounts import AccountStore
@@ -45,6 +51,17 @@ from idp.web.security import allow_program, browser_hash, client_ip, session_coo
 
 S = TypeVar("S")
 EXTENSION = "idp.house"
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What the operators' pages call."""
+
+    operators: OperatorFlow
+    clerk: ClerkFlow
+    counter: CounterDesk
+    complaints: ComplaintDesk
+    agencies: AgencyDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +98,8 @@ class House:
     clients: ClientStore[Client]
     places: Places
     decoupled: DecoupledFlow
+    console: Console
+    representatives: RepresentativeFlow
 
     def portal_name(self, client_id: str) -> str:
         """What people know a portal as."""

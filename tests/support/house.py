@@ -26,12 +26,14 @@ from idp import app as application
 from idp import config as settings
 from idp.authenticators import Ports as Outside
 from idp.config import Config
+from idp.domain.agencies import Agency, AgencySubject
 from idp.domain.certificates import Authority
 from idp.domain.certificates import Path as CertificatePath
 from idp.domain.clients import Client
 from idp.domain.errors import PortUnavailable
 from idp.domain.passwords import PasswordHasher
 from idp.domain.subjects import (
+    AgencyCode,
     BirthDate,
     IdNumber,
     InsuranceCode,
@@ -55,6 +57,7 @@ from idp.ports import (
     WebClient,
 )
 from idp.storage.activations import ActivationStore
+from idp.storage.agencies import AgencyStore
 from idp.storage.clients import ClientStore
 from idp.storage.database import Database
 from idp.storage.outbox import OutboxStore
@@ -181,6 +184,23 @@ class MemoryCounter:
         return None
 
 
+@dataclass
+class MemoryDirectory:
+    """The fake of the agency directory: it knows nobody."""
+
+    asked: list[AgencySubject] = field(default_factory=list)
+
+    def find(self, code: AgencyCode) -> Agency | None:
+        del code
+
+    def resolve(self, subject: AgencySubject) -> Agency | None:
+        del subject
+
+    def ask(self, subject: AgencySubject, *, now: datetime) -> None:
+        del now
+        self.asked.append(subject)
+
+
 def outside(hasher: PasswordHasher | None = None) -> Outside:
     """Everything that methods need, empty."""
     hasher = hasher or PasswordHasher(b"p" * 32, time_cost=1, memory_kib=64, max_parallel=16)
@@ -191,6 +211,7 @@ def outside(hasher: PasswordHasher | None = None) -> Outside:
         counter=MemoryCounter(),
         trust=pki.pki().store(),
         certificate_status=MemoryStatus(),
+        directory=MemoryDirectory(),
         mobile_signer=MemorySigner(),
         carriers=("viettel", "vinaphone"),
         issuer="http://localhost:8000",
@@ -412,6 +433,7 @@ def build(
         certificate_status=status,
         mobile_signer=signer,
         counter=ActivationStore(database, VAULT),
+        directory=AgencyStore(database),
     )
     app = application.create_app(base, application.Ports(methods, clock, web))
     carrier.add(
