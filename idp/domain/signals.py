@@ -83,6 +83,7 @@ _REASONS: Final[Mapping[str, tuple[By, str]]] = {
     "closed": (By.USER, "The account was closed."),
     "superseded": (By.USER, "Somebody else signed in with the same browser."),
     "expired": (By.POLICY, "The session's time was over."),
+    "representative": (By.USER, "The person no longer acts for the account."),
     "client": (By.ADMIN, "The portal's registration ended."),
 }
 

@@ -91,6 +91,18 @@ class Endings:
         self._tell(connection, new, reason, now=now)
         return (*left, *new)
 
+    def representative(
+        self, connection: Connection, account_id: UUID, actors: Sequence[UUID], *, now: datetime
+    ) -> tuple[Left, ...]:
+        """End what these people have open for an account that they no longer act for."""
+        theirs = (SessionRow.account_id == account_id) & SessionRow.actor_id.in_(actors)
+        left = self._end(connection, theirs, "representative", now=now)
+        offline = (GrantRow.account_id == account_id) & GrantRow.actor_id.in_(actors)
+        more = _revoke(connection, offline, "representative", now)
+        new = tuple(each for each in more if each not in left)
+        self._tell(connection, new, "representative", now=now)
+        return (*left, *new)
+
     def at_portal(
         self, connection: Connection, session_id: UUID, client_id: str, *, now: datetime
     ) -> tuple[Left, ...]:

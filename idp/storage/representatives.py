@@ -20,12 +20,11 @@ from idp.domain.errors import Conflict
 from idp.domain.ids import uuid7
 from idp.domain.subjects import IdKind, IdNumber
 from idp.storage.database import Database
+from idp.storage.endings import Endings
 from idp.storage.models import (
     AccountRow,
-    GrantRow,
     IdentifierRow,
     RepresentativeRow,
-    SessionRow,
 )
 from idp.storage.vault import Seal, Vault
 from idp.storage.ways_in import lock
@@ -152,17 +151,8 @@ class RepresentativeStore:
             IdentifierRow.value_index == self._vault.index(found.number.kind, found.number.value),
             IdentifierRow.retired_at.is_(None),
         )
-        connection.execute(
-            update(SessionRow)
-            .where(SessionRow.account_id == account_id, SessionRow.actor_id.in_(people))
-            .where(SessionRow.ended_at.is_(None))
-            .values(ended_at=now, end_reason="representative")
-        )
-        connection.execute(
-            update(GrantRow)
-            .where(GrantRow.account_id == account_id, GrantRow.actor_id.in_(people))
-            .where(GrantRow.revoked_at.is_(None))
-            .values(revoked_at=now, revoke_reason="representative")
+        Endings(self._database, self._vault).representative(
+            connection, account_id, list(connection.scalars(people)), now=now
         )
         return found
 

@@ -247,7 +247,7 @@ class ConsentStore:
     """What people let portals see."""
 
     def __init__(self, database: Database, vault: Vault) -> None:
-        self._endings = Endings(database, vault)
+        self._database, self._endings = database, Endings(database, vault)
 
     def record(  # noqa: PLR0913  keywords, one per column
         self,
