@@ -346,7 +346,7 @@ def decoupled_flow(base: Foundation, methods: tuple[Method, ...], words: Words) 
         account.accounts,
         CredentialStore(database, vault),
         SessionStore(database, vault, lifetimes),
-        ConsentStore(database),
+        ConsentStore(database, vault),
         account.notices,
         account.notices.outbox,
         account.limits,

@@ -39,7 +39,7 @@ class KnownFacts:
             ConsentRow.client_id == client_id,
             ConsentRow.revoked_at.is_(None),
         )
-        account = select(AccountRow.kind, AccountRow.data_key).where(AccountRow.id == account_id)
+        account = select(AccountRow.kind, AccountRow.language, AccountRow.data_key).where(AccountRow.id == account_id)
         attributes = select(
             AttributeRow.name, AttributeRow.value_sealed, AttributeRow.source, AttributeRow.at
         ).where(AttributeRow.account_id == account_id, AttributeRow.replaced_at.is_(None))
@@ -71,7 +71,7 @@ class KnownFacts:
             for form, rows in forms.items()
             for row in rows
         )
-        subject = Subject(client_id, "", account_id, found.kind, facts)
+        subject = Subject(client_id, "", account_id, found.kind, found.language, facts, ())
         return Known(subject, frozenset(claims.split()))
 
     def former(self, account_id: UUID, name: str, *, at: datetime) -> str | None:
