@@ -196,7 +196,7 @@ def test_ciba_7_1_ping_needs_a_bearer_token_of_128_bits_and_at_most_1024_charact
     assert error_of(answer) == (400, "invalid_request")
 
 
-@pytest.mark.parametrize("token", ["x" * 22, "x" * 1024, secrets.token_urlsafe(32)])
+@pytest.mark.parametrize("token", ["x" * 22, "x" * 1024, "Zq-9_" * 9])
 def test_ciba_7_1_a_good_notification_token_is_taken(house: House, token: str) -> None:
     assert ping_office(house).asks(client_notification_token=token).status_code == 200
 
