@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 
 from idp.domain.errors import ConfigError
 from idp.oidc.client_metadata import Loopback
-from idp.oidc.federation import anchors
+from idp.oidc.federation import anchors, building
+from idp.oidc.federation.configuration import About, OwnConfiguration
 from idp.oidc.federation.statements import read
 from tests.oidc.federation.conftest import Build
 from tests.support.federation import ANCHOR, ISSUER, SECONDS, Standard, new_key, public, sign
@@ -63,12 +65,14 @@ def test_5_1_1_a_leaf_has_no_fetch_endpoint(house: House) -> None:
 
 
 def test_11_2_a_new_key_is_announced_before_it_signs(house: House) -> None:
-    entrance = house.app.extensions["idp.provider"].entrance
-    before = own(house)
-    entrance.ourselves.keys.rotate()
+    ring = building.key_ring(house.base.config, house.clock)
+    about = About(ISSUER, (ANCHOR,), (), "x", (), timedelta(hours=1))
+    ourselves = OwnConfiguration(about, ring, house.clock, {})
+    before = read(ourselves.statement(), now=SECONDS)
+    ring.rotate()
     house.clock.forward(minutes=2)
 
-    after = own(house)
+    after = read(ourselves.statement(), now=SECONDS + 120)
 
     assert len(after.keys.keys) == len(before.keys.keys) + 1
     assert after.unverified.header["kid"] == before.unverified.header["kid"]
