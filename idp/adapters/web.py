@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -20,6 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpx2 as httpx
 
+from idp.adapters.http import tls_context
 from idp.config import Tls
 from idp.domain.errors import PortUnavailable
 from idp.ports import WebAnswer
@@ -46,7 +46,7 @@ class WebAdapter:
     def __init__(self, tls: Tls, *, seconds: float = 5.0, resolver: Resolve = resolve) -> None:
         self._private = tuple(ip_network(text, strict=False) for text in tls.allow_private)
         self._seconds, self._resolve = seconds, resolver
-        context = ssl.create_default_context(cafile=tls.ca_bundle or None)
+        context = tls_context(tls.ca_bundle)
         self._client = httpx.Client(
             timeout=seconds,
             follow_redirects=False,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 import fcntl
+import functools
 import os
 import re
 import secrets
@@ -291,9 +292,15 @@ def _generate(alg: str) -> PrivateKey:
 
 
 def _import(path: Path) -> PrivateKey:
-    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    return _import_pem(path.read_bytes())
+
+
+@functools.lru_cache(maxsize=64)
+def _import_pem(pem: bytes) -> PrivateKey:
+    """Read once a process: checking an RSA key costs as much as a hundred signatures."""
+    key = serialization.load_pem_private_key(pem, None)
     if not isinstance(key, PrivateKey):
-        raise TypeError(path.name)
+        raise TypeError("a signing key of another kind")
     return key
 
 
