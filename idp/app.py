@@ -218,7 +218,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     authorize_pages = AuthorizePages(provider)
     authorize_pages.init_app(app)
     LogoutPages(provider).init_app(app)
-    ssf.init_app(app, build_transmitter(base, provider), config)
+    ssf.init_app(app, build_transmitter(base, provider, every), config)
     oidc.init_app(app, provider, config.mtls)
     client_registration.init_app(app, registrar(base), base.clock, config.mtls)
     dvcqg.init_app(app, _techid_lookup(base, provider))
@@ -394,10 +394,13 @@ def add_decoupled(provider: Provider, base: Foundation, flow: DecoupledFlow) -> 
     )
 
 
-def build_transmitter(base: Foundation, provider: Provider) -> Transmitter:
+def build_transmitter(
+    base: Foundation, provider: Provider, methods: tuple[Method, ...]
+) -> Transmitter:
     """The streams of security events."""
     config, database, vault = base.config, base.database, base.vault
-    sets = SetMaker(provider.tokens, KnownFacts(database, vault), vault.key("txn"))
+    types = {method.name: method.credential_type for method in methods}
+    sets = SetMaker(provider.tokens, KnownFacts(database, vault), vault.key("txn"), types)
     is_demo = config.server.profile is Profile.DEMO
     return Transmitter(
         sets,

@@ -12,13 +12,14 @@ from datetime import timedelta
 
 import structlog
 
-from idp import config
+from idp import authenticators, config
 from idp.adapters.web import WebAdapter
 from idp.app import Foundation, build_provider, build_transmitter, session_store
 from idp.oidc.client_metadata import build as build_client
 from idp.oidc.logout import BackChannel
 from idp.oidc.ssf.push import Pusher
 from idp.oidc.ssf.transmitter import pause_inactive
+from idp.outside import build_ports
 from idp.ports import Clock, WebClient
 from idp.storage.database import Database
 from idp.storage.models import moment
@@ -92,7 +93,8 @@ def backoff(attempts: int) -> timedelta:
 def build(base: Foundation, web: WebClient | None = None) -> Courier:
     """A courier of this installation."""
     provider = build_provider(base)
-    transmitter = build_transmitter(base, provider)
+    methods = authenticators.build_all(build_ports(base).methods)
+    transmitter = build_transmitter(base, provider, methods)
     outside = web or WebAdapter(base.config.tls)
     return Courier(
         base.clock,

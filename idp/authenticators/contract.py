@@ -349,6 +349,7 @@ class Enrolment(Protocol):
 class Method:
     """One way to prove oneself. ``name`` is its settings block and the prefix of its texts.
 
+    ``credential_type`` is what its credentials are to portals (CAEP, 3.3.1).
     ``resists`` is what its proofs withstand. ``has_keys`` says that its login needs what it kept
     with the account's credentials; ``remote`` asks their owner without a browser. ``texts`` are
     those of an installed package: language (vi, en) to key to text. Ours stand in the translation
@@ -363,4 +364,5 @@ class Method:
     has_keys: bool = False
     resists: Resistance = Resistance.NONE
     remote: Remote | None = None
+    credential_type: str = "app"
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

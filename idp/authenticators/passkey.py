@@ -225,4 +225,5 @@ def build(issuer: str, origin: str) -> Method:
         enrolment=PasskeyEnrolment(site),
         has_keys=True,
         resists=Resistance.PHISHING,
+        credential_type="fido2-platform",
     )

@@ -327,4 +327,11 @@ def build(
     """The method, ready to use."""
     prompter = Prompter(signer, examiner, issuer, carriers)
     remote = SimRemote(prompter)
-    return Method(NAME, IAL.HIGH, SimLogin(prompter), SimRegistration(prompter), remote=remote)
+    return Method(
+        NAME,
+        IAL.HIGH,
+        SimLogin(prompter),
+        SimRegistration(prompter),
+        remote=remote,
+        credential_type="x509",
+    )

@@ -180,4 +180,5 @@ def build(examiner: Examiner, origin: str) -> Method:
         UsbLogin(signer),
         UsbRegistration(signer),
         resists=Resistance.HARDWARE,
+        credential_type="x509",
     )

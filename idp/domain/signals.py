@@ -112,24 +112,14 @@ def level_change(before: IAL, after: IAL) -> Signal:
 
 # --- what the history says ------------------------------------------------------------------------
 
-_CREDENTIAL_TYPES: Final = {
-    "usb": "x509",
-    "sim": "x509",
-    "passkey": "fido2-platform",
-    "totp": "app",
-    "password": "password",
-    "phone": "phone-sms",
-}
+def _credential(change: str, text: str, kind: str = "") -> Callable[[AuditEvent], list[Signal]]:
+    """CAEP, 3.3. Without a ``kind`` its method is named; what that is there, the method says."""
 
-
-def _credential(change: str, text: str, method: str = "") -> Callable[[AuditEvent], list[Signal]]:
     def make(event: AuditEvent) -> list[Signal]:
-        name = method or event.details.get("method", "")
         by = By.SYSTEM if event.details.get("reason") == "revoked" else By.USER
-        kind = "revoke" if by is By.SYSTEM else change
         details = {
-            "credential_type": _CREDENTIAL_TYPES.get(name, "app"),
-            "change_type": kind,
+            "credential_type": kind or event.details.get("method", ""),
+            "change_type": "revoke" if by is By.SYSTEM else change,
             **_said(by, text),
         }
         return [Signal(SignalType.CREDENTIAL_CHANGE, details)]
@@ -139,7 +129,7 @@ def _credential(change: str, text: str, method: str = "") -> Callable[[AuditEven
 
 def _phone(change: str, text: str) -> Callable[[AuditEvent], list[Signal]]:
     """A phone that receives codes also recovers the account."""
-    credential = _credential(change, text, "phone")
+    credential = _credential(change, text, "phone-sms")
 
     def make(event: AuditEvent) -> list[Signal]:
         return [*credential(event), Signal(SignalType.RECOVERY_INFORMATION_CHANGED)]

@@ -8,6 +8,7 @@ knows, never by an e-mail address; ``txn`` differs from portal to portal for the
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -39,11 +40,15 @@ _UNTIMED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class SetMaker:
-    """Makes tokens of waiting events."""
+    """Makes tokens of waiting events.
+
+    ``credential_types`` say what the credentials of each method are to CAEP (3.3.1).
+    """
 
     tokens: Tokens
     facts: KnownFacts
     txn_key: bytes
+    credential_types: Mapping[str, str]
 
     def sub(self, client: Client, waiting: Waiting) -> str:
         """Whom an event is about, as this client knows them."""
@@ -52,6 +57,9 @@ class SetMaker:
     def make(self, stream: Stream, client: Client, waiting: Waiting) -> str | None:
         """The token; None when nothing is left that the portal may hear."""
         subject, event = self._subject(stream, client, waiting), dict(waiting.details)
+        if waiting.type is SignalType.CREDENTIAL_CHANGE:
+            named = event["credential_type"]
+            event["credential_type"] = self.credential_types.get(named, named)
         if waiting.type not in _UNTIMED:
             event["event_timestamp"] = int(waiting.at.timestamp())
         if waiting.claims and waiting.account_id is not None:

