@@ -310,9 +310,16 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
 
 def _features(config: Config) -> Features:
     is_open = config.oidc.registration is not RegistrationMode.CLOSED
+    plain = Features()
     return Features(
         mtls_base=config.mtls.base if config.mtls.header else "",
-        endpoints={"registration_endpoint": REGISTRATION_PATH} if is_open else {},
+        grant_types=(*plain.grant_types, GrantType.DEVICE_CODE, GrantType.CIBA),
+        endpoints={
+            **({"registration_endpoint": REGISTRATION_PATH} if is_open else {}),
+            "device_authorization_endpoint": device.PATH,
+            "backchannel_authentication_endpoint": ciba.PATH,
+        },
+        more=ciba.FEATURES,
     )
 
 
@@ -371,7 +378,6 @@ def add_decoupled(provider: Provider, base: Foundation, flow: DecoupledFlow) -> 
         flow,
         base.clock,
     )
-    features = provider.features
     return replace(
         provider,
         tools=replace(provider.tools, remember=subjects.remember),
@@ -381,16 +387,6 @@ def add_decoupled(provider: Provider, base: Foundation, flow: DecoupledFlow) -> 
             GrantType.CIBA: DecoupledGrant(flow.store, Kind.CIBA, "auth_req_id"),
         },
         more={**provider.more, device.PATH: devices.answer, ciba.PATH: asking.answer},
-        features=replace(
-            features,
-            grant_types=(*features.grant_types, GrantType.DEVICE_CODE, GrantType.CIBA),
-            endpoints={
-                **features.endpoints,
-                "device_authorization_endpoint": device.PATH,
-                "backchannel_authentication_endpoint": ciba.PATH,
-            },
-            more={**features.more, **ciba.FEATURES},
-        ),
     )
 
 

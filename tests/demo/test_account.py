@@ -78,6 +78,8 @@ class Citizen:
             if self.sign_in_codes(to) > before:
                 break
             time.sleep(0.1)
+        else:
+            raise AssertionError(page.inner_text("main"))
         self.types_code(self.code(to, "đăng nhập"))
         assert page.url.endswith("/account"), page.url
 
