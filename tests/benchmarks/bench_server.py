@@ -3,7 +3,7 @@
     .venv/bin/python -m tests.benchmarks.bench_server [--rounds N] [--operations N] [--sqlite]
 
 Both servers run alone on this machine with one process; each round measures one, then the other,
-and the lowest round of each counts. The client is outside of what is measured (/proc/PID/task/*/schedstat).
+and the lowest round of each counts. Only the servers are measured (/proc/PID/task/*/schedstat).
 node keeps everything in memory; ours writes to PostgreSQL with its default durability. Needs node
 and npm for the comparison; without them only our side is printed.
 """
