@@ -6,15 +6,20 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from idp import config as settings
 from idp.config import Config
-from idp.domain.errors import ConfigError, IdpError
+from idp.domain.errors import ConfigError, DomainError, IdpError
+from idp.domain.operators import Role
+from idp.domain.subjects import IdNumber
 
 if TYPE_CHECKING:
     from idp.app import Foundation
@@ -192,6 +197,22 @@ def verify(ctx: click.Context) -> None:
     click.echo("OK: the chain holds")
 
 
+@audit.command()
+@click.pass_context
+def export(ctx: click.Context) -> None:
+    """Print every linked row as one line of JSON, with its place in the chain.
+
+    Anybody can check the order: ``hash`` is SHA-256 of the hash of the line before (32 zero bytes
+    at first) and ``mac``. Rows have network addresses: keep the file as the database is kept.
+    """
+    from idp.storage.audit import AuditStore  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    for linked in AuditStore(base.database, base.vault).export():
+        line = {"number": linked.number, "hash": linked.hash.hex(), "mac": linked.mac.hex()}
+        click.echo(msgspec.json.encode(line | asdict(linked.event)))
+
+
 # --- keys ---------------------------------------------------------------------------------------
 
 
@@ -200,11 +221,14 @@ def keys() -> None:
     """Signing keys."""
 
 
-def _key_ring(ctx: click.Context) -> KeyRing:
+def _key_ring(ctx: click.Context, *, is_federation: bool) -> KeyRing:
     from idp import app  # noqa: PLC0415  heavy
+    from idp.oidc.federation import building  # noqa: PLC0415  heavy
     from idp.oidc.keys import KeyRing  # noqa: PLC0415  heavy
 
     loaded = _load(ctx)
+    if is_federation:
+        return building.key_ring(loaded, app.system_clock)
     return KeyRing(
         loaded.keys_folder / "signing",
         app.system_clock,
@@ -213,21 +237,30 @@ def _key_ring(ctx: click.Context) -> KeyRing:
     )
 
 
+_FEDERATION = click.option(
+    "--federation",
+    is_flag=True,
+    help="The keys of OpenID Federation; tell your superior of a new one before it signs.",
+)
+
+
 @keys.command()
+@_FEDERATION
 @click.pass_context
-def rotate(ctx: click.Context) -> None:
+def rotate(ctx: click.Context, *, federation: bool) -> None:
     """Announce a new key; let the announced one sign when its time has come."""
-    ring = _key_ring(ctx)
+    ring = _key_ring(ctx, is_federation=federation)
     ring.ensure()
     ring.rotate()
     _print_keys(ring)
 
 
 @keys.command(name="list")
+@_FEDERATION
 @click.pass_context
-def list_keys(ctx: click.Context) -> None:
+def list_keys(ctx: click.Context, *, federation: bool) -> None:
     """Show every key with its state."""
-    _print_keys(_key_ring(ctx))
+    _print_keys(_key_ring(ctx, is_federation=federation))
 
 
 def _print_keys(ring: KeyRing) -> None:
@@ -252,7 +285,7 @@ def register(ctx: click.Context, file: Any, *, allow_http_loopback: bool) -> Non
     import msgspec  # noqa: PLC0415
 
     from idp import portals  # noqa: PLC0415  heavy
-    from idp.oidc.registration import InvalidMetadata  # noqa: PLC0415  heavy
+    from idp.oidc.client_metadata import InvalidMetadata  # noqa: PLC0415  heavy
 
     base = _found(ctx)
     try:
@@ -275,14 +308,16 @@ def register(ctx: click.Context, file: Any, *, allow_http_loopback: bool) -> Non
 def apply(ctx: click.Context, folder: Path, *, dry_run: bool) -> None:
     """Make the database match clients/*.toml."""
     from idp import portals  # noqa: PLC0415  heavy
-    from idp.oidc import registration  # noqa: PLC0415  heavy
+    from idp.oidc import client_metadata, registration  # noqa: PLC0415  heavy
     from idp.storage.clients import ClientStore  # noqa: PLC0415  heavy
+    from idp.storage.endings import Endings  # noqa: PLC0415  heavy
 
     base = _found(ctx)
-    store = ClientStore(base.database, registration.build)
+    store = ClientStore(base.database, client_metadata.build)
+    endings = Endings(base.database, base.vault)
     try:
         plan = registration.plan(folder, store.all(), portals.loopback(base.config, is_asked=False))
-    except registration.InvalidMetadata as error:
+    except client_metadata.InvalidMetadata as error:
         click.echo(str(error), err=True)
         ctx.exit(1)
     for sign, names in (
@@ -297,9 +332,47 @@ def apply(ctx: click.Context, folder: Path, *, dry_run: bool) -> None:
             for client in (*plan.add, *plan.change):
                 store.save(connection, client, now=datetime.now(UTC))
             for name in plan.remove:
-                store.remove(connection, name)
+                endings.client(connection, name, now=datetime.now(UTC))
+                store.remove(connection, name, now=datetime.now(UTC))
     count = len(plan.add) + len(plan.change) + len(plan.remove)
     click.echo(f"{count} {'would change' if dry_run else 'changed'}")
+
+
+@clients.command(name="report")
+@click.pass_context
+def report(ctx: click.Context) -> None:
+    """Tell, per client, what still keeps it from the FAPI 2.0 profile."""
+    from idp import portals  # noqa: PLC0415  heavy
+
+    for name, profile, gaps in portals.report(_found(ctx)):
+        click.echo(f"{name}  [{profile}]  {'ready' if not gaps else ''}".rstrip())
+        for gap in gaps:
+            click.echo(f"  - {gap}")
+
+
+@clients.command(name="token")
+@click.option("--uses", type=click.IntRange(1, 1000), default=1, show_default=True)
+@click.option("--days", type=click.IntRange(1, 365), default=7, show_default=True)
+@click.pass_context
+def initial_token(ctx: click.Context, uses: int, days: int) -> None:
+    """Print an initial access token: its holder registers clients over the wire (RFC 7591)."""
+    from idp import app  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    registrar = app.registrar(base)
+    click.echo(
+        registrar.issue_initial_token(uses=uses, life=timedelta(days=days), now=base.clock())
+    )
+
+
+@clients.command(name="list")
+@click.pass_context
+def clients_list(ctx: click.Context) -> None:
+    """Show every client: id, where it comes from, profile, name."""
+    from idp import portals  # noqa: PLC0415  heavy
+
+    for client, source in portals.every(_found(ctx)):
+        click.echo(f"{client.client_id}  {source:<10}  {client.profile:<8}  {client.client_name}")
 
 
 @main.group()
@@ -314,12 +387,102 @@ def recovery() -> None:
 def recovery_issue(ctx: click.Context, number: str, operator: str) -> None:
     """Print a one-time code for the owner of NUMBER; they hear of it on every channel."""
     from idp.app import issue_recovery  # noqa: PLC0415  heavy
-    from idp.domain.errors import DomainError  # noqa: PLC0415  heavy
 
     try:
         click.echo(issue_recovery(_found(ctx), number, operator))
     except DomainError as error:
         raise click.ClickException(f"no code for that number: {error.code}") from error
+
+
+@main.group()
+def operators() -> None:
+    """Who works at /operator, in which role and where."""
+
+
+_ROLE = click.Choice([str(role) for role in Role])
+
+
+@operators.command("add")
+@click.argument("number")
+@click.option("--role", type=_ROLE, required=True)
+@click.option("--unit", required=True, help="Post office, counter or office.")
+@click.option("--by", required=True, help="Who decided it.")
+@click.pass_context
+def operators_add(ctx: click.Context, number: str, role: str, unit: str, by: str) -> None:
+    """Give the owner of NUMBER a role; they are told."""
+    from idp import app  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    flow = app.operators(base)
+    _say_why(lambda: flow.add(IdNumber.parse(number), Role(role), unit, by=by, now=base.clock()))
+    click.echo(f"{role} added")
+
+
+@operators.command("remove")
+@click.argument("number")
+@click.option("--role", type=_ROLE, required=True)
+@click.option("--by", required=True, help="Who decided it.")
+@click.pass_context
+def operators_remove(ctx: click.Context, number: str, role: str, by: str) -> None:
+    """Take a role away; it works no longer from this moment."""
+    from idp import app  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    flow = app.operators(base)
+    _say_why(lambda: flow.remove(IdNumber.parse(number), Role(role), by=by, now=base.clock()))
+    click.echo(f"{role} removed")
+
+
+@operators.command("list")
+@click.pass_context
+def operators_list(ctx: click.Context) -> None:
+    """Show every role that stands."""
+    from idp.domain.accounts import Attribute  # noqa: PLC0415  heavy
+    from idp.storage.accounts import AccountStore  # noqa: PLC0415  heavy
+    from idp.storage.operators import OperatorStore  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    accounts = AccountStore(base.database, base.vault)
+    for post in OperatorStore(base.database).standing():
+        own = accounts.identity(post.account_id)
+        name = own.find(Attribute.FULL_NAME)
+        number = own.id_numbers[0][0].value if own.id_numbers else ""
+        about = f"{number}  {name.value if name else ''}"
+        click.echo(f"{post.role:<12}{post.unit}  {about}  since {post.added_at:%d/%m/%Y}")
+
+
+@main.group()
+def agencies() -> None:
+    """The directory of agencies."""
+
+
+@agencies.command("import")
+@click.argument("file", type=click.File("r", encoding="utf-8-sig"))
+@click.pass_context
+def agencies_import(ctx: click.Context, file: Any) -> None:  # noqa: ANN401  an open text file
+    """Add or change the agencies of FILE (CSV or JSON lines); all of them or none."""
+    from idp import app  # noqa: PLC0415  heavy
+    from idp.flows.agencies import Faulty  # noqa: PLC0415  heavy
+
+    base = _found(ctx)
+    try:
+        text = file.read()
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{file.name}: is not UTF-8") from error
+    done = app.agency_desk(base).load(text, now=base.clock())
+    if isinstance(done, Faulty):
+        for fault in done.faults:
+            click.echo(f"{file.name}: {fault}", err=True)
+        ctx.exit(1)
+    click.echo(", ".join(f"{done[name]} {name}" for name in ("added", "changed", "unchanged")))
+
+
+def _say_why(work: Callable[[], None]) -> None:
+    """Do it, or say in one sentence why not."""
+    try:
+        work()
+    except DomainError as error:
+        raise click.ClickException(error.code) from error
 
 
 @main.group()

@@ -81,12 +81,50 @@ class Oidc:
     """Life times of codes and tokens."""
 
     code_ttl: int = _between(60, 1, 60)
+    pushed_ttl: int = _between(90, 5, 600)
     access_token_ttl: int = _between(300, 1, 300)
     id_token_ttl: int = _between(300, 1, 300)
     refresh_ttl: int = _between(43200, 1, 43200)
     offline_refresh_ttl: int = _between(2592000, 1, 2592000)
     refresh_retry: int = _between(10, 0, 10)
+    device_code_ttl: int = _between(600, 60, 1800)
+    ciba_ttl: int = _between(180, 30, 600)
+    poll_interval: int = _between(5, 1, 60)
     registration: RegistrationMode = RegistrationMode.CLOSED
+    dpop_nonce: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Federation:
+    """OpenID Federation 1.0; anchors are pinned in ``keys/trust/federation``."""
+
+    enabled: bool = False
+    organization_name: str = ""
+    authority_hints: tuple[str, ...] = ()
+    trust_marks: tuple[str, ...] = ()
+    required_trust_marks: tuple[str, ...] = ()
+    statement_ttl: int = _between(86400, 300, 2592000)
+    refresh: int = _between(3600, 60, 86400)
+    longest: int = _between(86400, 300, 2592000)
+    max_chain_length: int = _between(6, 3, 10)
+    max_fetches: int = _between(20, 3, 100)
+    search_seconds: float = _between(6.0, 0.5, 30.0)
+    per_network_minute: int = _between(20, 1, 10000)
+    per_minute: int = _between(120, 1, 100000)
+
+
+@dataclass(frozen=True, slots=True)
+class Mtls:
+    """Client certificates, which a TLS front in front of us reports (RFC 8705).
+
+    ``header`` has the certificate as escaped PEM and ``verified_header`` the word SUCCESS where the
+    front proved its path; both count only from ``server.trusted_proxies``. ``base`` is the address
+    at which the front asks for certificates.
+    """
+
+    header: str = ""
+    verified_header: str = ""
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +166,11 @@ class Limits:
     prompts_per_phone_day: int = _between(10, 1, 1000)
     prompts_per_ip_hour: int = _between(30, 1, 1000000)
     prompt_seconds: int = _between(120, 30, 300)
+    techid_lookups_per_minute: int = _between(60, 1, 100000)
+    user_codes: int = _between(10, 1, 100)
+    user_codes_site: int = _between(600, 1, 100000)
+    requests_per_person: int = _between(5, 1, 1000)
+    requests_per_portal: int = _between(600, 1, 1000000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +230,16 @@ class System:
 
 
 @dataclass(frozen=True, slots=True)
+class Signals:
+    """Streams of security events."""
+
+    verification_interval: int = _between(10, 1, 3600)
+    inactivity: int = _between(2592000, 3600, 31536000)
+    keep: int = _between(604800, 3600, 2592000)
+    poll_wait: float = _between(5.0, 0.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Tls:
     """Whom our outgoing calls trust, and which private addresses they may reach."""
 
@@ -227,6 +280,16 @@ class SigningTool:
 
 
 @dataclass(frozen=True, slots=True)
+class Operators:
+    """What an operator has to prove for the console, and how long it stays open."""
+
+    minimum_ial: int = _between(3, 2, 3)
+    idle: int = _between(600, 60, 600)
+    absolute: int = _between(28800, 600, 28800)
+    look_ups_per_hour: int = _between(120, 1, 600)
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """What is logged, and in which shape (json or console)."""
 
@@ -242,6 +305,8 @@ class Config:
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     keys: Keys = field(default_factory=Keys)
     oidc: Oidc = field(default_factory=Oidc)
+    mtls: Mtls = field(default_factory=Mtls)
+    federation: Federation = field(default_factory=Federation)
     otp: Otp = field(default_factory=Otp)
     password: Password = field(default_factory=Password)
     limits: Limits = field(default_factory=Limits)
@@ -251,7 +316,9 @@ class Config:
     account: Account = field(default_factory=Account)
     sim: Sim = field(default_factory=Sim)
     signing_tool: SigningTool = field(default_factory=SigningTool)
+    signals: Signals = field(default_factory=Signals)
     tls: Tls = field(default_factory=Tls)
+    operators: Operators = field(default_factory=Operators)
     log: Log = field(default_factory=Log)
     systems: Mapping[str, System] = field(default_factory=dict)
     methods: Mapping[str, MethodSettings] = field(default_factory=dict)
@@ -282,6 +349,7 @@ Fault = tuple[tuple[str, ...], str]
 _SYSTEMS = ("bhxh", "carrier", "mssp", "sms", "vnpost")
 _MEMORY_FLOOR, _TIME_FLOOR = 19456, 2
 _WEEK = 604800
+_SIGNED = 3
 
 
 def load(path: Path | None, env: Mapping[str, str]) -> Config:
@@ -487,6 +555,11 @@ _RULES = (
           lambda c: not c.database.url.startswith(("sqlite:///", "postgresql+psycopg://"))),
     _Rule("server", "management_port", "must not be the port of the pages",
           lambda c: c.server.port == c.server.management_port),
+    _Rule("mtls", "header", "needs server.trusted_proxies: nobody else may report certificates",
+          lambda c: bool(c.mtls.header) and not c.server.trusted_proxies),
+    _Rule("federation", "authority_hints", "must be http or https addresses without ? and #",
+          lambda c: not all(re.fullmatch(r"https?://[^/?#]+[^?#]*", each)
+                            for each in c.federation.authority_hints)),
     _Rule("log", "format", "must be json or console",
           lambda c: c.log.format not in {"json", "console"}),
     _Rule("log", "level", "must be debug, info, warning or error",
@@ -510,6 +583,10 @@ _PRODUCTION_RULES = (
           lambda c: _is_loopback(f"smtp://{c.mail.host}")),
     _Rule("account", "close_after", "production lets people think it over for a week at least",
           lambda c: c.account.close_after < _WEEK),
+    _Rule("federation", "authority_hints", "production needs https",
+          lambda c: any(not each.startswith("https://") for each in c.federation.authority_hints)),
+    _Rule("operators", "minimum_ial", "production needs a signature (3) from operators",
+          lambda c: c.operators.minimum_ial < _SIGNED),
     _Rule("log", "level", "production does not log at debug",
           lambda c: c.log.level == "debug"),
     _Rule("oidc", "registration", "production does not let strangers register clients",

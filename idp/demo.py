@@ -20,11 +20,11 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from idp import bridge, check, portals, serve
+from idp import app, bridge, check, portals, seed, serve
 from idp import config as settings
 from idp.adapters import trust
 from idp.config import Config
-from idp.oidc.claims import SCOPES
+from idp.oidc.claims import CLIENT_SCOPES, SCOPES
 from idp.sandbox import tokens
 
 _MARK = ".mot-cua-demo"
@@ -73,6 +73,7 @@ def run(options: Options) -> int:
         if not _wait_until_up([f"{options.sandbox}/health"], options, children, stop):
             return 0 if stop.is_set() else 1
         _trust(options, config)
+        _seed(options, config)
         children += _inside(options)
         if not _wait_until_up(_addresses(options), options, children, stop):
             return 0 if stop.is_set() else 1
@@ -121,6 +122,7 @@ def _defaults(options: Options) -> dict[str, Any]:
         "database": {"url": f"sqlite:///{options.data / 'idp.sqlite'}"},
         "keys": {"directory": str(options.data / "keys")},
         "captcha": {"test_answer": "12345"},
+        "operators": {"minimum_ial": 2},
         "mail": {"port": options.port_base + 125},
         "tls": {"allow_private": ["127.0.0.0/8", "::1/128"]},
         "signing_tool": {"addresses": [f"http://127.0.0.1:{options.port_base + 300}"]},
@@ -181,8 +183,12 @@ def _metadata(portal: dict[str, Any]) -> dict[str, Any]:
         "client_name": portal["name"],
         "redirect_uris": [f"{origin}/callback"],
         "post_logout_redirect_uris": [f"{origin}/"],
-        "grant_types": ["authorization_code", "refresh_token"],
-        "scope": " ".join(SCOPES),
+        "backchannel_logout_uri": f"{origin}/backchannel-logout",
+        "backchannel_logout_session_required": True,
+        "frontchannel_logout_uri": f"{origin}/frontchannel-logout",
+        "frontchannel_logout_session_required": True,
+        "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+        "scope": " ".join((*SCOPES, *CLIENT_SCOPES)),
         "sector_identifier_uri": portal["sector"],
         "id_token_signed_response_alg": "ES256",
     }
@@ -233,6 +239,17 @@ def _trust(options: Options, config: Config) -> None:
     for authority in httpx.get(f"{options.sandbox}/ca", trust_env=False).json():
         name, pem = authority.pop("name"), authority.pop("pem")
         trust.write(config.keys_folder / "trust", name, {**authority, "certificate": pem})
+
+
+def _seed(options: Options, config: Config) -> None:
+    """The directory, and one operator of whom the sandbox knows."""
+    json = {"Accept": "application/json"}
+    people = httpx.get(f"{options.sandbox}/people", headers=json, trust_env=False).json()
+    if not any(each["id_number"] == seed.OPERATOR["id_number"] for each in people):
+        httpx.post(f"{options.sandbox}/people", json=seed.OPERATOR, trust_env=False)
+    base = app.found(config)
+    seed.seed(base, people)
+    base.database.close()
 
 
 def _addresses(options: Options) -> list[str]:
@@ -292,6 +309,11 @@ def _show(options: Options, config: Config) -> None:
     for _, name, offset, *_ in _PORTALS:
         table.add_row(name, f"http://localhost:{options.port_base + offset}")
     table.add_row("Signing tool", _tool(options))
+    number = seed.OPERATOR["id_number"]
+    table.add_row(
+        f"Operators' console: {seed.OPERATOR['full_name']}",
+        f"{options.issuer}/operator  {number}  {seed.PASSWORD}  (code: {options.sandbox}/sms)",
+    )
     table.add_row("Health, metrics", f"http://localhost:{config.server.management_port}")
     for person in _people(options)[:12]:
         phone = person["phones"][0]

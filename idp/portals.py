@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from idp.app import Foundation
 from idp.config import Config, Profile
-from idp.domain.clients import Metadata
+from idp.domain.clients import Client, Metadata
 from idp.oidc import registration
-from idp.oidc.registration import Loopback
+from idp.oidc.client_metadata import Loopback, build, gaps_to_fapi2
 from idp.storage.clients import ClientStore
 
 
@@ -23,8 +25,20 @@ def register(base: Foundation, found: list[Metadata], allowed: Loopback) -> list
         registration.new_client(each, allowed, source="cli", issued_at=int(now.timestamp()))
         for each in found
     ]
-    store = ClientStore(base.database, registration.build)
+    store = ClientStore(base.database, build)
     with base.database.transaction() as connection:
         for client, _ in made:
             store.save(connection, client, now=now)
     return [answer for _, answer in made]
+
+
+def every(base: Foundation) -> Iterator[tuple[Client, str]]:
+    """Every client that is not disabled, and where it comes from."""
+    for stored in ClientStore(base.database, build).all():
+        yield build(stored.metadata, stored.secret_hash), stored.source
+
+
+def report(base: Foundation) -> Iterator[tuple[str, str, list[str]]]:
+    """Per client: id, profile, and what keeps it from FAPI 2.0."""
+    for client, _ in every(base):
+        yield client.client_id, client.profile, list(gaps_to_fapi2(client))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from idp.domain.accounts import Identity
+from idp.domain.agencies import Agency, AgencySubject
 from idp.domain.certificates import Authority, Path
 from idp.domain.passwords import PasswordCheck
 from idp.domain.subjects import (
+    AgencyCode,
     BirthDate,
     EmailAddress,
     IdNumber,
@@ -98,6 +101,19 @@ class PostalCounter(Protocol):
         self, *, code: str, id_number: IdNumber, now: datetime
     ) -> PostalRecord | None:
         """The record of that activation code and that number, while it lives."""
+
+
+class AgencyDirectory(Protocol):
+    """The directory of agencies (kept by ``storage.agencies``)."""
+
+    def find(self, code: AgencyCode) -> Agency | None:
+        """The entry of a code."""
+
+    def resolve(self, subject: AgencySubject) -> Agency | None:
+        """The agency of a certificate that holds no code of its own; None unless it is certain."""
+
+    def ask(self, subject: AgencySubject, *, now: datetime) -> None:
+        """Remember one that is not certain, so that an operator can say which agency it is."""
 
 
 class SmsGateway(Protocol):
@@ -221,3 +237,27 @@ class Hasher(Protocol):
 
     def verify(self, hashed: str | None, password: str) -> PasswordCheck:
         """Compare; None takes the same time and is always wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebAnswer:
+    """What a web server somebody named to us answered."""
+
+    status: int
+    body: bytes
+    content_type: str
+
+
+class WebClient(Protocol):
+    """Calls addresses that others gave us, never inside our own network (adapter: ``web``).
+
+    No redirects, one deadline, a capped answer. Both raise ``PortUnavailable``.
+    """
+
+    def get(self, url: str, *, accept: str, most: int = 65536) -> WebAnswer:
+        """Fetch a document of at most ``most`` bytes."""
+
+    def post(
+        self, url: str, body: bytes, *, headers: Mapping[str, str], most: int = 65536
+    ) -> WebAnswer:
+        """Send a body. ``headers`` name its content type."""

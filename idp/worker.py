@@ -1,22 +1,26 @@
-"""``idp worker``: delivers the outbox, links the audit, ends and closes what is due."""
+"""``idp worker``: delivers messages, tells portals, links the audit, closes what is due."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 
 import structlog
 
+from idp import courier, follower
 from idp.adapters import pki, trust
 from idp.adapters.mail import MailAdapter
 from idp.adapters.sms import SmsAdapter
 from idp.app import Foundation, account_flow
+from idp.courier import Courier
 from idp.domain.errors import IdpError, PortError, StorageUnavailable
 from idp.domain.subjects import EmailAddress, PhoneNumber
 from idp.flows.account import AccountFlow
 from idp.flows.watching import Watch
+from idp.follower import Follower
 from idp.ports import MailGateway, SmsGateway
 from idp.storage.audit import AuditStore
 from idp.storage.checks import CheckStore
@@ -44,40 +48,40 @@ class Worker:
     levels: LevelStore
     account: AccountFlow
     watch: Watch
+    follower: Follower
+    courier: Courier
 
     def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set; a database that is away is waited for."""
-        watching = threading.Thread(target=self._watch, args=(stop,))
-        watching.start()
-        self._work(stop)
-        watching.join()
+        """Work until ``stop`` is set; portals and CAs have threads of their own.
 
-    def _watch(self, stop: threading.Event) -> None:
-        """Ask the CAs on a thread of its own: no code by SMS waits for them."""
-        while not stop.wait(_WATCH_EVERY):
-            try:
-                self.watch.turn(now=self.base.clock())
-            except StorageUnavailable:
-                _log.warning("worker.storage_unavailable")
-            except IdpError as error:
-                _log.exception("worker.failed", kind=type(error).__name__)
+        No code by SMS waits for a portal or a CA.
+        """
+        others = [
+            threading.Thread(target=_repeat, args=(stop, self._tell_portals)),
+            threading.Thread(target=_repeat, args=(stop, self._watch, _WATCH_EVERY)),
+        ]
+        for each in others:
+            each.start()
+        _repeat(stop, self._tell_people)
+        for each in others:
+            each.join()
 
-    def _work(self, stop: threading.Event) -> None:
-        for turn in count():
-            if stop.wait(_PAUSE):
-                return
-            try:
-                self.deliver()
-                if turn % _SEAL_EVERY == 0:
-                    self.audit.seal_pending()
-                    self.levels.lapse(now=self.base.clock())
-                    self.account.close_due(now=self.base.clock())
-            except StorageUnavailable:
-                _log.warning("worker.storage_unavailable")
-                stop.wait(1)
-            except IdpError as error:
-                _log.exception("worker.failed", kind=type(error).__name__)
-                stop.wait(1)
+    def _watch(self, _turn: int) -> None:
+        self.watch.turn(now=self.base.clock())
+
+    def _tell_people(self, turn: int) -> None:
+        self.deliver()
+        self.follower.look()
+        if turn % _SEAL_EVERY == 0:
+            self.audit.seal_pending()
+            self.levels.lapse(now=self.base.clock())
+            self.account.close_due(now=self.base.clock())
+
+    def _tell_portals(self, turn: int) -> None:
+        self.courier.deliver()
+        if turn % _SEAL_EVERY == 0:
+            self.courier.end_expired()
+            self.courier.tidy()
 
     def deliver(self) -> int:
         """Deliver what is due; answers how many jobs were taken."""
@@ -88,7 +92,7 @@ class Worker:
 
     def _deliver(self, job: Job) -> None:
         now = self.base.clock()
-        if job.kind not in {"sms", "mail"}:
+        if job.kind not in {"sms", "mail"} and not self.follower.is_ping(job):
             self.outbox.finish(job, "nothing to send", now=now)
             return
         if moment(int(job.payload["expires_at"])) <= now:
@@ -103,6 +107,9 @@ class Worker:
         self.outbox.finish(job, "delivered", now=self.base.clock())
 
     def _send(self, job: Job) -> None:
+        if self.follower.is_ping(job):
+            self.follower.ping(job)
+            return
         to, text = job.payload["to"], job.payload["text"]
         if job.kind == "sms":
             self.gateway.send(to=PhoneNumber(to), text=text, idempotency_key=job.id.hex)
@@ -142,4 +149,23 @@ def build(base: Foundation) -> Worker:
         levels,
         account,
         watch,
+        follower.build(base),
+        courier.build(base),
     )
+
+
+def _repeat(
+    stop: threading.Event, step: Callable[[int], None], pause: float = _PAUSE
+) -> None:
+    """``step`` again and again until ``stop`` is set; a database that is away is waited for."""
+    for turn in count():
+        if stop.wait(pause):
+            return
+        try:
+            step(turn)
+        except StorageUnavailable:
+            _log.warning("worker.storage_unavailable")
+            stop.wait(1)
+        except IdpError as error:
+            _log.exception("worker.failed", kind=type(error).__name__)
+            stop.wait(1)

@@ -18,10 +18,17 @@ from tests.support import postgres
 _RUN_DIR = "IDP_TEST_RUN_DIR"
 
 
+_MEMORY = Path("/dev/shm")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """One folder for what all workers of this run share."""
-    if not hasattr(config, "workerinput"):
-        os.environ[_RUN_DIR] = tempfile.mkdtemp(prefix="idp-tests-")
+    """One folder for what all workers of this run share, in memory where that is to be had."""
+    if hasattr(config, "workerinput"):
+        return
+    place = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+    os.environ[_RUN_DIR] = tempfile.mkdtemp(prefix="idp-tests-", dir=place)
+    if place and not config.option.basetemp:
+        config.option.basetemp = f"{os.environ[_RUN_DIR]}/tmp"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TypeVar
 
 import httpx2 as httpx
@@ -22,6 +23,12 @@ T = TypeVar("T")
 _MOST_BYTES = 65536
 _FAULT = 500
 _FAILURES, _OPEN_SECONDS = 5, 10.0
+
+
+@cache
+def tls_context(ca_bundle: str) -> ssl.SSLContext:
+    """Whom outgoing calls trust: a PEM file, or what the system trusts. Read once a process."""
+    return ssl.create_default_context(cafile=ca_bundle or None)
 
 
 class Breaker:
@@ -54,7 +61,7 @@ class Fetcher:
 
     def __init__(self, name: str, tls: Tls, *, seconds: float) -> None:
         self._name, self._seconds = name, seconds
-        context = ssl.create_default_context(cafile=tls.ca_bundle or None)
+        context = tls_context(tls.ca_bundle)
         self._client = httpx.Client(
             timeout=seconds, follow_redirects=False, trust_env=False, verify=context
         )
@@ -84,7 +91,7 @@ class Caller:
     def __init__(self, name: str, system: System, tls: Tls) -> None:
         self._name, self._retries = name, system.retries
         self._breaker = Breaker()
-        context = ssl.create_default_context(cafile=tls.ca_bundle or None)
+        context = tls_context(tls.ca_bundle)
         self._client = httpx.Client(
             base_url=system.url,
             timeout=system.timeout,

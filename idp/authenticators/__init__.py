@@ -10,6 +10,7 @@ from idp.authenticators.certificate_form import Examiner
 from idp.authenticators.contract import Method
 from idp.domain.certificates import TrustStore
 from idp.ports import (
+    AgencyDirectory,
     CertificateStatus,
     Hasher,
     MobileSigner,
@@ -31,6 +32,7 @@ class Ports:
     counter: PostalCounter
     trust: TrustStore
     certificate_status: CertificateStatus
+    directory: AgencyDirectory
     mobile_signer: MobileSigner
     carriers: tuple[str, ...]
     issuer: str
@@ -40,7 +42,7 @@ class Ports:
 def build_all(ports: Ports) -> tuple[Method, ...]:
     """Every method: ours first, then installed packages (entry points) in name order."""
     installed = sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)
-    examiner = Examiner(ports.trust, ports.certificate_status)
+    examiner = Examiner(ports.trust, ports.certificate_status, ports.directory)
     return (
         password_otp.build(ports.hasher),
         mobile.build(ports.subscribers),

@@ -20,12 +20,20 @@ from idp.authenticators.contract import (
 )
 from idp.domain import identities
 from idp.domain.accounts import Attribute, Credential, Identity
+from idp.domain.agencies import Agency, AgencySubject
 from idp.domain.assurance import IAL, Amr, Evidence
 from idp.domain.certificates import CertificateRefused, Path, TrustStore, day
 from idp.domain.errors import InvalidInput
-from idp.domain.holders import Holder, read
-from idp.domain.subjects import EmailAddress, PersonName, SubjectKind
-from idp.ports import CertificateStatus, Revocation
+from idp.domain.holders import Holder, opens_person, read
+from idp.domain.subjects import (
+    AgencyCode,
+    EmailAddress,
+    IdKind,
+    IdNumber,
+    PersonName,
+    SubjectKind,
+)
+from idp.ports import AgencyDirectory, CertificateStatus, Revocation
 
 _NAMES = {
     SubjectKind.CITIZEN: "full_name",
@@ -36,10 +44,25 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """A certificate that was found good, and who holds it."""
+    """A certificate that was found good, and who holds it.
+
+    ``agency`` is what the directory knows of its holder.
+    """
 
     path: Path
     holder: Holder
+    agency: Agency | None = None
+
+    @property
+    def opens_person(self) -> bool:
+        """Whether it may open its holder's own account."""
+        return opens_person(self.holder, self.path.issuer)
+
+    @property
+    def employer(self) -> IdNumber | None:
+        """The enterprise that it names beside a person."""
+        tax = self.holder.employer
+        return IdNumber(IdKind.TAX_CODE, tax.value) if tax else None
 
     def credential(self, method: str, **details: str) -> Credential:
         """What an account remembers of it."""
@@ -52,6 +75,7 @@ class Certified:
             expires_at=leaf.not_valid_after_utc,
             details={
                 "holder": self.holder.name,
+                "numbers": " ".join(f"{one.kind}:{one.value}" for one in self.holder.numbers),
                 "ca": self.path.issuer.label,
                 "serial": f"{leaf.serial_number:x}",
                 "spki_sha256": self.path.spki_sha256,
@@ -63,7 +87,6 @@ class Certified:
 
     def identity(self, *, now: datetime) -> Identity:
         """Who the certificate says this is; it holds no birth date and no sex."""
-        is_agency = self.holder.kind is SubjectKind.AGENCY and self.holder.organisation
         return Identity(
             kind=self.holder.kind,
             id_numbers=self.holder.numbers,
@@ -75,8 +98,31 @@ class Certified:
             source=f"certificate:{self.path.issuer.label}",
             reference=self.path.key,
             verified_at=now,
-            more={Attribute.PARENT_AGENCY: self.holder.organisation} if is_agency else {},
+            more=self._more(),
+            more_source="directory" if self.agency else "",
         )
+
+    def _more(self) -> dict[Attribute, str]:
+        """The rows of R63: from the directory, else what the certificate says of them."""
+        if self.holder.kind is not SubjectKind.AGENCY:
+            return {}
+        found = {Attribute.PARENT_AGENCY: self.holder.organisation}
+        if self.agency is not None:
+            found = {
+                Attribute.FULL_NAME: self.agency.name,
+                Attribute.PARENT_AGENCY: self.agency.parent,
+                Attribute.ADDRESS: self.agency.address,
+            }
+        return {name: text for name, text in found.items() if text}
+
+    def _shown(self) -> tuple[tuple[str, str], ...]:
+        name = self.agency.name if self.agency else self.holder.name
+        found = [(_NAMES[self.holder.kind], name)]
+        if self.holder.kind is SubjectKind.AGENCY:
+            found += _codes(self.holder.numbers)
+        if self.agency and self.agency.parent:
+            found.append(("parent_agency", self.agency.parent))
+        return tuple(found)
 
     def review(self) -> AskFields:
         """The review screen (R29, R37, R38): data of the certificate, and the e-mail."""
@@ -85,7 +131,7 @@ class Certified:
             "register.review",
             (email_field(self.holder.kind),),
             shown=(
-                (_NAMES[self.holder.kind], self.holder.name),
+                *self._shown(),
                 ("valid_from", day(leaf.not_valid_before_utc)),
                 ("valid_to", day(leaf.not_valid_after_utc)),
                 ("ca", self.path.issuer.label),
@@ -93,6 +139,10 @@ class Certified:
             is_guarded=self.holder.kind is SubjectKind.AGENCY,
             is_consent=True,
         )
+
+
+def _codes(numbers: tuple[IdNumber, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(("agency_code", number.value) for number in numbers)
 
 
 class CertificateRevoked(CertificateRefused):
@@ -109,6 +159,7 @@ class Examiner:
 
     trust: TrustStore
     status: CertificateStatus
+    directory: AgencyDirectory
 
     def examine(self, leaf: x509.Certificate, *, now: datetime) -> Certified:
         """Raises ``CertificateRefused`` with the reason, or ``PortError``: then it is refused."""
@@ -120,10 +171,39 @@ class Examiner:
                 raise CertificateRefused("certificate_unknown")
             case Revocation.GOOD:
                 pass
-        holder = read(path)
-        if not holder.numbers:
-            raise CertificateRefused("certificate_no_code")
-        return Certified(path, holder)
+        return Certified(path, read(path))
+
+    def complete(self, found: Certified) -> Certified:
+        """What the directory adds to an agency whose signature is proven: its code, its entry."""
+        holder = found.holder
+        if holder.kind is not SubjectKind.AGENCY:
+            return found
+        if holder.numbers:
+            code = AgencyCode(holder.numbers[0].value)
+            return replace(found, agency=self.directory.find(code))
+        agency = self.directory.resolve(subject_of(found))
+        if agency is None:
+            return found
+        number = IdNumber(IdKind.AGENCY_CODE, agency.code.value)
+        return replace(found, holder=replace(holder, numbers=(number,)), agency=agency)
+
+    def ask_code(self, found: Certified, *, now: datetime) -> Refused:
+        """No code is certain: an operator can say which agency it is."""
+        self.directory.ask(subject_of(found), now=now)
+        return Refused("certificate_no_code", {"name": found.holder.name})
+
+
+def subject_of(found: Certified) -> AgencySubject:
+    """How the certificate names its agency."""
+    holder, issuer = found.holder, found.path.issuer
+    return AgencySubject(
+        holder.name,
+        holder.organisation,
+        holder.units,
+        holder.budget_code,
+        issuer.fingerprint,
+        issuer.label,
+    )
 
 
 def refuse(error: CertificateRefused, method: str) -> Refused:

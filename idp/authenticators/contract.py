@@ -19,7 +19,7 @@ from typing import Protocol
 import msgspec
 
 from idp.domain.accounts import Account, Credential, Identity, Phone
-from idp.domain.assurance import IAL, Evidence
+from idp.domain.assurance import IAL, Evidence, Resistance
 from idp.domain.subjects import IdNumber, PhoneNumber, SubjectKind
 
 # --- screens: what the person is asked ----------------------------------------------------------
@@ -138,6 +138,7 @@ class Refusal(enum.StrEnum):
     """Why methods say no; each may add reasons of its own to these."""
 
     WRONG_CREDENTIALS = "wrong_credentials"
+    WRONG_OR_SPENT = "wrong_or_spent"
     UNDER_AGE = "under_age"
 
 
@@ -177,26 +178,38 @@ class Verified:
 class Claimed:
     """The reply says which credential made it, unchecked: ``key``, of this method.
 
-    The flow finds the account that has it and resumes with the same state and reply.
+    The flow finds the account that has it and resumes with the same state and reply; where nobody
+    has it, ``unknown`` is the reason that is told.
     """
 
     key: str
+    unknown: str = "not_registered"
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """A new way in for the account that is signed in; ``credential`` opens it from now on."""
+    """A new way in for the account that is signed in; ``credential`` opens it from now on.
+
+    ``once`` names the proof that served for it and for nothing else.
+    """
 
     credential: Credential
     evidence: Evidence
+    once: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """A credential was proven; the flow finds whose it is."""
+    """A credential was proven; the flow finds whose it is.
+
+    ``employer`` is the enterprise that it names beside its holder: the flow asks whether they may
+    act for it. ``opens_owner`` is off where it must not open the holder's own account.
+    """
 
     credential: Credential
     evidence: Evidence
+    employer: IdNumber | None = None
+    opens_owner: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +230,14 @@ class Refused:
     """No, and why; what was typed stays. The person's text is the key ``refusal.<reason>``.
 
     ``revoked`` is ``<method> <key>`` of a credential that is worth nothing any more: if an account
-    has it, its proof ends.
+    has it, its proof ends. ``is_code_wrong`` says that everything but a code was right: the flow
+    counts that with the wrong codes and tells the same as for everything else.
     """
 
     reason: str
     values: Mapping[str, str] = field(default_factory=dict)
     revoked: str = ""
+    is_code_wrong: bool = False
 
 
 LoginOutcome = Continue | Verified | Claimed | Presented | Invalid | Refused
@@ -251,6 +266,45 @@ class Login(Protocol):
 
         May raise ``PortError``.
         """
+
+
+class NoAnswer(enum.Enum):
+    """Why a question to somebody's device brought no proof."""
+
+    DECLINED = "declined"
+    SILENT = "silent"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that can be sent to a device of the account's owner: what it will show.
+
+    ``room`` is how many plain characters of text fit beside the code.
+    """
+
+    code: str
+    phone: PhoneNumber
+    room: int
+    state: Mapping[str, str]
+
+
+RemoteOutcome = Continue | Presented | NoAnswer
+
+
+class Remote(Protocol):
+    """Asking the owner of a credential without a browser of theirs (CIBA)."""
+
+    def prepare(
+        self, details: Mapping[str, str], purpose: str, *, until: datetime, now: datetime
+    ) -> Question | None:
+        """The question for a credential with these details; nobody outside is asked yet."""
+
+    def send(self, state: Mapping[str, str], text: str) -> Mapping[str, str] | NoAnswer:
+        """Send it, with a line of plain text before its code. May raise ``PortError``."""
+
+    def resume(self, state: Mapping[str, str], *, now: datetime) -> RemoteOutcome:
+        """Has the device answered? May raise ``PortError``."""
 
 
 class Registration(Protocol):
@@ -295,9 +349,11 @@ class Enrolment(Protocol):
 class Method:
     """One way to prove oneself. ``name`` is its settings block and the prefix of its texts.
 
-    ``has_keys`` says that its login needs what it kept with the account's credentials.
-    ``texts`` are those of an installed package: language (vi, en) to key to text. Ours stand in
-    the translation files.
+    ``credential_type`` is what its credentials are to portals (CAEP, 3.3.1).
+    ``resists`` is what its proofs withstand. ``has_keys`` says that its login needs what it kept
+    with the account's credentials; ``remote`` asks their owner without a browser. ``texts`` are
+    those of an installed package: language (vi, en) to key to text. Ours stand in the translation
+    files.
     """
 
     name: str
@@ -306,4 +362,7 @@ class Method:
     registration: Registration | None = None
     enrolment: Enrolment | None = None
     has_keys: bool = False
+    resists: Resistance = Resistance.NONE
+    remote: Remote | None = None
+    credential_type: str = "app"
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

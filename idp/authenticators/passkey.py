@@ -7,6 +7,7 @@ the browser signs our origin with it. The private key never leaves the person's 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import (
     AuthenticatorSelectionCriteria,
+    CredentialDeviceType,
     PublicKeyCredentialCreationOptions,
     PublicKeyCredentialDescriptor,
     PublicKeyCredentialRequestOptions,
@@ -40,16 +42,18 @@ from idp.authenticators.contract import (
     Verified,
 )
 from idp.domain.accounts import Account, Credential
-from idp.domain.assurance import IAL, Amr, Evidence
+from idp.domain.assurance import IAL, Amr, Evidence, Resistance
 from idp.domain.subjects import PhoneNumber
 
 NAME = "passkey"
 LIFE = timedelta(minutes=5)
 Options = PublicKeyCredentialCreationOptions | PublicKeyCredentialRequestOptions
-_AMR = (Amr.HWK, Amr.MFA)
+_WRONG = "passkey_wrong"
 _SITE = "Cổng Dịch vụ công quốc gia"
-_LONGEST_KEY = 1400
-"""Characters of a credential id of 1023 bytes, the longest there is (WebAuthn, 4)."""
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,1364}")
+"""A credential id in base64url: 1023 bytes at most (WebAuthn, 4)."""
+_MALFORMED = (WebAuthnException, ValueError, KeyError, TypeError, LookupError, RecursionError)
+"""What reading somebody's JSON and CBOR may end in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +95,11 @@ class PasskeyLogin:
                 return _ask("login.passkey", options, now=now)
             case Signed(token) if account is None:
                 key = _key_of(token)
-                return Claimed(key) if key else Refused("signature_wrong")
+                return Claimed(key, _WRONG) if key else Refused(_WRONG)
             case Signed(token):
                 return self._check(account, state, token, now=now)
             case _:
-                return Refused("signature_wrong")
+                return Refused(_WRONG)
 
     def _check(
         self, account: Account | None, state: Mapping[str, str], token: str, *, now: datetime
@@ -106,9 +110,9 @@ class PasskeyLogin:
         if challenge is None:
             return Refused("signature_late")
         if kept is None:
-            return Refused("signature_wrong")
+            return Refused(_WRONG)
         try:
-            webauthn.verify_authentication_response(
+            found = webauthn.verify_authentication_response(
                 credential=token,
                 expected_challenge=challenge,
                 expected_rp_id=self.site.rp_id,
@@ -118,9 +122,9 @@ class PasskeyLogin:
                 credential_current_sign_count=0,
                 require_user_verification=True,
             )
-        except (WebAuthnException, ValueError, KeyError, TypeError):
-            return Refused("signature_wrong")
-        return Verified(Evidence(NAME, IAL.MEDIUM, _AMR, now))
+        except _MALFORMED:
+            return Refused(_WRONG)
+        return Verified(Evidence(NAME, IAL.MEDIUM, _amr(found.credential_device_type), now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ class PasskeyEnrolment:
         if challenge is None:
             return Refused("signature_late")
         if not isinstance(reply, Signed):
-            return Refused("signature_wrong")
+            return Refused(_WRONG)
         try:
             found = webauthn.verify_registration_response(
                 credential=reply.token,
@@ -165,8 +169,8 @@ class PasskeyEnrolment:
                 expected_origin=self.site.origin,
                 require_user_verification=True,
             )
-        except (WebAuthnException, ValueError, KeyError, TypeError):
-            return Refused("signature_wrong")
+        except _MALFORMED:
+            return Refused(_WRONG)
         del account
         credential = Credential(
             NAME,
@@ -177,7 +181,8 @@ class PasskeyEnrolment:
             {},
             {"public_key": bytes_to_base64url(found.credential_public_key)},
         )
-        return Enrolled(credential, Evidence(NAME, IAL.NONE, _AMR, now))
+        amr = _amr(found.credential_device_type)
+        return Enrolled(credential, Evidence(NAME, IAL.NONE, amr, now))
 
 
 def _ask(key: str, options: Options, *, now: datetime) -> Continue:
@@ -198,15 +203,27 @@ def _key_of(token: str) -> str:
     """Which passkey says that it answered; not believed yet."""
     try:
         found = json.loads(token)
-    except ValueError:
+    except _MALFORMED:
         return ""
     key = found.get("id") if isinstance(found, dict) else None
-    return key if isinstance(key, str) and 0 < len(key) <= _LONGEST_KEY else ""
+    return key if isinstance(key, str) and _KEY.fullmatch(key) else ""
+
+
+def _amr(device: CredentialDeviceType) -> tuple[Amr, ...]:
+    """A key that never leaves its device, or one in the owner's keychain (RFC 8176)."""
+    is_bound = device is CredentialDeviceType.SINGLE_DEVICE
+    return (Amr.HWK if is_bound else Amr.SWK, Amr.USER, Amr.MFA)
 
 
 def build(issuer: str, origin: str) -> Method:
     """The method, ready to use."""
     site = Site(urlsplit(issuer).hostname or "", origin)
     return Method(
-        NAME, IAL.MEDIUM, PasskeyLogin(site), enrolment=PasskeyEnrolment(site), has_keys=True
+        NAME,
+        IAL.MEDIUM,
+        PasskeyLogin(site),
+        enrolment=PasskeyEnrolment(site),
+        has_keys=True,
+        resists=Resistance.PHISHING,
+        credential_type="fido2-platform",
     )

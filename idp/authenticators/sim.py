@@ -36,11 +36,14 @@ from idp.authenticators.contract import (
     Invalid,
     LoginOutcome,
     Method,
+    NoAnswer,
     Poll,
     Presented,
+    Question,
     Refusal,
     Refused,
     RegistrationOutcome,
+    RemoteOutcome,
     Reply,
     Signed,
 )
@@ -51,7 +54,14 @@ from idp.domain.certificates import CertificateRefused
 from idp.domain.errors import InvalidInput
 from idp.domain.sim_signing import Challenge
 from idp.domain.subjects import PhoneNumber, SubjectKind
-from idp.ports import CmsDone, MobileSigner, SignatureDone, SignatureFailed, SignaturePending
+from idp.ports import (
+    CmsDone,
+    MobileSigner,
+    SignatureDone,
+    SignatureFailed,
+    SignatureFailure,
+    SignaturePending,
+)
 
 NAME = "sim"
 LIFE = timedelta(seconds=110)
@@ -61,6 +71,9 @@ _TEXTS = {
     "login": "Dang nhap Cong DVCQG. Ma xac nhan {code}",
 }
 """Without accents: GSM-7 holds no Vietnamese letters, and UCS-2 halves what fits."""
+
+_REMOTE = "{text}. Ma xac nhan {code}"
+_LONGEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,29 +109,46 @@ class Prompter:
         phone = self.read(reply)
         if isinstance(phone, Invalid):
             return phone
-        until = (now + LIFE).replace(microsecond=0)
+        asked = self.prepare(phone, reply.values["carrier"], purpose, until=now + LIFE)
+        text = _TEXTS[purpose].format(code=asked.code)
+        started = self.send(asked.state, text, seconds=int(LIFE.total_seconds()))
+        if isinstance(started, SignatureFailed):
+            return Refused(f"sim_{started.reason}")
+        until = datetime.fromisoformat(started["until"])
+        return Continue(AwaitPhone(f"{purpose}.sim", phone, asked.code, until), started)
+
+    def prepare(
+        self, phone: PhoneNumber, carrier: str, purpose: str, *, until: datetime
+    ) -> Question:
+        """Make the question; the phone does not ring yet."""
+        until = until.replace(microsecond=0)
         nonce = secrets.token_urlsafe(24)
-        challenge = Challenge(self.issuer, purpose, phone, nonce, until)
-        code = sim_signing.verification_code(challenge.digest)
+        digest = Challenge(self.issuer, purpose, phone, nonce, until).digest
+        state = {
+            "purpose": purpose,
+            "phone": phone.e164,
+            "carrier": carrier,
+            "digest": base64.b64encode(digest).decode(),
+            "until": until.isoformat(),
+        }
+        code = sim_signing.verification_code(digest)
+        return Question(code, phone, _LONGEST - len(_REMOTE.format(text="", code=code)), state)
+
+    def send(
+        self, state: Mapping[str, str], text: str, *, seconds: int
+    ) -> dict[str, str] | SignatureFailed:
+        """Let the phone ring. May raise ``PortError``."""
         started = self.signer.start(
-            phone=phone,
-            carrier=reply.values["carrier"],
-            digest=challenge.digest,
-            text=_TEXTS[purpose].format(code=code),
-            seconds=int(LIFE.total_seconds()),
+            phone=PhoneNumber(state["phone"]),
+            carrier=state["carrier"],
+            digest=base64.b64decode(state["digest"]),
+            text=text,
+            seconds=seconds,
             request_id=uuid4(),
         )
         if isinstance(started, SignatureFailed):
-            return Refused(f"sim_{started.reason}")
-        state = {
-            "transaction": started,
-            "purpose": purpose,
-            "phone": phone.e164,
-            "carrier": reply.values["carrier"],
-            "digest": base64.b64encode(challenge.digest).decode(),
-            "until": until.isoformat(),
-        }
-        return Continue(AwaitPhone(f"{purpose}.sim", phone, code, until), state)
+            return started
+        return {**state, "transaction": started}
 
     def judge(self, state: Mapping[str, str], *, now: datetime) -> Continue | Certified | Refused:
         """Has the phone answered, and is the answer good? May raise ``PortError``."""
@@ -159,7 +189,7 @@ class Prompter:
             return Refused("signature_wrong")
         if found.holder.kind is not SubjectKind.CITIZEN:
             return Refused("certificate_other_subject")
-        return found
+        return found if found.opens_person else Refused("certificate_staff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,9 +277,61 @@ class SimLogin:
                 return Refused(Refusal.WRONG_CREDENTIALS)
 
 
+@dataclass(frozen=True, slots=True)
+class SimRemote:
+    """The same question for somebody who is not at a browser of ours (CIBA, pki.md 6)."""
+
+    prompter: Prompter
+
+    def prepare(
+        self, details: Mapping[str, str], purpose: str, *, until: datetime, now: datetime
+    ) -> Question | None:
+        """A question for the phone of this credential, if its carrier still serves us."""
+        if details.get("carrier") not in self.prompter.carriers or "phone" not in details:
+            return None
+        phone = PhoneNumber(details["phone"])
+        until = min(until, now + LIFE)
+        return self.prompter.prepare(phone, details["carrier"], purpose, until=until)
+
+    def send(self, state: Mapping[str, str], text: str) -> Mapping[str, str] | NoAnswer:
+        """Let the phone show who asks, what for, and the code."""
+        code = sim_signing.verification_code(base64.b64decode(state["digest"]))
+        seconds = int(LIFE.total_seconds())
+        sent = self.prompter.send(state, _REMOTE.format(text=text, code=code), seconds=seconds)
+        return _no_answer(sent.reason) if isinstance(sent, SignatureFailed) else sent
+
+    def resume(self, state: Mapping[str, str], *, now: datetime) -> RemoteOutcome:
+        """What the phone said; a signature is checked as at every sign-in."""
+        found = self.prompter.judge(state, now=now)
+        match found:
+            case Continue():
+                return found
+            case Certified():
+                credential = found.credential(NAME, phone=state["phone"], carrier=state["carrier"])
+                return Presented(credential, Evidence(NAME, IAL.HIGH, _AMR, now))
+            case Refused(reason):
+                return _no_answer(reason.removeprefix("sim_"))
+
+
+def _no_answer(reason: str) -> NoAnswer:
+    known = {
+        SignatureFailure.USER_CANCELLED.value: NoAnswer.DECLINED,
+        SignatureFailure.EXPIRED.value: NoAnswer.SILENT,
+    }
+    return known.get(reason, NoAnswer.FAILED)
+
+
 def build(
     signer: MobileSigner, examiner: Examiner, issuer: str, carriers: tuple[str, ...]
 ) -> Method:
     """The method, ready to use."""
     prompter = Prompter(signer, examiner, issuer, carriers)
-    return Method(NAME, IAL.HIGH, SimLogin(prompter), SimRegistration(prompter))
+    remote = SimRemote(prompter)
+    return Method(
+        NAME,
+        IAL.HIGH,
+        SimLogin(prompter),
+        SimRegistration(prompter),
+        remote=remote,
+        credential_type="x509",
+    )

@@ -48,7 +48,7 @@ _AMR = (Amr.PWD, Amr.OTP, Amr.MFA)
 
 @dataclass(frozen=True, slots=True)
 class TotpLogin:
-    """Password and code are compared together; the password's fault is told first."""
+    """Password and code are compared together, and one text tells that either is wrong."""
 
     hasher: Hasher
 
@@ -80,17 +80,17 @@ class TotpLogin:
         """Check the password, then the code of one of the account's apps."""
         del state
         if not isinstance(reply, Filled):
-            return Refused(Refusal.WRONG_CREDENTIALS)
+            return Refused(Refusal.WRONG_OR_SPENT)
         hashed = account.password_hash if account else None
         right = self.hasher.verify(hashed, reply.values.get("password", ""))
         if right is PasswordCheck.WRONG or account is None or not account.keys:
-            return Refused(Refusal.WRONG_CREDENTIALS)
+            return Refused(Refusal.WRONG_OR_SPENT)
         code = otp.clean(reply.values.get("code", "")) or ""
         for key in account.keys:
             step = _step(key.kept["secret"], code, now=now)
             if step is not None:
-                return Verified(Evidence(NAME, IAL.MEDIUM, _AMR, now), f"{NAME} {key.key} {step}")
-        return Refused(Refusal.WRONG_CREDENTIALS)
+                return Verified(Evidence(NAME, IAL.MEDIUM, _AMR, now), _once(key.key, step))
+        return Refused(Refusal.WRONG_OR_SPENT, is_code_wrong=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +110,17 @@ class TotpEnrolment:
     ) -> EnrolmentOutcome:
         """Check the app's code."""
         if not isinstance(reply, Filled) or "secret" not in state:
-            return Refused(Refusal.WRONG_CREDENTIALS)
+            return Refused(Refusal.WRONG_OR_SPENT)
         code = otp.clean(reply.values.get("code", ""))
         if code is None:
             return Invalid({"code": "otp.form"})
-        if _step(state["secret"], code, now=now) is None:
-            return Invalid({"code": "totp.wrong"})
         secret = state["secret"]
-        credential = Credential(
-            NAME, f"{account.id.hex} {secret}", NAME, (), None, {}, {"secret": secret}
-        )
-        return Enrolled(credential, Evidence(NAME, IAL.NONE, _AMR, now))
+        step = _step(secret, code, now=now)
+        if step is None:
+            return Invalid({"code": "totp.wrong"})
+        key = f"{account.id.hex} {secret}"
+        credential = Credential(NAME, key, NAME, (), None, {}, {"secret": secret})
+        return Enrolled(credential, Evidence(NAME, IAL.NONE, _AMR, now), _once(key, step))
 
     def _screen(self, secret: str, name: str) -> AskFields:
         scanned = pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=self.issuer)
@@ -136,6 +136,11 @@ def _step(secret: str, code: str, *, now: datetime) -> int | None:
         if pyotp.utils.strings_equal(app.generate_otp(step), code):
             return step
     return None
+
+
+def _once(key: str, step: int) -> str:
+    """The name of one code of one app."""
+    return f"{NAME} {key} {step}"
 
 
 def build(hasher: Hasher) -> Method:

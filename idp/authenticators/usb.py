@@ -41,7 +41,7 @@ from idp.authenticators.contract import (
 )
 from idp.domain import web_eid
 from idp.domain.accounts import Account
-from idp.domain.assurance import IAL, Amr, Evidence
+from idp.domain.assurance import IAL, Amr, Evidence, Resistance
 from idp.domain.certificates import CertificateRefused
 from idp.domain.subjects import PhoneNumber, SubjectKind
 from idp.domain.web_eid import InvalidToken
@@ -77,7 +77,7 @@ class Signer:
             return Refused("signature_wrong")
         except CertificateRefused as error:
             return refuse(error, NAME)
-        return found
+        return self.examiner.complete(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +117,20 @@ class UsbRegistration:
                 return self.signer.ask("register.usb", state, now=now)
             case Signed(token):
                 found = self.signer.judge(state, token, now=now)
-                if isinstance(found, Refused):
-                    return found
-                if found.holder.kind != state["subject"]:
-                    return Refused("certificate_other_subject")
-                return review(found, NAME, now=now)
+                return found if isinstance(found, Refused) else self._review(state, found, now=now)
             case CodeConfirmed() | Poll():
                 return Refused(Refusal.WRONG_CREDENTIALS)
+
+    def _review(
+        self, state: Mapping[str, str], found: Certified, *, now: datetime
+    ) -> Continue | Refused:
+        if found.holder.kind != state["subject"]:
+            return Refused("certificate_other_subject")
+        if not found.opens_person:
+            return Refused("certificate_staff")
+        if not found.holder.numbers:
+            return self.signer.examiner.ask_code(found, now=now)
+        return review(found, NAME, now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +164,9 @@ class UsbLogin:
                 found = self.signer.judge(state, token, now=now)
                 if isinstance(found, Refused):
                     return found
-                return Presented(found.credential(NAME), Evidence(NAME, IAL.HIGH, _AMR, now))
+                evidence = Evidence(NAME, IAL.HIGH, _AMR, now)
+                credential, employer = found.credential(NAME), found.employer
+                return Presented(credential, evidence, employer, opens_owner=found.opens_person)
             case CodeConfirmed() | Poll():
                 return Refused(Refusal.WRONG_CREDENTIALS)
 
@@ -165,4 +174,11 @@ class UsbLogin:
 def build(examiner: Examiner, origin: str) -> Method:
     """The method, ready to use. ``origin`` is that of our pages, as the browser writes it."""
     signer = Signer(examiner, origin)
-    return Method(NAME, IAL.HIGH, UsbLogin(signer), UsbRegistration(signer))
+    return Method(
+        NAME,
+        IAL.HIGH,
+        UsbLogin(signer),
+        UsbRegistration(signer),
+        resists=Resistance.HARDWARE,
+        credential_type="x509",
+    )

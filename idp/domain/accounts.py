@@ -116,7 +116,8 @@ class Identity:
 
     ``id_numbers`` are all numbers the source vouches for, the one typed first: each becomes an
     alias of the same account (S5). ``source`` is who vouched (carrier, BHXH, CA), ``reference``
-    the source's own record of it, ``more`` other facts that it vouches for.
+    the source's own record of it, ``more`` other facts that it vouches for, or
+    ``more_source`` where that is another one.
     """
 
     kind: SubjectKind
@@ -130,6 +131,7 @@ class Identity:
     reference: str
     verified_at: datetime
     more: Mapping[Attribute, str] = field(default_factory=dict)
+    more_source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

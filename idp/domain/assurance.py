@@ -41,7 +41,27 @@ class Amr(enum.StrEnum):
     MFA = "mfa"
     SC = "sc"
     HWK = "hwk"
+    SWK = "swk"
     PIN = "pin"
+    USER = "user"
+
+
+class Resistance(enum.IntEnum):
+    """How a proof withstands whoever stands between (OpenID EAP ACR Values, 2)."""
+
+    NONE = 0
+    PHISHING = 1
+    HARDWARE = 2
+
+
+ACR_RESISTANCES: dict[str, Resistance] = {
+    "phr": Resistance.PHISHING,
+    "phrh": Resistance.HARDWARE,
+}
+"""``acr`` values that ask for a key bound to our origin, and for one held in hardware."""
+
+_ORIGIN_BOUND = frozenset({Amr.HWK, Amr.SWK})
+"""Only keys that sign the browser's origin are named so; a SIM does not know it (``sc``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +77,14 @@ class Evidence:
     at: datetime
     vouched_by: str | None = None
 
+    @property
+    def resistance(self) -> Resistance:
+        """That a key is in hardware is believed of a token that a licensed CA filled."""
+        if not _ORIGIN_BOUND & set(self.amr):
+            return Resistance.NONE
+        is_held = Amr.HWK in self.amr and self.ial is IAL.HIGH
+        return Resistance.HARDWARE if is_held else Resistance.PHISHING
+
 
 @dataclass(frozen=True, slots=True)
 class Achieved:
@@ -65,6 +93,7 @@ class Achieved:
     ial: IAL
     amr: tuple[str, ...]
     auth_time: datetime
+    resistance: Resistance = Resistance.NONE
 
     @property
     def acr(self) -> str:
@@ -86,7 +115,9 @@ def achieved(
         raise ValueError(msg)
     level = max(_worth(proof, now=now, level3_max_age=level3_max_age) for proof in evidence)
     amr = tuple(dict.fromkeys(str(reference) for proof in evidence for reference in proof.amr))
-    return Achieved(min(level, account_ial), amr, max(proof.at for proof in evidence))
+    auth_time = max(proof.at for proof in evidence)
+    resistance = max(proof.resistance for proof in evidence)
+    return Achieved(min(level, account_ial), amr, auth_time, resistance)
 
 
 def _worth(proof: Evidence, *, now: datetime, level3_max_age: timedelta) -> IAL:
@@ -101,6 +132,24 @@ def wanted_level(acr_values: Iterable[str]) -> IAL | None:
     return min(known) if known else None
 
 
-def satisfies(proven: Achieved, wanted: IAL | None) -> bool:
-    """Whether what was proven is at least what is wanted."""
-    return wanted is None or proven.ial >= wanted
+def wanted_resistance(acr_values: Iterable[str]) -> Resistance:
+    """The least resistance asked for; none where a mere level does as well."""
+    asked = tuple(acr_values)
+    if wanted_level(asked) is not None:
+        return Resistance.NONE
+    known = [ACR_RESISTANCES[value] for value in asked if value in ACR_RESISTANCES]
+    return min(known, default=Resistance.NONE)
+
+
+def met(proven: Achieved, acr_values: Iterable[str]) -> str | None:
+    """The first of the values that what was proven satisfies, as ``acr``; None when none is.
+
+    Without a value that we know, the level is what there is to say.
+    """
+    known = [value for value in acr_values if value in ACR_LEVELS or value in ACR_RESISTANCES]
+    for value in known:
+        if value in ACR_LEVELS and proven.ial >= ACR_LEVELS[value]:
+            return proven.acr
+        if value in ACR_RESISTANCES and proven.resistance >= ACR_RESISTANCES[value]:
+            return value
+    return None if known else proven.acr

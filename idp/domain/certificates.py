@@ -28,6 +28,7 @@ from idp.domain.subjects import SubjectKind
 _PATH_LENGTH = 3
 _RSA_BITS = range(2048, 8193)
 _RSA_EXPONENT = 65537
+_MOST_UNITS = 8
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _PSS_KEY: Final = bytes.fromhex("06092a864886f70d01010a")
 """The OID id-RSASSA-PSS inside a SubjectPublicKeyInfo."""
@@ -360,11 +361,21 @@ def organisation(certificate: x509.Certificate) -> str:
     return _one_name(certificate, NameOID.ORGANIZATION_NAME)
 
 
+def organisational_units(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Every OU, for comparing."""
+    found = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
+    return tuple(_clean(str(each.value)) for each in found[:_MOST_UNITS])
+
+
 def _one_name(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
     found = certificate.subject.get_attributes_for_oid(oid)
     if not found:
         return ""
-    text = unicodedata.normalize("NFC", str(found[-1].value)).strip()
+    return _clean(str(found[-1].value))
+
+
+def _clean(value: str) -> str:
+    text = unicodedata.normalize("NFC", value).strip()
     if any(unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co", "Cn"} for sign in text):
         raise CertificateRefused("certificate_subject")
     return " ".join(text.split())[:200]

@@ -8,6 +8,7 @@
     + Conflict          somebody else changed the same thing first
     + ProofStale        the last proof is too old for this change
     + AccountHeld       the change waits until the hold is over
+    + NotPermitted      this is not for the one who asks
   x PortError           an outside system failed           (503, try later)
     + PortUnavailable, PortAnswerInvalid
   x StorageUnavailable  the database failed                (503, Retry-After)
@@ -64,6 +65,10 @@ class AccountHeld(DomainError):
     def __init__(self, until: datetime) -> None:
         super().__init__("account.held")
         self.until = until
+
+
+class NotPermitted(DomainError):
+    """The one who asks has no right to it; ``code`` says which is missing."""
 
 
 class PortError(IdpError):

@@ -49,7 +49,23 @@ class Event(enum.StrEnum):
     CONSENT_REVOKED = "consent.revoked"
     GRANT_REVOKED = "grant.revoked"
     SESSION_ENDED = "session.ended"
+    TECHID_LOOKED_UP = "techid.looked_up"
     CLIENT_SAVED = "client.saved"
+    DEVICE_APPROVED = "device.approved"
+    DEVICE_REFUSED = "device.refused"
+    APPROVAL_ASKED = "approval.asked"
+    APPROVAL_GIVEN = "approval.given"
+    APPROVAL_REFUSED = "approval.refused"
+    APPROVAL_FAILED = "approval.failed"
+    OPERATOR_ADDED = "operator.added"
+    OPERATOR_REMOVED = "operator.removed"
+    CONSOLE_OPENED = "console.opened"
+    REPRESENTATIVE_ADDED = "representative.added"
+    REPRESENTATIVE_REMOVED = "representative.removed"
+    REPRESENTATIVE_ACTED = "representative.acted"
+    AGENCY_BOUND = "agency.bound"
+    AGENCY_UNBOUND = "agency.unbound"
+    PERSON_LOOKED_UP = "person.looked_up"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ enterprise's account.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from idp.domain import certificates
 from idp.domain.certificates import Authority, CertificateRefused, Path
@@ -22,13 +22,27 @@ _BUDGET = "MNS"
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a certificate. ``employer`` is the tax code beside a person's own number."""
+    """Who holds a certificate. ``employer`` is the tax code beside a person's own number.
+
+    Of an agency ``numbers`` may be empty; ``units`` and ``budget_code`` then help to find it.
+    """
 
     kind: SubjectKind
     numbers: tuple[IdNumber, ...]
     name: str
     organisation: str
     employer: TaxCode | None = None
+    units: tuple[str, ...] = ()
+    budget_code: str = ""
+
+
+def opens_person(holder: Holder, issuer: Authority) -> bool:
+    """Whether it may open the account of its holder.
+
+    One with an employer's number beside the person's does only where the CA may vouch for people
+    in enterprises as well; to act for the employer is another question.
+    """
+    return holder.employer is None or issuer.accept_staff_certificates
 
 
 def read(path: Path) -> Holder:
@@ -45,20 +59,23 @@ def read(path: Path) -> Holder:
     holder = _holder(ids, path.issuer, name, organisation)
     if not all(holder.kind in authority.kinds for authority in path.authorities):
         raise CertificateRefused("certificate_other_subject")
+    if holder.kind is SubjectKind.AGENCY:
+        return replace(holder, units=certificates.organisational_units(path.leaf))
     return holder
 
 
 def _holder(ids: dict[str, str], issuer: Authority, name: str, organisation: str) -> Holder:
     if SubjectKind.AGENCY in issuer.kinds and SubjectKind.CITIZEN not in issuer.kinds:
-        return Holder(SubjectKind.AGENCY, _agency(ids, issuer), name, organisation)
+        budget = ids.get(_BUDGET, "")
+        budget = budget if re.fullmatch(r"[0-9]{5,15}", budget) else ""
+        numbers = _agency(ids, issuer)
+        return Holder(SubjectKind.AGENCY, numbers, name, organisation, budget_code=budget)
     person = _person(ids, issuer)
     tax = _tax(ids)
     if person is None and tax is None:
         raise CertificateRefused("certificate_subject")
     if person is None:
         return Holder(SubjectKind.ENTERPRISE, (_number(tax),), name, organisation)
-    if tax is not None and not issuer.accept_staff_certificates:
-        raise CertificateRefused("certificate_staff")
     return Holder(SubjectKind.CITIZEN, person, name, organisation, tax)
 
 

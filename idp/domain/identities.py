@@ -33,6 +33,7 @@ def to_text(identity: Identity) -> dict[str, str]:
         "reference": identity.reference,
         "verified_at": identity.verified_at.isoformat(),
         "more": json.dumps(dict(identity.more)),
+        "more_source": identity.more_source,
     }
 
 
@@ -51,6 +52,7 @@ def from_text(text: Mapping[str, str]) -> Identity:
         reference=text["reference"],
         verified_at=datetime.fromisoformat(text["verified_at"]),
         more={Attribute(name): value for name, value in more.items()},
+        more_source=text.get("more_source", ""),
     )
 
 

@@ -23,14 +23,21 @@ class Session:
     """A live session of an active account.
 
     ``account_ial`` is the level proven for the account, read together with the session, so that
-    a level that fell a moment ago is not asserted any more.
+    a level that fell a moment ago is not asserted any more. ``actor_id`` is who acts; it is the
+    account itself unless somebody acts for an enterprise.
     """
 
     id: UUID
     account_id: UUID
+    actor_id: UUID
     account_kind: SubjectKind
     account_ial: IAL
     evidence: tuple[Evidence, ...]
     created_at: datetime
     last_seen_at: datetime
     device: Device | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the owner of the account acts, and nobody in their place."""
+        return self.actor_id == self.account_id

@@ -197,7 +197,7 @@ class AccountFlow:
         """Turn a switch. Raises ``LastMethodError`` when nothing would open the account."""
         self.check_change(session, now=now)
         with self.database.transaction() as connection:
-            self.owners.switch(connection, session.account_id, **{name: to})
+            self.owners.switch(connection, session.account_id, now=now, **{name: to})
             text = str(to).lower()
             event = _event(Event.SWITCH_CHANGED, session, visitor, now, what=f"{name} {text}")
             self.notices.tell(connection, event)

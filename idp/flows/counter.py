@@ -1,13 +1,31 @@
-"""A post office opens the way to an account: the clerk has seen the person and the card (S1)."""
+"""A post office opens the way to an account: the clerk has seen the person and the card (S1).
+
+The post offices' own system (``web/counter.py``) and the clerk page of the console
+(``flows/clerk.py``) come in here: one reading of the card, one rule, one line in the audit.
+"""
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from idp.domain.accounts import Identity
-from idp.domain.errors import Conflict
+from idp.domain.errors import Conflict, InvalidInput
 from idp.domain.events import AuditEvent, Event
+from idp.domain.operators import Officer
+from idp.domain.subjects import (
+    BirthDate,
+    EmailAddress,
+    IdNumber,
+    PersonName,
+    PhoneNumber,
+    Sex,
+    SubjectKind,
+)
+from idp.flows.operators import act
 from idp.flows.otp import SmsText
 from idp.storage.accounts import AccountStore
 from idp.storage.activations import ActivationStore, Issued
@@ -15,6 +33,17 @@ from idp.storage.audit import AuditStore
 from idp.storage.database import Database
 from idp.storage.models import milliseconds
 from idp.storage.outbox import OutboxStore
+
+T = TypeVar("T")
+CONSENT_TEXT = "2026-11"
+"""The version of the words that the person agreed to at the counter (``operator.consent``)."""
+
+
+class Delivery(enum.StrEnum):
+    """How the code reaches the person."""
+
+    SMS = "sms"
+    SLIP = "slip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +55,76 @@ class Clerk:
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """What a clerk typed from an identity card, and the phone that the person gave."""
+
+    id_number: str
+    full_name: str
+    birth_date: str
+    phone: str
+    sex: str = ""
+    email: str = ""
+    other_id_numbers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What cannot be read on a card: name of the field to the code of its message."""
+
+    faults: dict[str, str]
+
+
+def read_card(card: Card, *, office: str, now: datetime) -> Identity | Unreadable:
+    """The identity on a card, or every fault at once."""
+    faults: dict[str, str] = {}
+
+    def read(name: str, text: str, parse: Callable[[str], T]) -> T | None:
+        try:
+            return parse(text)
+        except InvalidInput as error:
+            faults[name] = error.code
+            return None
+
+    number = read("username", card.id_number, IdNumber.parse)
+    others = [read("other_number", text, IdNumber.parse) for text in card.other_id_numbers]
+    name = read("full_name", card.full_name, PersonName.parse)
+    birth_date = read("birth_date", card.birth_date, _birth_date)
+    phone = read("phone", card.phone, PhoneNumber.parse)
+    email = read("email", card.email, EmailAddress.parse) if card.email else None
+    sex = read("sex", card.sex, _sex) if card.sex else None
+    if number and birth_date and not number.agrees_with(birth_date, sex):
+        faults["birth_date"] = "id_number.birth_date"
+    if birth_date and birth_date.age_on(now.date()) < 0:
+        faults["birth_date"] = "birth_date.future"
+    if faults or number is None or name is None or birth_date is None or phone is None:
+        return Unreadable(faults)
+    return Identity(
+        kind=SubjectKind.CITIZEN,
+        id_numbers=tuple(dict.fromkeys((number, *(other for other in others if other)))),
+        name=name,
+        birth_date=birth_date,
+        sex=sex,
+        phone=phone,
+        email=email,
+        source="vnpost",
+        reference=office,
+        verified_at=now,
+    )
+
+
+def _birth_date(text: str) -> BirthDate:
+    return BirthDate.from_iso(text) if "-" in text else BirthDate.parse(text)
+
+
+def _sex(text: str) -> Sex:
+    if text not in set(Sex):
+        raise InvalidInput("sex.form")
+    return Sex(text)
+
+
+@dataclass(frozen=True, slots=True)
 class CounterFlow:
-    """What the counter system may do."""
+    """What the counter system and a clerk may do."""
 
     database: Database
     accounts: AccountStore
@@ -36,8 +133,16 @@ class CounterFlow:
     audit: AuditStore
     text: SmsText
 
-    def issue(self, identity: Identity, clerk: Clerk, *, now: datetime) -> Issued:
-        """Record the identity and send the activation code to its phone.
+    def issue(
+        self,
+        identity: Identity,
+        clerk: Clerk,
+        *,
+        delivery: Delivery = Delivery.SMS,
+        officer: Officer | None = None,
+        now: datetime,
+    ) -> Issued:
+        """Record the identity; the code goes to its phone, or only onto the slip.
 
         Raises ``Conflict('account.exists')``: a clerk who has the card before them may know.
         """
@@ -48,14 +153,25 @@ class CounterFlow:
         issued = self.activations.issue(
             identity, clerk=clerk.id, post_office=clerk.post_office, now=now
         )
-        days = (issued.expires_at - now).days
-        message = {
-            "to": identity.phone.e164,
-            "text": self.text("activation", issued.code, days, ""),
-            "expires_at": str(milliseconds(issued.expires_at)),
+        details = {
+            "clerk": clerk.id,
+            "office": clerk.post_office,
+            "method": "vnpost",
+            "consent": CONSENT_TEXT,
+            "delivery": str(delivery),
+            "number": identity.id_numbers[0].masked,
         }
-        details = {"clerk": clerk.id, "office": clerk.post_office, "method": "vnpost"}
+        event = AuditEvent(Event.ACCOUNT_ISSUED, now, details=details)
+        if officer is not None:
+            event = act(officer, Event.ACCOUNT_ISSUED, None, now=now, **details)
         with self.database.transaction() as connection:
-            self.outbox.add(connection, "sms", message, now=now)
-            self.audit.add(connection, AuditEvent(Event.ACCOUNT_ISSUED, now, details=details))
+            if delivery is Delivery.SMS:
+                days = (issued.expires_at - now).days
+                message = {
+                    "to": identity.phone.e164,
+                    "text": self.text("activation", issued.code, days, ""),
+                    "expires_at": str(milliseconds(issued.expires_at)),
+                }
+                self.outbox.add(connection, "sms", message, now=now)
+            self.audit.add(connection, event)
         return issued

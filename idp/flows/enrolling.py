@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from sqlalchemy import Connection
 
 from idp.authenticators.contract import (
     AskFields,
@@ -32,6 +33,7 @@ from idp.flows.answers import Answer, Journey, Said, Visitor
 from idp.flows.journeys import Journeys
 from idp.flows.notices import Extra
 from idp.storage.credentials import CredentialStore
+from idp.storage.single_use import spend_proof
 
 KIND = "enrolling"
 
@@ -141,6 +143,7 @@ class EnrollingFlow:
                     enrolled.evidence,
                     now=now,
                 )
+                _spend(connection, enrolled.once, now=now)
                 details = {"ip": visitor.ip, "method": method}
                 event = AuditEvent(
                     Event.CREDENTIAL_ADDED,
@@ -169,6 +172,12 @@ class EnrollingFlow:
         if found is None:
             raise Conflict("method.closed")
         return found
+
+
+def _spend(connection: Connection, once: str, *, now: datetime) -> None:
+    """The proof served for this enrolment and serves for nothing else."""
+    if once and not spend_proof(connection, once, now=now):
+        raise Conflict("proof.spent")
 
 
 def _is_asked(screen: Screen, reply: Reply) -> bool:

@@ -111,6 +111,10 @@ class Limits:
             return Said("notice.identity_limit")
         return None
 
+    def before_look_up(self, operator: UUID, count: int, *, now: datetime) -> Said | None:
+        """Count a person that an operator looks up."""
+        return self._first(((Limit("look up", count, _HOUR), operator.hex),), now=now)
+
     def before_step(self, visitor: Visitor, *, now: datetime) -> Said | None:
         """Count a step that names nobody yet, such as asking for a signature."""
         per_network = Limit("step ip", self.settings.limits.signatures_per_ip_hour, _HOUR)
@@ -140,6 +144,37 @@ class Limits:
             if counted.is_over:
                 return Said("notice.prompt_limit", {"n": max(1, -(-counted.seconds // 60))})
         return None
+
+    def before_remote_prompt(self, phone: PhoneNumber, *, now: datetime) -> bool:
+        """Count a prompt that a portal asked for, as every other one on that phone."""
+        limits = self.settings.limits
+        counters = (
+            (Limit("prompt open", 1, timedelta(seconds=limits.prompt_seconds)), phone.e164),
+            (Limit("prompt", limits.prompts_per_phone, timedelta(minutes=10)), phone.e164),
+        )
+        return self._first(counters, now=now) is None
+
+    def before_hint(self, hint: str, client_id: str, *, now: datetime) -> bool:
+        """Count a portal's wish to ask somebody, whether or not there is such a person."""
+        limits = self.settings.limits
+        counters = (
+            (Limit("hint", limits.requests_per_person, timedelta(minutes=10)), hint),
+            (Limit("hints", limits.requests_per_portal, timedelta(minutes=1)), client_id),
+        )
+        return self._first(counters, now=now) is None
+
+    def before_user_code(self, visitor: Visitor, *, now: datetime) -> Said | None:
+        """Count a try at a device's code, for the browser, its network and the whole site.
+
+        Right ones count as well (RFC 8628, 5.1): whoever guesses could enter codes of their own.
+        """
+        limits, window = self.settings.limits, timedelta(minutes=15)
+        counters = (
+            (Limit("user code", limits.user_codes, window), visitor.browser_hash.hex()),
+            (Limit("user code ip", 10 * limits.user_codes, window), network(visitor.ip)),
+            (Limit("user code site", limits.user_codes_site, timedelta(minutes=1)), ""),
+        )
+        return self._first(counters, now=now)
 
     def after_prompt(self, phone: PhoneNumber) -> None:
         """The phone has answered: another prompt may open."""

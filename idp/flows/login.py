@@ -33,26 +33,30 @@ from idp.authenticators.contract import (
     Method,
     Poll,
     Presented,
+    Refusal,
     Refused,
     Reply,
     Signed,
     Verified,
 )
-from idp.domain.accounts import Account, AccountStatus, Credential, Phone
-from idp.domain.assurance import IAL, Evidence
+from idp.domain import identities
+from idp.domain.accounts import Account, AccountStatus, Attribute, Credential, Phone
+from idp.domain.assurance import IAL, Amr, Evidence, Resistance
 from idp.domain.errors import Conflict, PortError
 from idp.domain.events import AuditEvent, Event
 from idp.domain.subjects import IdNumber
 from idp.flows.answers import Answer, Captchas, Journey, Said, Visitor, source_down
 from idp.flows.limits import Limits
 from idp.flows.notices import Extra, Notices
-from idp.flows.opening import Opening, Proven, details_of
+from idp.flows.opening import Acting, Opening, Proven, details_of
 from idp.flows.otp import Codes, SentCode
 from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
 from idp.storage.levels import LevelStore
+from idp.storage.models import milliseconds, moment
+from idp.storage.representatives import RepresentativeStore
 from idp.storage.transactions import TransactionStore
 
 KIND = "login"
@@ -60,11 +64,27 @@ OWN_PAGES = ""
 """The portal's name when somebody signs in to their own account pages."""
 
 
+class Choice(msgspec.Struct, frozen=True):
+    """A proven certificate of a person in an enterprise: and for whom they may act.
+
+    ``owns`` is their own account, where this certificate opens it; ``actor`` who they are.
+    """
+
+    actor: str
+    actor_name: str
+    organisation: str
+    organisation_name: str
+    owns: str
+    credential: dict[str, str]
+    evidence: tuple[str, int, tuple[str, ...], int]
+
+
 class LoginState(msgspec.Struct, frozen=True):
     """What a sign-in in progress remembers.
 
     ``request`` is the authorization transaction that waits, or empty for our own pages.
-    ``wanted`` is the level that was asked for, ``floor`` the level below which no method does.
+    ``wanted`` is the level that was asked for, ``floor`` the level below which no method does,
+    ``resists`` the least that it has to withstand.
     ``binding`` is the account that a proven credential is added to, instead of looking up whose it
     is; ``back`` is the page of ours that the sign-in is for. ``captcha`` is the answer of the
     picture on the page, empty when none is shown.
@@ -76,6 +96,7 @@ class LoginState(msgspec.Struct, frozen=True):
     client_id: str = ""
     wanted: int = 0
     floor: int = 0
+    resists: int = 0
     binding: str = ""
     back: str = ""
     ui_locales: str = ""
@@ -89,6 +110,7 @@ class LoginState(msgspec.Struct, frozen=True):
     method_state: dict[str, str] = {}
     is_human: bool = False
     told: tuple[str, dict[str, str]] | None = None
+    choice: Choice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +139,7 @@ class LoginFlow:
     codes: Codes
     captchas: Captchas
     ttl: timedelta
+    representatives: RepresentativeStore
 
     # --- beginning and finding ------------------------------------------------------------------
 
@@ -141,10 +164,10 @@ class LoginFlow:
         """The method of the default tab (R42)."""
         return self.method_for(IAL.NONE)
 
-    def method_for(self, level: IAL) -> Method:
-        """The first method that can prove ``level``; the first of all when none can."""
+    def method_for(self, level: IAL, resists: Resistance = Resistance.NONE) -> Method:
+        """The first method that can prove that much; the first of all when none can."""
         able = [method for method in self.methods if method.login is not None]
-        return next((method for method in able if method.ial >= level), able[0])
+        return next((method for method in able if does(method, level, resists)), able[0])
 
     def form(self, journey: Journey[LoginState]) -> AskFields:
         """The form of the chosen method."""
@@ -153,7 +176,7 @@ class LoginFlow:
     def choose(self, journey: Journey[LoginState], method: str) -> Answer[LoginState]:
         """Another tab: another method, from its first screen (R42)."""
         state = journey.state
-        able = {m.name for m in self.methods if m.login is not None and m.ial >= state.floor}
+        able = {m.name for m in self.methods if m.login and does(m, state.floor, state.resists)}
         if method not in able:
             return self._answer(journey)
         journey = self._with(
@@ -164,6 +187,7 @@ class LoginFlow:
             screen=None,
             method_state={},
             told=None,
+            choice=None,
             captcha=state.captcha if method == state.method else "",
         )
         form = self.form(journey)
@@ -241,23 +265,38 @@ class LoginFlow:
         number: IdNumber,
         at: tuple[Visitor, datetime],
     ) -> Answer[LoginState] | SignedIn:
-        visitor, now = at
+        now = at[1]
+        journey = self._with(journey, number=number.value)
         account = self._with_keys(journey, self.accounts.find_by_id_number(number))
         match login.resume(account, {}, filled, now=now):
             case Verified(evidence, once) if account is not None:
-                journey = self._with(journey, number=number.value, captcha="")
                 return self._verified(journey, account, evidence, once, at)
             case Continue(AskCode(phone)) if account is not None:
-                journey = self._with(journey, number=number.value)
                 return self._send_first(journey, account, self._phone(account, phone.e164), at)
-            case Refused(reason):
-                self.limits.after_wrong_password(number, visitor, now=now)
-                self._note(journey, Event.LOGIN_REFUSED, account, visitor, now=now)
-                return self._ask_captcha(journey, {"": Said(f"refusal.{reason}")})
+            case Refused() as refused:
+                return self._ask_again(journey, account, refused, at)
             case Invalid() as invalid:
                 return self._answer(journey, faults=_faults(invalid))
             case _:
                 return self._ask_captcha(journey, {"": Said("refusal.wrong_credentials")})
+
+    def _ask_again(
+        self,
+        journey: Journey[LoginState],
+        account: Account | None,
+        refused: Refused,
+        at: tuple[Visitor, datetime],
+    ) -> Answer[LoginState]:
+        """Count what was wrong, note it, and tell no more than that something was."""
+        visitor, now = at
+        number = IdNumber.parse(journey.state.number)
+        self.limits.after_wrong_password(number, visitor, now=now)
+        event = Event.CODE_WRONG if refused.is_code_wrong else Event.LOGIN_REFUSED
+        self._note(journey, event, account, visitor, now=now)
+        told = None
+        if refused.is_code_wrong and account is not None:
+            told = self.limits.before_code(account.id.hex, now=now)
+        return self._ask_captcha(journey, {"": told or Said(f"refusal.{refused.reason}")})
 
     def _send_first(
         self,
@@ -288,8 +327,15 @@ class LoginFlow:
         if account.status is not AccountStatus.ACTIVE:
             self._note(journey, Event.LOGIN_BLOCKED, account, visitor, now=now)
             return self._refuse(journey, "refusal.frozen", {})
-        if once and not self.opening.spend(once, now=now):
-            return self._ask_captcha(journey, {"": Said("refusal.code_spent")})
+        if once:
+            # Counted before the verdict is used, however many codes come at the same time.
+            refusal = self.limits.before_code(account.id.hex, now=now)
+            if refusal:
+                return self._ask_captcha(journey, {"": refusal})
+            if not self.opening.spend(once, now=now):
+                spent = Refused(Refusal.WRONG_OR_SPENT, is_code_wrong=True)
+                return self._ask_again(journey, account, spent, at)
+            self.limits.after_right_code(account.id.hex)
         if journey.state.number:
             self.limits.after_login(IdNumber.parse(journey.state.number), visitor, now=now)
         proven = Proven(account.id, evidence, journey.state.client_id)
@@ -376,10 +422,10 @@ class LoginFlow:
             case Continue(AskSignature() | AwaitPhone() as screen, kept):
                 journey = self._with(journey, screen=screen, method_state=dict(kept))
                 return self._answer(journey)
-            case Claimed(key):
-                return self._claim(journey, method_state, key, reply, (visitor, now))
-            case Presented(credential, evidence):
-                return self._enter(journey, credential, evidence, visitor, now=now)
+            case Claimed() as claimed:
+                return self._claim(journey, method_state, claimed, reply, (visitor, now))
+            case Presented() as presented:
+                return self._present(journey, presented, visitor, now=now)
             case Invalid() as invalid:
                 return self._answer(journey, faults=_faults(invalid))
             case Refused(reason, values, revoked):
@@ -393,15 +439,15 @@ class LoginFlow:
         self,
         journey: Journey[LoginState],
         method_state: Mapping[str, str],
-        key: str,
+        claimed: Claimed,
         reply: Reply,
         at: tuple[Visitor, datetime],
     ) -> Answer[LoginState] | SignedIn:
         """Let the method check the reply against what it kept with that credential."""
-        owner = self.credentials.owner_of_key(journey.state.method, key)
+        owner = self.credentials.owner_of_key(journey.state.method, claimed.key)
         account = self._with_keys(journey, self.accounts.get(owner) if owner else None)
         if account is None:
-            return self._refuse(journey, "refusal.not_registered", {})
+            return self._refuse(journey, f"refusal.{claimed.unknown}", {})
         match self._login(journey).resume(account, method_state, reply, now=at[1]):
             case Verified(evidence, once):
                 return self._verified(journey, account, evidence, once, at)
@@ -409,7 +455,7 @@ class LoginFlow:
                 self._note(journey, Event.LOGIN_REFUSED, account, at[0], now=at[1])
                 return self._refuse(journey, f"refusal.{reason}", values)
             case _:
-                return self._refuse(journey, "refusal.not_registered", {})
+                return self._refuse(journey, f"refusal.{claimed.unknown}", {})
 
     def _bind(
         self,
@@ -452,6 +498,89 @@ class LoginFlow:
         """Back to the form, with the reason kept: it may be a script that asked."""
         told = (key, dict(values))
         return self._answer(self._with(journey, screen=None, method_state={}, told=told))
+
+    def _present(
+        self,
+        journey: Journey[LoginState],
+        presented: Presented,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[LoginState] | SignedIn:
+        """One's own account, or the enterprise that lets one act for it (formats B.9, rule 5)."""
+        credential, evidence = presented.credential, presented.evidence
+        if presented.employer is not None and not journey.state.binding:
+            choice = self._choice(presented)
+            if isinstance(choice, Choice):
+                return self._answer(self._with(journey, screen=None, choice=choice))
+            if choice and not presented.opens_owner:
+                return self._refuse(journey, choice, {})
+        if not presented.opens_owner:
+            return self._refuse(journey, "refusal.certificate_staff", {})
+        return self._enter(journey, credential, evidence, visitor, now=now)
+
+    def _choice(self, presented: Presented) -> Choice | str:
+        """For whom its holder may act, or why not, or nothing: the employer never said so."""
+        numbers = presented.credential.numbers
+        employer = presented.employer
+        firm = self.accounts.find_by_id_number(employer) if employer else None
+        if firm is None or not self.representatives.may_act(firm.id, numbers):
+            return ""
+        people = (self.accounts.find_by_id_number(number) for number in numbers)
+        person = next((found for found in people if found), None)
+        if person is None:
+            return "refusal.representative_account"
+        if AccountStatus.FROZEN in {person.status, firm.status}:
+            return "refusal.frozen"
+        evidence = presented.evidence
+        return Choice(
+            person.id.hex,
+            self._name(person.id),
+            firm.id.hex,
+            self._name(firm.id),
+            person.id.hex if self._owns(presented, person) else "",
+            identities.credential_to_text(presented.credential),
+            (
+                evidence.method,
+                int(evidence.ial),
+                tuple(map(str, evidence.amr)),
+                milliseconds(evidence.at),
+            ),
+        )
+
+    def _owns(self, presented: Presented, person: Account) -> bool:
+        if not presented.opens_owner:
+            return False
+        owner = self.credentials.owner(presented.credential)
+        owner = owner or self.credentials.owner_of_predecessor(presented.credential)
+        return owner == person.id
+
+    def _name(self, account_id: UUID) -> str:
+        found = self.accounts.identity(account_id).find(Attribute.FULL_NAME)
+        return found.value if found else ""
+
+    def act(
+        self, journey: Journey[LoginState], account: str, visitor: Visitor, *, now: datetime
+    ) -> Answer[LoginState] | SignedIn:
+        """Sign in for the account that was chosen, as long as the signature is fresh."""
+        choice = journey.state.choice
+        if choice is None or account not in {choice.owns, choice.organisation} - {""}:
+            return self._answer(journey)
+        method, ial, amr, at = choice.evidence
+        evidence = Evidence(method, IAL(ial), tuple(map(Amr, amr)), moment(at))
+        credential = identities.credential_from_text(choice.credential)
+        journey = self._with(journey, choice=None)
+        if now - evidence.at > _CHOICE_LIVES:
+            return self._refuse(journey, "refusal.signature_late", {})
+        if account == choice.owns:
+            return self._enter(journey, credential, evidence, visitor, now=now)
+        firm, actor = UUID(hex=choice.organisation), UUID(hex=choice.actor)
+        if not self.representatives.may_act(firm, credential.numbers):
+            return self._refuse(journey, "refusal.representative_over", {})
+        acting = Acting(actor, choice.actor_name, choice.organisation_name)
+        proven = Proven(firm, evidence, journey.state.client_id, acting=acting)
+        cookie = self.opening.open(journey.stored, proven, visitor, now=now)
+        return SignedIn(cookie, journey.state.request, journey.state.back)
 
     def _enter(
         self,
@@ -512,6 +641,11 @@ class LoginFlow:
             state.code, typed, transaction_id=journey.stored.id, owner=state.account, now=now
         )
         account = self.accounts.get(UUID(hex=state.account))
+        blocked = _blocked(account)
+        if blocked:
+            # Since the code was sent, its owner has frozen the account or switched codes off.
+            self._note(journey, Event.LOGIN_BLOCKED, account, visitor, now=now)
+            return self._answer(journey, faults={"": blocked})
         if fault:
             self._note(journey, Event.CODE_WRONG, account, visitor, now=now)
             return self._answer(journey, faults={"code": fault})
@@ -620,6 +754,11 @@ class LoginFlow:
         return Answer(self._save(journey), faults or {}, notice)
 
 
+def does(method: Method, floor: int, resists: int) -> bool:
+    """Whether the method can prove what is essential."""
+    return method.ial >= floor and method.resists >= resists
+
+
 def _blocked(account: Account) -> Said | None:
     """Why a right password leads nowhere; told before any message is sent."""
     if account.status is not AccountStatus.ACTIVE:
@@ -632,6 +771,7 @@ def is_awaited(result: Answer[LoginState] | SignedIn) -> bool:
     return isinstance(result, Answer) and isinstance(result.journey.state.screen, AwaitPhone)
 
 
+_CHOICE_LIVES = timedelta(minutes=5)
 _SECRETS = frozenset({FieldKind.PASSWORD, FieldKind.CODE})
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(LoginState).decode

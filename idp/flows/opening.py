@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from idp.domain.accounts import Credential
@@ -17,18 +16,31 @@ from idp.storage.audit import AuditStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
 from idp.storage.sessions import SessionStore
-from idp.storage.single_use import spend
+from idp.storage.single_use import spend_proof
 from idp.storage.transactions import Stored, TransactionStore
 
 
 @dataclass(frozen=True, slots=True)
+class Acting:
+    """Who acts for the account, and what both sides are called."""
+
+    actor_id: UUID
+    actor: str
+    organisation: str
+
+
+@dataclass(frozen=True, slots=True)
 class Proven:
-    """Who signed in, with what, for which portal; ``renewed`` is a credential to bind as well."""
+    """Who signed in, with what, for which portal; ``renewed`` is a credential to bind as well.
+
+    ``acting`` is set where somebody acts for the account.
+    """
 
     account_id: UUID
     evidence: Evidence
     client_id: str
     renewed: Credential | None = None
+    acting: Acting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +72,31 @@ class Opening:
                 extra = Extra({"method": proven.renewed.method})
                 self.notices.tell(connection, renewal, extra)
             session_id, cookie = self.sessions.add(
-                connection, proven.account_id, [proven.evidence], device=device, now=now
+                connection,
+                proven.account_id,
+                [proven.evidence],
+                device=device,
+                actor_id=proven.acting.actor_id if proven.acting else None,
+                now=now,
             )
             level = f"ial{int(proven.evidence.ial)}"
             event = AuditEvent(
                 Event.LOGIN_SUCCEEDED,
                 now,
                 proven.account_id,
+                proven.acting.actor_id if proven.acting else None,
                 client_id=proven.client_id or None,
                 session_id=session_id,
                 details=details_of(visitor, proven.evidence.method, level),
             )
-            self.audit.add(connection, event)
+            for each in _both(event, proven.acting):
+                self.audit.add(connection, each)
         return cookie
 
     def spend(self, once: str, *, now: datetime) -> bool:
         """Whether a proof that serves a single time serves now."""
-        key = hashlib.sha256(once.encode()).digest()
         with self.database.transaction() as connection:
-            return spend(connection, "proof", key, expires_at=now + _ONCE_KEPT)
+            return spend_proof(connection, once, now=now)
 
     def renew(self, cookie: str, old: Session | None, *, now: datetime) -> None:
         """End the session that this browser had before, so that none is left behind."""
@@ -89,7 +107,21 @@ class Opening:
             self.sessions.supersede(connection, old, seen.session, now=now)
 
 
-_ONCE_KEPT = timedelta(days=1)
+def _both(event: AuditEvent, acting: Acting | None) -> tuple[AuditEvent, ...]:
+    """The line of the account, and one in the history of who acts for it."""
+    if acting is None:
+        return (event,)
+    ours = {**event.details, "representative": acting.actor}
+    theirs = {**event.details, "organisation": acting.organisation}
+    return (
+        replace(event, details=ours),
+        replace(
+            event,
+            event=Event.REPRESENTATIVE_ACTED,
+            account_id=acting.actor_id,
+            details=theirs,
+        ),
+    )
 
 
 def details_of(visitor: Visitor, method: str, level: str) -> dict[str, str]:

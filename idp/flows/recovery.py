@@ -25,10 +25,12 @@ from idp.domain.accounts import Account, AccountStatus
 from idp.domain.assurance import IAL
 from idp.domain.errors import Conflict, InvalidInput
 from idp.domain.events import AuditEvent, Event
+from idp.domain.operators import Officer
 from idp.domain.subjects import IdNumber, PhoneNumber
 from idp.flows.account import AccountFlow
 from idp.flows.answers import Answer, Journey, Said, Visitor
 from idp.flows.journeys import Journeys
+from idp.flows.operators import act, check_not_self
 from idp.flows.otp import Codes, SentCode
 from idp.storage.recoveries import RecoveryStore
 
@@ -254,7 +256,8 @@ class RecoveryFlow:
             flow.owners.end_all(connection, account_id, "reset", now=now)
             reset = AuditEvent(Event.PASSWORD_RESET, now, account_id, details=details)
             flow.notices.tell(connection, reset)
-            if flow.owners.thaw(connection, account_id):
+            is_back = state.way is Way.COUNTER and flow.owners.release(connection, account_id)
+            if flow.owners.thaw(connection, account_id) or is_back:
                 thawed = AuditEvent(Event.ACCOUNT_THAWED, now, account_id, details=details)
                 flow.notices.tell(connection, thawed)
         return Answer(done)
@@ -277,7 +280,9 @@ class CounterRecovery:
     recoveries: RecoveryStore
     settings: config.Account
 
-    def issue(self, number: IdNumber, operator: str, *, now: datetime) -> str:
+    def issue(
+        self, number: IdNumber, operator: str, *, officer: Officer | None = None, now: datetime
+    ) -> str:
         """A one-time code for the account of that number. Raises ``Conflict``.
 
         The owner is told on every channel, so a code given to somebody else does not go unseen.
@@ -285,6 +290,8 @@ class CounterRecovery:
         found = self.account.accounts.find_by_id_number(number)
         if found is None or found.status is AccountStatus.CLOSED:
             raise Conflict("account.unknown")
+        if officer is not None:
+            check_not_self(officer, found)
         expires_at = now + timedelta(seconds=self.settings.recovery_code_ttl)
         with self.account.database.transaction() as connection:
             code = self.recoveries.issue(
@@ -292,5 +299,7 @@ class CounterRecovery:
             )
             details = {"operator": operator}
             event = AuditEvent(Event.RECOVERY_ISSUED, now, found.id, details=details)
+            if officer is not None:
+                event = act(officer, Event.RECOVERY_ISSUED, found.id, now=now)
             self.account.notices.tell(connection, event)
         return code

@@ -398,6 +398,8 @@ class RegistrationFlow:
                     now=now,
                 )
                 details = {"ip": visitor.ip, "method": method, "level": f"ial{ial}"}
+                if vouched_by:
+                    details["operator"] = vouched_by
                 event = AuditEvent(Event.ACCOUNT_OPENED, now, account_id, details=details)
                 self.audit.add(connection, event)
         except Conflict:

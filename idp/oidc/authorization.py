@@ -9,36 +9,38 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
-from idp.domain.assurance import IAL, Achieved, achieved, satisfies, wanted_level
-from idp.domain.clients import Client
+from idp.domain.assurance import (
+    IAL,
+    Achieved,
+    Resistance,
+    achieved,
+    met,
+    wanted_level,
+    wanted_resistance,
+)
+from idp.domain.clients import ApplicationType, Client
+from idp.oidc import claims_request, dvcqg
 from idp.oidc.claims import SCOPES, consent_items
+from idp.oidc.claims_request import ClaimsParameter, Wishes
 from idp.oidc.errors import NotRedirectable, Untrusted
+from idp.oidc.responses import ResponseMode, Target
+from idp.oidc.verified_claims import Unreadable
 from idp.storage.sessions import Seen
 
 Params = Sequence[tuple[str, str]]
 _LONGEST_VALUE, _LONGEST_CLAIMS = 4096, 8192
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account", "create"})
-_UNSUPPORTED: Final = {
-    "request": "request_not_supported",
-    "request_uri": "request_uri_not_supported",
-    "registration": "registration_not_supported",
-}
-
-
-class ResponseMode(enum.StrEnum):
-    """How the answer travels."""
-
-    QUERY = "query"
-    FORM_POST = "form_post"
+_UNSUPPORTED: Final = {"registration": "registration_not_supported"}
+_MAY_REPEAT: Final = "resource"
 
 
 class AuthorizationRequest(msgspec.Struct, frozen=True):
@@ -60,6 +62,15 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     userinfo_claims: tuple[str, ...]
     id_token_claims: tuple[str, ...]
     code_challenge: str | None
+    wishes: Wishes = Wishes()
+    resource: tuple[str, ...] = ()
+    dpop_jkt: str = ""
+    pushed_id: str = ""
+
+    @property
+    def target(self) -> Target:
+        """Where the answer goes."""
+        return Target(self.redirect_uri, self.response_mode, self.state)
 
     @property
     def wanted(self) -> IAL | None:
@@ -67,9 +78,19 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
         return wanted_level(self.acr_values)
 
     @property
+    def resists(self) -> Resistance:
+        """The least resistance to phishing asked for."""
+        return wanted_resistance(self.acr_values)
+
+    def acr(self, proven: Achieved) -> str:
+        """What a token says: the value asked for that was met, else the level."""
+        return met(proven, self.acr_values) or proven.acr
+
+    @property
     def consent_items(self) -> frozenset[str]:
         """What the person is asked to share."""
-        return consent_items(self.scope, (*self.userinfo_claims, *self.id_token_claims))
+        names = (*self.userinfo_claims, *self.id_token_claims, *self.wishes.names)
+        return consent_items(self.scope, names)
 
 
 class AuthorizationError(Exception):
@@ -80,68 +101,69 @@ class AuthorizationError(Exception):
         self.error, self.description, self.target = error, description, target
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where an answer goes, and how."""
-
-    redirect_uri: str
-    response_mode: ResponseMode
-    state: str | None
-
-    @classmethod
-    def of(cls, request: AuthorizationRequest) -> Target:
-        """Where the answer to ``request`` goes."""
-        return cls(request.redirect_uri, request.response_mode, request.state)
-
-    def answer(self, issuer: str, **values: str) -> dict[str, str]:
-        """The parameters of an answer, with ``state`` as it came and ``iss`` (RFC 9207)."""
-        state = {} if self.state is None else {"state": self.state}
-        return {**values, **state, "iss": issuer}
-
-    def location(self, parameters: Mapping[str, str]) -> str:
-        """redirect_uri with the answer; a registered query stays byte for byte."""
-        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
-        return f"{self.redirect_uri}{'&' if '?' in self.redirect_uri else '?'}{query}"
-
-
 # --- reading ------------------------------------------------------------------------------------
 
 
-def read(
-    params: Params, find_client: Callable[[str], Client | None]
-) -> tuple[Client, AuthorizationRequest]:
+def client_id_of(params: Params) -> str:
+    """Who asks, unproven. Raises ``NotRedirectable``."""
+    given = [value for name, value in params if name == "client_id"]
+    if len(given) > 1:
+        raise NotRedirectable(Untrusted.REQUEST_INVALID, "client_id is repeated")
+    if not given or not 0 < len(given[0]) <= _LONGEST_VALUE or "\0" in given[0]:
+        raise NotRedirectable(Untrusted.CLIENT_UNKNOWN, "client_id is missing")
+    return given[0]
+
+
+def read(client: Client, params: Params) -> AuthorizationRequest:
     """Check a request from top to bottom. Raises ``NotRedirectable``, ``AuthorizationError``."""
     values = dict(params)
-    repeated = len(values) != len(params)
-    client = _client(params, values, find_client)
-    redirect_uri = _redirect_uri(params, values, client)
+    redirect_uri = _redirect_uri(params, client)
     target = Target(redirect_uri, ResponseMode.QUERY, _state(values))
-    if repeated:
+    once = [name for name, _ in params if name != _MAY_REPEAT]
+    if len(set(once)) != len(once):
         raise AuthorizationError("invalid_request", "a parameter is repeated", target)
     target = Target(redirect_uri, _response_mode(values, target), target.state)
     _check_supported(values, target)
-    return client, _build(values, client, target)
+    return _build(params, values, client, target)
 
 
-def _client(
-    params: Params, values: Mapping[str, str], find_client: Callable[[str], Client | None]
-) -> Client:
-    if sum(name == "client_id" for name, _ in params) > 1:
-        raise NotRedirectable(Untrusted.REQUEST_INVALID, "client_id is repeated")
-    client_id = values.get("client_id", "")
-    client = find_client(client_id) if client_id and len(client_id) <= _LONGEST_VALUE else None
-    if client is None:
-        raise NotRedirectable(Untrusted.CLIENT_UNKNOWN, "client_id is unknown")
-    return client
+def target_of(client: Client, params: Params) -> Target | None:
+    """Where an error about the request itself may go: only where we would send an answer too."""
+    values = dict(params)
+    try:
+        target = Target(_redirect_uri(params, client), ResponseMode.QUERY, _state(values))
+        return Target(target.redirect_uri, _response_mode(values, target), target.state)
+    except AuthorizationError:
+        return target
+    except NotRedirectable:
+        return None
 
 
-def _redirect_uri(params: Params, values: Mapping[str, str], client: Client) -> str:
-    """Compared as text, character by character (RFC 9700, 2.1)."""
+def _redirect_uri(params: Params, client: Client) -> str:
+    """Compared as text, character by character (RFC 9700, 2.1).
+
+    A native client's loopback address may come with any port (RFC 8252, 7.3).
+    """
     given = [value for name, value in params if name == "redirect_uri"]
-    if len(given) != 1 or given[0] not in client.redirect_uris:
-        del values
-        raise NotRedirectable(Untrusted.REDIRECT_URI_UNKNOWN, "redirect_uri is not registered")
-    return given[0]
+    if len(given) == 1 and (given[0] in client.redirect_uris or _is_native(given[0], client)):
+        return given[0]
+    raise NotRedirectable(Untrusted.REDIRECT_URI_UNKNOWN, "redirect_uri is not registered")
+
+
+def _is_native(uri: str, client: Client) -> bool:
+    if client.application_type is not ApplicationType.NATIVE:
+        return False
+    found = _LOOPBACK.fullmatch(uri)
+    registered = [_LOOPBACK.fullmatch(each) for each in client.redirect_uris]
+    return found is not None and any(
+        each and each["before"] == found["before"] and each["after"] == found["after"]
+        for each in registered
+    )
+
+
+_LOOPBACK = re.compile(
+    r"(?P<before>http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(?P<after>(?:/[\x21-\x7e]*)?)"
+)
 
 
 def _state(values: Mapping[str, str]) -> str | None:
@@ -170,10 +192,17 @@ def _check_supported(values: Mapping[str, str], target: Target) -> None:
             raise AuthorizationError("invalid_request", "a parameter is too long", target)
 
 
-def _build(values: Mapping[str, str], client: Client, target: Target) -> AuthorizationRequest:
+def _build(
+    params: Params, values: Mapping[str, str], client: Client, target: Target
+) -> AuthorizationRequest:
     scope = _scope(values, client, target)
-    claims = _claims(values.get("claims", ""), target)
+    claims = _claims(values.get("claims", ""), client, target)
     acr_values, is_essential = _acr(values, claims, client)
+    wants_nothing_known = wanted_level(acr_values) is None and not wanted_resistance(acr_values)
+    if is_essential and wants_nothing_known:
+        raise AuthorizationError(
+            "unmet_authentication_requirements", "no such level is proven here", target
+        )
     max_age = _max_age(values.get("max_age", ""), target)
     return AuthorizationRequest(
         client_id=client.client_id,
@@ -189,9 +218,12 @@ def _build(values: Mapping[str, str], client: Client, target: Target) -> Authori
         ui_locales=values.get("ui_locales", "")[:100],
         acr_values=acr_values,
         is_acr_essential=is_essential,
-        userinfo_claims=tuple(claims.get("userinfo", {})),
-        id_token_claims=tuple(claims.get("id_token", {})),
+        userinfo_claims=(*claims.userinfo, *dvcqg.standard_claims(client)),
+        id_token_claims=claims.id_token,
         code_challenge=_code_challenge(values, client, target),
+        wishes=claims.wishes,
+        resource=_resource(params, client, target),
+        dpop_jkt=_dpop_jkt(values.get("dpop_jkt", ""), target),
     )
 
 
@@ -231,26 +263,39 @@ def _code_challenge(values: Mapping[str, str], client: Client, target: Target) -
     return challenge
 
 
-def _claims(text: str, target: Target) -> dict[str, dict[str, Any]]:
-    """The ``claims`` parameter (Core, 5.5); members we do not know are passed over."""
-    if not text:
-        return {}
+def _resource(params: Params, client: Client, target: Target) -> tuple[str, ...]:
+    """Whom the access token is for (RFC 8707, 2): absolute addresses that the client may name."""
+    named = tuple(
+        dict.fromkeys(
+            each for name, value in params if name == _MAY_REPEAT for each in value.split()
+        )
+    )
+    for each in named:
+        if each not in client.resources or not urlsplit(each).scheme:
+            raise AuthorizationError("invalid_target", "resource is not the client's", target)
+    return named
+
+
+def _dpop_jkt(text: str, target: Target) -> str:
+    """The key that the code will be bound to (RFC 9449, 10): a SHA-256 thumbprint."""
+    if text and not _CHALLENGE.fullmatch(text):
+        raise AuthorizationError("invalid_request", "dpop_jkt is no thumbprint", target)
+    return text
+
+
+def _claims(text: str, client: Client, target: Target) -> ClaimsParameter:
     try:
-        found = msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError, ValueError):
-        raise AuthorizationError("invalid_request", "claims is no JSON object", target) from None
-    parts = {name: found.get(name) or {} for name in ("userinfo", "id_token")}
-    if not all(isinstance(part, dict) for part in parts.values()):
-        raise AuthorizationError("invalid_request", "claims has the wrong shape", target)
-    return parts
+        return claims_request.read(text, more=dvcqg.names_for(client))
+    except Unreadable as error:
+        raise AuthorizationError("invalid_request", str(error), target) from error
 
 
 def _acr(
-    values: Mapping[str, str], claims: Mapping[str, Mapping[str, Any]], client: Client
+    values: Mapping[str, str], claims: ClaimsParameter, client: Client
 ) -> tuple[tuple[str, ...], bool]:
     """Acr as a claim goes before acr_values: it can be essential (Core, 5.5.1.1)."""
-    asked = claims.get("id_token", {}).get("acr")
-    if isinstance(asked, dict):
+    asked = claims.acr
+    if asked is not None:
         several = asked.get("values")
         named = several if isinstance(several, list) else [asked.get("value")]
         texts = tuple(value for value in named if isinstance(value, str))
@@ -303,13 +348,14 @@ class Circumstances:
 
     ``since`` is when the request came first: a sign-in after that answers ``prompt=login``.
     ``consented`` says that the consent page was answered for this very request. ``reachable`` is
-    the highest level that a sign-in can prove here.
+    the highest level that a sign-in can prove here, ``resists`` what it can withstand.
     """
 
     now: datetime
     since: datetime
     level3_max_age: timedelta
     reachable: IAL
+    resists: Resistance = Resistance.NONE
     consented: bool = False
 
 
@@ -317,7 +363,7 @@ def decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstanc
     """What comes next for a request. Raises ``AuthorizationError`` for ``prompt=none``."""
     decision = _decide(request, seen, around)
     if "none" in request.prompt:
-        target = Target.of(request)
+        target = request.target
         if isinstance(decision, NeedLogin):
             raise AuthorizationError("login_required", "the person has to sign in", target)
         if isinstance(decision, NeedConsent):
@@ -336,9 +382,9 @@ def _decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstan
         level3_max_age=around.level3_max_age,
     )
     why = _why_again(request, proven, around)
-    if why is None and not satisfies(proven, request.wanted):
+    if why is None and met(proven, request.acr_values) is None:
         _check_reachable(request, session.account_ial, around)
-        can_rise = min(around.reachable, session.account_ial) > proven.ial
+        can_rise = _can_rise(request, proven, session.account_ial, around)
         # A fresh sign-in that stayed below does for a voluntary level, never for an essential one.
         if can_rise and (request.is_acr_essential or proven.auth_time < around.since):
             why = Why.STEP_UP
@@ -350,6 +396,15 @@ def _decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstan
     if missing or is_new or asks_again:
         return NeedConsent(request.consent_items)
     return Ready(seen, proven)
+
+
+def _can_rise(
+    request: AuthorizationRequest, proven: Achieved, account_ial: IAL, around: Circumstances
+) -> bool:
+    """Whether another sign-in could prove more of what is asked for."""
+    if request.resists > proven.resistance:
+        return around.resists >= request.resists
+    return min(around.reachable, account_ial) > proven.ial
 
 
 def _why_again(
@@ -372,9 +427,10 @@ def _check_reachable(
 ) -> None:
     """An essential level that no sign-in here can prove is an error (OpenID unmet-auth-req)."""
     wanted = request.wanted
-    if request.is_acr_essential and wanted and min(around.reachable, account_ial) < wanted:
+    is_too_high = wanted is not None and min(around.reachable, account_ial) < wanted
+    if request.is_acr_essential and (is_too_high or around.resists < request.resists):
         raise AuthorizationError(
             "unmet_authentication_requirements",
             "the level cannot be reached for this account",
-            Target.of(request),
+            request.target,
         )

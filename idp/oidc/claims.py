@@ -1,10 +1,15 @@
-"""Which claims a scope gives, and what they are for one person."""
+"""Which claims a scope gives, and what they are for one person (OpenID Connect Core, 5.1, 5.4).
+
+A claim is what a source or the owner said, never what we make of it: given_name, family_name and
+middle_name are not offered, since a Vietnamese name as registers write it does not tell where họ,
+đệm and tên part (Âu Dương, Tôn Nữ, H'Hen Niê), and no source gives the parts.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,14 +19,51 @@ from idp.storage.grants import Fact, Subject
 
 SCOPES: Final[dict[str, tuple[str, ...]]] = {
     "openid": ("sub",),
-    "profile": ("name", "birthdate", "gender"),
+    "profile": ("name", "birthdate", "gender", "locale", "updated_at"),
     "phone": ("phone_number", "phone_number_verified"),
     "email": ("email", "email_verified"),
+    "address": ("address",),
     "identity": ("id_number", "id_number_type", "account_kind"),
+    "organization": ("tax_code", "agency_code", "parent_agency", "representative"),
     "offline_access": (),
 }
-CLAIMS: Final = tuple(dict.fromkeys(name for names in SCOPES.values() for name in names))
-_NOT_ASKED_FOR = frozenset({"phone_number_verified", "email_verified", "id_number_type", "sub"})
+CLIENT_SCOPES: Final = ("ssf.manage", "ssf.read", "techid.lookup")
+"""Scopes of a client's own tokens (RFC 6749, 4.4); no person can grant them."""
+
+_BY_NAME_ONLY: Final = ("insurance_code",)
+CLAIMS: Final = (
+    *dict.fromkeys(name for names in SCOPES.values() for name in names),
+    *_BY_NAME_ONLY,
+)
+IN_VIETNAMESE: Final = frozenset({"name", "address", "parent_agency", "representative"})
+"""Claims for people to read: what can be asked for with a language (Core, 5.2)."""
+
+_ITEMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "sub": (),
+    "locale": (),
+    "updated_at": (),
+    "phone_number_verified": ("phone_number",),
+    "email_verified": ("email",),
+    "id_number_type": ("id_number",),
+    **dict.fromkeys(SCOPES["organization"], ("organization",)),
+}
+"""What the consent page says for a claim, where that is not the claim's own name."""
+
+ITEMS: Final = (
+    "name",
+    "birthdate",
+    "gender",
+    "id_number",
+    "phone_number",
+    "email",
+    "address",
+    "insurance_code",
+    "account_kind",
+    "organization",
+    "verified_claims",
+    "offline_access",
+)
+"""Everything that a consent page can list, in its order."""
 
 
 def asked(scope: Iterable[str], by_name: Iterable[str]) -> frozenset[str]:
@@ -30,10 +72,24 @@ def asked(scope: Iterable[str], by_name: Iterable[str]) -> frozenset[str]:
     return frozenset(from_scope | (set(by_name) & set(CLAIMS)))
 
 
+_EXPLAINS: Final = {
+    "phone_number_verified": "phone_number",
+    "email_verified": "email",
+    "id_number_type": "id_number",
+}
+
+
+def explained_by(name: str) -> str:
+    """The claim that a person is asked about, for one that only says more about it."""
+    return _EXPLAINS.get(name, name)
+
+
 def consent_items(scope: Iterable[str], by_name: Iterable[str]) -> frozenset[str]:
     """What a person is asked about: claims in words, without those that only explain others."""
-    items = asked(scope, by_name) - _NOT_ASKED_FOR
-    return items | ({"offline_access"} if "offline_access" in set(scope) else frozenset())
+    names = tuple(by_name)
+    items = {item for name in asked(scope, names) for item in _ITEMS.get(name, (name,))}
+    more = {"offline_access"} & set(scope) | {"verified_claims"} & set(names)
+    return frozenset(items | more)
 
 
 def subject(client: Client, account_id: UUID, key: bytes) -> str:
@@ -47,24 +103,34 @@ def of_subject(found: Subject, wanted: frozenset[str]) -> dict[str, Any]:
     """The values of the wanted claims; what we do not know is left out (Core, 5.3.2)."""
     facts = {(fact.form, fact.name): fact for fact in found.facts}
     every = {
-        **_profile(facts),
+        **_plain(facts),
         **_contact(facts),
+        **_address(facts),
         **_number(facts),
         "account_kind": found.kind,
+        "locale": found.language,
+        **_updated(found),
     }
     return {name: value for name, value in every.items() if name in wanted}
 
 
-def _profile(facts: dict[tuple[str, str], Fact]) -> dict[str, Any]:
-    names = {"name": "full_name", "birthdate": "birth_date", "gender": "sex"}
-    return {
-        claim: facts["attribute", name].value
-        for claim, name in names.items()
-        if ("attribute", name) in facts
-    }
+_PLAIN: Final[Mapping[str, tuple[str, str]]] = {
+    "name": ("attribute", "full_name"),
+    "birthdate": ("attribute", "birth_date"),
+    "gender": ("attribute", "sex"),
+    "insurance_code": ("attribute", "insurance_code"),
+    "parent_agency": ("attribute", "parent_agency"),
+    "representative": ("attribute", "representative"),
+    "tax_code": ("identifier", "mst"),
+    "agency_code": ("identifier", "mdv"),
+}
 
 
-def _contact(facts: dict[tuple[str, str], Fact]) -> dict[str, Any]:
+def _plain(facts: Mapping[tuple[str, str], Fact]) -> dict[str, Any]:
+    return {claim: facts[place].value for claim, place in _PLAIN.items() if place in facts}
+
+
+def _contact(facts: Mapping[tuple[str, str], Fact]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for claim, name in (("phone_number", "contact_phone"), ("email", "email")):
         fact = facts.get(("attribute", name))
@@ -73,9 +139,24 @@ def _contact(facts: dict[tuple[str, str], Fact]) -> dict[str, Any]:
     return found
 
 
-def _number(facts: dict[tuple[str, str], Fact]) -> dict[str, Any]:
+def _address(facts: Mapping[tuple[str, str], Fact]) -> dict[str, Any]:
+    """One line as its source wrote it; we do not guess its parts (Core, 5.1.1)."""
+    for name in ("residence", "address", "contact_address"):
+        fact = facts.get(("attribute", name))
+        if fact:
+            return {"address": {"formatted": fact.value}}
+    return {}
+
+
+def _number(facts: Mapping[tuple[str, str], Fact]) -> dict[str, Any]:
     for kind in ("cccd", "cmnd", "passport", "foreigner", "mst", "mdv"):
         fact = facts.get(("identifier", kind))
         if fact:
             return {"id_number": fact.value, "id_number_type": kind}
     return {}
+
+
+def _updated(found: Subject) -> dict[str, Any]:
+    """When the newest of the facts was learned, in seconds."""
+    newest = max((fact.at for fact in found.facts), default=None)
+    return {} if newest is None else {"updated_at": int(newest.timestamp())}

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import enum
 import fcntl
+import functools
 import os
+import re
 import secrets
 import threading
 import time
 import tomllib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -27,7 +29,7 @@ from typing import Any, Final
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
@@ -35,14 +37,18 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 
 from idp.ports import Clock
 
-ALGORITHMS: Final = ("ES256", "RS256")
+ALGORITHMS: Final = ("ES256", "RS256", "PS256", "EdDSA")
 _RSA_BITS, _EXPONENT, _HALF = 2048, 65537, 32
 _LOOK_AGAIN_SECONDS = 2.0
 _LONGEST_TOKEN = 8192
 _SHA256 = hashes.SHA256()
-_ECDSA, _PKCS1 = ec.ECDSA(_SHA256), padding.PKCS1v15()
+_ECDSA = ec.ECDSA(_SHA256)
+_RSA_PADDING: Final[Mapping[str, padding.PKCS1v15 | padding.PSS]] = {
+    "RS256": padding.PKCS1v15(),
+    "PS256": padding.PSS(padding.MGF1(_SHA256), padding.PSS.DIGEST_LENGTH),
+}
 
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 
 class KeyState(enum.StrEnum):
@@ -64,17 +70,23 @@ class SigningKey:
     private: PrivateKey
 
     def sign(self, message: bytes) -> bytes:
-        """The raw signature of JWS (RFC 7518, 3.3 and 3.4)."""
+        """The raw signature of JWS (RFC 7518, 3.3 to 3.5; RFC 8037, 3.1)."""
+        if isinstance(self.private, ed25519.Ed25519PrivateKey):
+            return self.private.sign(message)
         if isinstance(self.private, rsa.RSAPrivateKey):
-            return self.private.sign(message, _PKCS1, _SHA256)
+            return self.private.sign(message, _RSA_PADDING[self.alg], _SHA256)
         r, s = decode_dss_signature(self.private.sign(message, _ECDSA))
         return r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")
 
     def verifies(self, message: bytes, signature: bytes) -> bool:
         """Whether the signature is this key's."""
         try:
+            if isinstance(self.private, ed25519.Ed25519PrivateKey):
+                self.private.public_key().verify(signature, message)
+                return True
             if isinstance(self.private, rsa.RSAPrivateKey):
-                self.private.public_key().verify(signature, message, _PKCS1, _SHA256)
+                public, mode = self.private.public_key(), _RSA_PADDING[self.alg]
+                public.verify(signature, message, mode, _SHA256)
                 return True
             if len(signature) != 2 * _HALF:
                 return False
@@ -89,6 +101,9 @@ class SigningKey:
     def jwk(self) -> dict[str, str]:
         """The public half (RFC 7517)."""
         common = {"kid": self.kid, "use": "sig", "alg": self.alg}
+        if isinstance(self.private, ed25519.Ed25519PrivateKey):
+            point = b64(self.private.public_key().public_bytes_raw())
+            return {"kty": "OKP", "crv": "Ed25519", "x": point, **common}
         if isinstance(self.private, rsa.RSAPrivateKey):
             rsa_numbers = self.private.public_key().public_numbers()
             return {
@@ -106,9 +121,15 @@ class KeyRing:
     """Every key of this installation, shared by all processes through the folder."""
 
     def __init__(
-        self, folder: Path, clock: Clock, *, announce: timedelta, retire: timedelta
+        self,
+        folder: Path,
+        clock: Clock,
+        *,
+        announce: timedelta,
+        retire: timedelta,
+        algorithms: Sequence[str] = ALGORITHMS,
     ) -> None:
-        self._folder, self._clock = folder, clock
+        self._folder, self._clock, self._algorithms = folder, clock, algorithms
         self._announce, self._retire = announce, retire
         self._keys: dict[str, SigningKey] = {}
         self._active: dict[str, SigningKey] = {}
@@ -141,14 +162,14 @@ class KeyRing:
         try:
             message, signature = token.rsplit(".", 1)
             first, second = message.split(".")
-            header = msgspec.json.decode(unb64(first), type=dict[str, Any])
+            header = read_object(unb64(first)) or {}
             key = self._keys.get(str(header.get("kid")))
             if key is None or header.get("alg") != key.alg or header.get("typ") != typ:
                 return None
             if "crit" in header or not key.verifies(message.encode(), unb64(signature)):
                 return None
-            return msgspec.json.decode(unb64(second), type=dict[str, Any])
-        except (ValueError, msgspec.DecodeError):
+            return read_object(unb64(second))
+        except ValueError:
             return None
 
     @property
@@ -173,7 +194,7 @@ class KeyRing:
         """Make a key per algorithm where there is none: the first start."""
         with self._changing() as keys:
             have = {key.alg for key in keys if key.state is KeyState.ACTIVE}
-            for alg in ALGORITHMS:
+            for alg in self._algorithms:
                 if alg not in have:
                     self._write(self._new(alg, KeyState.ACTIVE))
         self._look(now=True)
@@ -182,7 +203,7 @@ class KeyRing:
         """Announce a key per algorithm; once announced long enough, let it sign."""
         with self._changing() as keys:
             now = self._clock()
-            for alg in ALGORITHMS:
+            for alg in self._algorithms:
                 ours = [key for key in keys if key.alg == alg]
                 waiting = [key for key in ours if key.state is KeyState.ANNOUNCED]
                 if not waiting:
@@ -198,12 +219,7 @@ class KeyRing:
         self._look(now=True)
 
     def _new(self, alg: str, state: KeyState) -> SigningKey:
-        private: PrivateKey = (
-            rsa.generate_private_key(_EXPONENT, _RSA_BITS)
-            if alg == "RS256"
-            else ec.generate_private_key(ec.SECP256R1())
-        )
-        return SigningKey(secrets.token_hex(8), alg, state, self._clock(), private)
+        return SigningKey(secrets.token_hex(8), alg, state, self._clock(), _generate(alg))
 
     def _write(self, key: SigningKey) -> None:
         pem = self._folder / f"{key.kid}.pem"
@@ -267,14 +283,29 @@ class KeyRing:
         return found
 
 
+def _generate(alg: str) -> PrivateKey:
+    if alg in _RSA_PADDING:
+        return rsa.generate_private_key(_EXPONENT, _RSA_BITS)
+    if alg == "EdDSA":
+        return ed25519.Ed25519PrivateKey.generate()
+    return ec.generate_private_key(ec.SECP256R1())
+
+
 def _import(path: Path) -> PrivateKey:
-    key = serialization.load_pem_private_key(path.read_bytes(), None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise TypeError(path.name)
+    return _import_pem(path.read_bytes())
+
+
+@functools.lru_cache(maxsize=64)
+def _import_pem(pem: bytes) -> PrivateKey:
+    """Read once a process: checking an RSA key costs as much as a hundred signatures."""
+    key = serialization.load_pem_private_key(pem, None)
+    if not isinstance(key, PrivateKey):
+        raise TypeError("a signing key of another kind")
     return key
 
 
 _encode = msgspec.json.Encoder().encode
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 
 
 def b64(data: bytes) -> str:
@@ -283,10 +314,18 @@ def b64(data: bytes) -> str:
 
 
 def unb64(text: str) -> bytes:
-    """The inverse; raises ``ValueError``."""
-    if not text.isascii():
-        raise ValueError(text)
+    """The inverse; raises ``ValueError``, also for a sign that Python would pass over."""
+    if not _BASE64URL.fullmatch(text):
+        raise ValueError("no base64url")
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def read_object(data: bytes) -> dict[str, Any] | None:
+    """A JSON object from somebody else, or None: no NaN, no half characters, no endless depth."""
+    try:
+        return msgspec.json.decode(data, type=dict[str, Any])
+    except (ValueError, RecursionError):
+        return None
 
 
 def _integer(value: int) -> str:

@@ -2,43 +2,143 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
 import msgspec
 
-from idp.domain.assurance import IAL
-from idp.oidc.claims import CLAIMS, SCOPES
+from idp.domain.assurance import ACR_RESISTANCES, IAL
+from idp.domain.clients import AuthMethod, ContentEnc, GrantType, KeyAlg, SigningAlg
+from idp.oidc import verified_claims
+from idp.oidc.claims import CLAIMS, CLIENT_SCOPES, SCOPES
 from idp.oidc.keys import ALGORITHMS
+from idp.oidc.proof import ALGORITHMS as DPOP_ALGORITHMS
+from idp.oidc.responses import ResponseMode
 
-AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+_TLS_METHODS: Final = frozenset({AuthMethod.TLS, AuthMethod.SELF_SIGNED_TLS})
+_ENDPOINTS: Final = {
+    "authorization_endpoint": "/authorize",
+    "token_endpoint": "/token",
+    "userinfo_endpoint": "/userinfo",
+    "jwks_uri": "/jwks",
+    "end_session_endpoint": "/logout",
+    "pushed_authorization_request_endpoint": "/par",
+    "introspection_endpoint": "/introspect",
+    "revocation_endpoint": "/revoke",
+}
+_CALLED_WITH_CERTIFICATE: Final = (
+    "token_endpoint",
+    "userinfo_endpoint",
+    "pushed_authorization_request_endpoint",
+    "introspection_endpoint",
+    "revocation_endpoint",
+)
 
 
-def document(issuer: str) -> bytes:
-    """Everything a relying party needs to know, as it is served."""
-    return msgspec.json.encode(
-        {
-            "issuer": issuer,
-            "authorization_endpoint": f"{issuer}/authorize",
-            "token_endpoint": f"{issuer}/token",
-            "userinfo_endpoint": f"{issuer}/userinfo",
-            "jwks_uri": f"{issuer}/jwks",
-            "end_session_endpoint": f"{issuer}/logout",
-            "scopes_supported": list(SCOPES),
-            "response_types_supported": ["code"],
-            "response_modes_supported": ["query", "form_post"],
-            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
-            "acr_values_supported": [level.acr for level in IAL],
-            "subject_types_supported": ["pairwise", "public"],
-            "id_token_signing_alg_values_supported": list(ALGORITHMS),
-            "userinfo_signing_alg_values_supported": list(ALGORITHMS),
-            "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
-            "code_challenge_methods_supported": ["S256"],
-            "claim_types_supported": ["normal"],
-            "claims_supported": [*CLAIMS, "acr", "amr", "auth_time"],
-            "claims_parameter_supported": True,
-            "request_parameter_supported": False,
-            "request_uri_parameter_supported": False,
-            "require_request_uri_registration": False,
-            "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
-            "ui_locales_supported": ["vi", "en"],
-            "authorization_response_iss_parameter_supported": True,
-        }
+_ENCRYPTION: Final = {
+    "id_token_encryption_alg_values_supported": list(KeyAlg),
+    "id_token_encryption_enc_values_supported": list(ContentEnc),
+    "userinfo_encryption_alg_values_supported": list(KeyAlg),
+    "userinfo_encryption_enc_values_supported": list(ContentEnc),
+}
+_IDENTITY_ASSURANCE: Final = {
+    "verified_claims_supported": True,
+    "trust_frameworks_supported": [verified_claims.FRAMEWORK],
+    "evidence_supported": verified_claims.EVIDENCE,
+    "electronic_records_supported": verified_claims.RECORDS,
+    "claims_in_verified_claims_supported": verified_claims.CLAIMS,
+}
+"""OpenID Connect for Identity Assurance 1.0, section 7."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What this installation offers beyond what every one does.
+
+    ``mtls_base`` is where a TLS front asks for client certificates, empty for nowhere;
+    ``endpoints`` and ``more`` are members of optional parts.
+    """
+
+    mtls_base: str = ""
+    grant_types: tuple[str, ...] = (
+        GrantType.AUTHORIZATION_CODE,
+        GrantType.REFRESH_TOKEN,
+        GrantType.CLIENT_CREDENTIALS,
     )
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+def document(issuer: str, features: Features) -> bytes:
+    """Everything a relying party needs to know, as it is served."""
+    return msgspec.json.encode(members(issuer, features))
+
+
+def members(issuer: str, features: Features) -> dict[str, Any]:
+    """The members of the document."""
+    endpoints = {**_ENDPOINTS, **features.endpoints}
+    auth_methods = [
+        method for method in AuthMethod if features.mtls_base or method not in _TLS_METHODS
+    ]
+    proving = [method for method in auth_methods if method is not AuthMethod.NONE]
+    algorithms = list(ALGORITHMS)
+    return {
+        "issuer": issuer,
+        **{name: f"{issuer}{path}" for name, path in endpoints.items()},
+        "scopes_supported": [*SCOPES, *CLIENT_SCOPES],
+        "response_types_supported": ["code"],
+        "response_modes_supported": list(ResponseMode),
+        "grant_types_supported": list(features.grant_types),
+        "acr_values_supported": [*(level.acr for level in IAL), *ACR_RESISTANCES],
+        "subject_types_supported": ["pairwise", "public"],
+        "id_token_signing_alg_values_supported": algorithms,
+        "userinfo_signing_alg_values_supported": algorithms,
+        **_ENCRYPTION,
+        "authorization_signing_alg_values_supported": algorithms,
+        "introspection_signing_alg_values_supported": algorithms,
+        "token_endpoint_auth_methods_supported": auth_methods,
+        "token_endpoint_auth_signing_alg_values_supported": list(SigningAlg),
+        "introspection_endpoint_auth_methods_supported": proving,
+        "introspection_endpoint_auth_signing_alg_values_supported": list(SigningAlg),
+        "revocation_endpoint_auth_methods_supported": auth_methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": list(SigningAlg),
+        "code_challenge_methods_supported": ["S256"],
+        "claim_types_supported": ["normal"],
+        "claims_supported": [*CLAIMS, "acr", "amr", "auth_time"],
+        "claims_parameter_supported": True,
+        "claims_locales_supported": ["vi"],
+        "display_values_supported": ["page", "popup", "touch", "wap"],
+        **_IDENTITY_ASSURANCE,
+        "request_parameter_supported": True,
+        "request_uri_parameter_supported": True,
+        "require_request_uri_registration": True,
+        "request_object_signing_alg_values_supported": list(SigningAlg),
+        "require_pushed_authorization_requests": False,
+        "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
+        "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
+        "ui_locales_supported": ["vi", "en"],
+        "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+        "frontchannel_logout_supported": True,
+        "frontchannel_logout_session_supported": True,
+        **_with_certificates(features, endpoints),
+        **features.more,
+    }
+
+
+def _with_certificates(features: Features, endpoints: Mapping[str, str]) -> dict[str, Any]:
+    """RFC 8705, 3.3 and 5: bound tokens, and where certificates are asked for."""
+    if not features.mtls_base:
+        return {}
+    optional = ("device_authorization_endpoint", "backchannel_authentication_endpoint")
+    aliases = {
+        name: f"{features.mtls_base}{endpoints[name]}"
+        for name in (*_CALLED_WITH_CERTIFICATE, *optional)
+        if name in endpoints
+    }
+    return {
+        "tls_client_certificate_bound_access_tokens": True,
+        "mtls_endpoint_aliases": aliases,
+    }

@@ -1,7 +1,8 @@
 """Codes and tokens: what is in them, and how they are read back.
 
 An authorization code is its own record, sealed: nothing is written until it is redeemed. A
-refresh token is a grant's id and counter with a MAC. Access and ID tokens are JWTs.
+refresh token is a grant's id and counter with a MAC. ID tokens are JWTs, and so are access tokens
+(RFC 9068) unless the client wants them to say nothing: then the same claims are sealed.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,16 +20,22 @@ import msgspec
 
 from idp.config import Oidc
 from idp.domain.assurance import Achieved
-from idp.domain.clients import Client
+from idp.domain.clients import Client, TokenFormat
+from idp.domain.decoupled import Asked, Proved
 from idp.domain.ids import uuid7
 from idp.oidc.authorization import AuthorizationRequest, Ready
 from idp.oidc.claims import subject
+from idp.oidc.claims_request import Wishes
+from idp.oidc.dvcqg import acr_for
 from idp.oidc.keys import KeyRing, b64, unb64
+from idp.oidc.proof import UNBOUND, Binding
 from idp.storage.vault import Seal, Sealed, Vault
 
 _LONGEST_CODE = 16384
 _REFRESH_BYTES = 16 + 4 + 32
 ACCESS_TYPE, ID_TYPE = "at+jwt", "JWT"
+_OPAQUE = "mc_"
+"""How a sealed access token begins: so that a leaked one is recognised by scanners."""
 
 
 class GrantData(msgspec.Struct, frozen=True):
@@ -42,6 +49,15 @@ class GrantData(msgspec.Struct, frozen=True):
     acr: str
     amr: tuple[str, ...]
     auth_time: int
+    resource: tuple[str, ...] = ()
+    binding: Binding = UNBOUND
+    ial: int = 0
+    wishes: Wishes = Wishes()
+
+    @property
+    def asks_id_token(self) -> bool:
+        """Whether the ID token is to have claims about the person."""
+        return bool(self.id_token_claims) or not self.wishes.id_token.is_empty
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -55,6 +71,7 @@ class Code(msgspec.Struct, frozen=True):
     session_id: str
     exp: int
     data: GrantData
+    dpop_jkt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,7 @@ class Tokens:
     def __init__(self, issuer: str, settings: Oidc, vault: Vault, keys: KeyRing) -> None:
         self.issuer, self._settings, self.keys = issuer, settings, keys
         self._codes = Seal(vault.key("code-seal"))
+        self._opaque = Seal(vault.key("access-seal"))
         self._refresh_key, self._pairwise_key = vault.key("refresh"), vault.key("pairwise")
 
     # --- codes ----------------------------------------------------------------------------------
@@ -89,6 +107,7 @@ class Tokens:
             session_id=session.id.hex,
             exp=int(now.timestamp()) + self._settings.code_ttl,
             data=self._data(client, request, proven, session.id, session.account_id),
+            dpop_jkt=request.dpop_jkt,
         )
         return b64(self._codes.seal(_pack(code), context="code"))
 
@@ -120,20 +139,47 @@ class Tokens:
             scope=request.scope,
             userinfo_claims=request.userinfo_claims,
             id_token_claims=request.id_token_claims,
-            acr=proven.acr,
+            acr=acr_for(client, request.acr(proven)),
             amr=proven.amr,
             auth_time=int(proven.auth_time.timestamp()),
+            resource=request.resource,
+            ial=int(proven.ial),
+            wishes=request.wishes,
+        )
+
+    def decoupled_data(
+        self, client: Client, asked: Asked, proved: Proved, session_id: UUID, account_id: UUID
+    ) -> GrantData:
+        """What the tokens of a request say that was answered on another device."""
+        sid = hmac.new(self._pairwise_key, session_id.bytes + client.sector.encode(), "sha256")
+        return GrantData(
+            sub=self.subject(client, account_id),
+            sid=b64(sid.digest()[:16]),
+            scope=asked.scope,
+            userinfo_claims=(),
+            id_token_claims=(),
+            acr=proved.acr,
+            amr=proved.amr,
+            auth_time=proved.auth_time,
+            resource=asked.resource,
         )
 
     # --- tokens ---------------------------------------------------------------------------------
 
-    def access_token(
-        self, client: Client, grant_id: UUID, data: GrantData, scope: Iterable[str], now: int
+    def access_token(  # noqa: PLR0913  keywords
+        self,
+        client: Client,
+        grant_id: UUID,
+        data: GrantData,
+        scope: Iterable[str],
+        now: int,
+        *,
+        resource: Sequence[str] = (),
     ) -> str:
         """RFC 9068. ``jti`` begins with the grant, so that userinfo needs one look-up."""
         claims = {
             "iss": self.issuer,
-            "aud": self.issuer,
+            "aud": self._audience(resource),
             "sub": data.sub,
             "client_id": client.client_id,
             "scope": " ".join(scope),
@@ -143,13 +189,21 @@ class Tokens:
             "auth_time": data.auth_time,
             "acr": data.acr,
         }
-        return self.keys.sign("ES256", ACCESS_TYPE, claims)
+        return self._access(client, claims, data.binding)
 
-    def client_token(self, client: Client, scope: str, now: int) -> str:
+    def client_token(
+        self,
+        client: Client,
+        scope: str,
+        now: int,
+        *,
+        resource: Sequence[str] = (),
+        binding: Binding = UNBOUND,
+    ) -> str:
         """A token of the client itself (RFC 6749, 4.4; RFC 9068, 2.2: sub is the client)."""
         claims = {
             "iss": self.issuer,
-            "aud": self.issuer,
+            "aud": self._audience(resource),
             "sub": client.client_id,
             "client_id": client.client_id,
             "scope": scope,
@@ -157,7 +211,20 @@ class Tokens:
             "exp": now + self._settings.access_token_ttl,
             "jti": secrets.token_urlsafe(16),
         }
+        return self._access(client, claims, binding)
+
+    def _access(self, client: Client, claims: dict[str, Any], binding: Binding) -> str:
+        if binding is not UNBOUND and binding.cnf:
+            claims["cnf"] = binding.cnf
+        if client.access_token_format is TokenFormat.OPAQUE:
+            return _OPAQUE + b64(self._opaque.seal(_encode_any(claims), context="access"))
         return self.keys.sign("ES256", ACCESS_TYPE, claims)
+
+    def _audience(self, resource: Sequence[str]) -> str | Sequence[str]:
+        """The resource servers that a token is for (RFC 8707); without any, our userinfo."""
+        if not resource:
+            return self.issuer
+        return resource[0] if len(resource) == 1 else resource
 
     def id_token(
         self,
@@ -169,7 +236,7 @@ class Tokens:
         **more: Any,  # noqa: ANN401  claims of any kind
     ) -> str:
         """OpenID Connect Core, section 2; after a refresh the sign-in's own facts stay (12.2)."""
-        digest = hashlib.sha256(access_token.encode()).digest()
+        alg = client.id_token_signed_response_alg
         claims = {
             **more,
             "iss": self.issuer,
@@ -182,9 +249,9 @@ class Tokens:
             "acr": data.acr,
             "amr": data.amr,
             "sid": data.sid,
-            "at_hash": b64(digest[:16]),
+            "at_hash": half_hash(alg, access_token),
         }
-        return self.keys.sign(client.id_token_signed_response_alg, ID_TYPE, claims)
+        return self.keys.sign(alg, ID_TYPE, claims)
 
     def refresh_token(self, token: RefreshToken) -> str:
         """The token of one turn: the same turn always has the same token."""
@@ -206,11 +273,22 @@ class Tokens:
         return RefreshToken(UUID(bytes=body[:16]), int.from_bytes(body[16:], "big"))
 
     def read_access_token(self, text: str, *, now: int) -> dict[str, Any] | None:
-        """The claims of a live access token of ours."""
-        claims = self.keys.verify(text, ACCESS_TYPE)
+        """The claims of an access token of ours that has not expired."""
+        opened = self._open_opaque(text) if text.startswith(_OPAQUE) else None
+        claims = opened or self.keys.verify(text, ACCESS_TYPE)
         if claims is None or claims.get("iss") != self.issuer or claims.get("exp", 0) <= now:
             return None
         return claims
+
+    def _open_opaque(self, text: str) -> dict[str, Any] | None:
+        if len(text) > _LONGEST_CODE:
+            return None
+        try:
+            sealed = unb64(text.removeprefix(_OPAQUE))
+            found: dict[str, Any] = _decode_any(self._opaque.open(sealed, context="access"))
+        except (Sealed, ValueError, msgspec.DecodeError):
+            return None
+        return found
 
     def read_id_token_hint(self, text: str) -> dict[str, Any] | None:
         """The claims of an ID token of ours, also an expired one (RP-Initiated Logout, 4)."""
@@ -218,8 +296,25 @@ class Tokens:
         return claims if claims and claims.get("iss") == self.issuer else None
 
 
+def grant_of(claims: Mapping[str, Any]) -> UUID | None:
+    """The grant of an access token; None for a token of the client itself."""
+    grant_id, dot, _ = str(claims.get("jti")).partition(".")
+    try:
+        return UUID(hex=grant_id) if dot else None
+    except ValueError:
+        return None
+
+
+def half_hash(alg: str, value: str) -> str:
+    """``at_hash`` and its like (Core, 3.1.3.6): the left half of the hash that ``alg`` uses."""
+    digest = hashlib.sha512 if alg == "EdDSA" else hashlib.sha256
+    found = digest(value.encode()).digest()
+    return b64(found[: len(found) // 2])
+
+
 _pack = msgspec.msgpack.Encoder().encode
 _unpack_code = msgspec.msgpack.Decoder(Code).decode
+_encode_any, _decode_any = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 _encode_data = msgspec.json.Encoder().encode
 _decode_data = msgspec.json.Decoder(GrantData).decode
 

@@ -13,8 +13,10 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from idp.sandbox import mail, portal_settings
 from idp.sandbox.app import World, create_app
 from idp.sandbox.ca import Authorities
+from idp.sandbox.event_receiver import EventReceiver
 from idp.sandbox.people import People
 from idp.sandbox.portal import create_portal
+from idp.sandbox.portal_sessions import Browsers
 from idp.sandbox.relying_party import RelyingParty
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
@@ -46,18 +48,27 @@ def main(port_base: int, issuer: str, data: Path, portals: Path | None) -> None:
     )
     world = World(people=People(data), authorities=Authorities(data / "ca"), folder=data)
     servers = [_server(create_app(world, issuer=issuer, portals=settings), port_base + _OWN_PORT)]
+    receivers: list[EventReceiver] = []
     for portal in settings:
-        party = RelyingParty(portal, issuer=issuer)
-        servers.append(
-            _server(create_portal(portal, party=party, events=world.events), portal.port)
+        party, browsers = RelyingParty(portal, issuer=issuer), Browsers()
+        receiver = EventReceiver(portal, party=party, events=world.events, browsers=browsers)
+        receivers.append(receiver)
+        app = create_portal(
+            portal, party=party, events=world.events, receiver=receiver, browsers=browsers
         )
-    threads = [threading.Thread(target=server.serve_forever) for server in servers]
+        servers.append(_server(app, portal.port))
+    stop = threading.Event()
+    threads = [
+        *(threading.Thread(target=server.serve_forever) for server in servers),
+        *(threading.Thread(target=receiver.run, args=(stop,)) for receiver in receivers),
+    ]
     for thread in threads:
         thread.start()
     letters = mail.relay(world.mailbox, world.faults, port=port_base + _MAIL_PORT)
     letters.start()
     signal.sigwait(_STOPPING)
     letters.stop()
+    stop.set()
     for server in servers:
         server.shutdown()
     for server in servers:

@@ -19,7 +19,7 @@ class Events:
         self._events: deque[dict[str, Any]] = deque(maxlen=_MOST_EVENTS)
 
     def record(self, *, portal: str, kind: str, claims: Mapping[str, Any]) -> None:
-        """Keep one event (kind: login, error, logout_token)."""
+        """Keep one event (login, error, logout_token, frontchannel_logout, security_event)."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         event = {"portal": portal, "at": at, "type": kind, "claims": dict(claims)}
         with self._lock:

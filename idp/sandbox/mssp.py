@@ -192,9 +192,7 @@ def platform(phones: Phones, broken: faults.Faults) -> Blueprint:
             return _fault("101")
         if len(digest) != hashes.SHA256.digest_size or not phones.is_new(*key):
             return _fault("101")
-        started = phones.start(
-            number, text=text, digest=digest, seconds=seconds, is_cms=is_cms
-        )
+        started = phones.start(number, text=text, digest=digest, seconds=seconds, is_cms=is_cms)
         if isinstance(started, str):
             return _fault(started)
         head = {"AP_Info": info, "MobileUser": asked["MobileUser"], "MSSP_TransID": started.id}

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from idp.sandbox.event_receiver import EventReceiver
 from idp.sandbox.events import Events
 from idp.sandbox.portal_sessions import Browsers
 from idp.sandbox.portal_settings import PortalSettings
@@ -27,20 +28,33 @@ _WORDS = {
     "provider_unreachable": "Không kết nối được với hệ thống đăng nhập.",
     "unknown_state": "Lần đăng nhập này đã hết hạn, hoặc được bắt đầu ở trình duyệt khác.",
 }
+_MOST_SHOWN = 100
 _OTHER_WORDS = "Cổng không nhận được kết quả đăng nhập hợp lệ."
 _POLICY = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'"
 
 
-def create_portal(settings: PortalSettings, *, party: RelyingParty, events: Events) -> Flask:
-    """One portal's application."""
+def create_portal(
+    settings: PortalSettings,
+    *,
+    party: RelyingParty,
+    events: Events,
+    receiver: EventReceiver | None = None,
+    browsers: Browsers | None = None,
+) -> Flask:
+    """One portal's application; ``receiver`` takes its security events."""
     app = Flask(__name__)
-    portal = _Portal(settings, party, events)
+    browsers = browsers or Browsers()
+    receiver = receiver or EventReceiver(settings, party=party, events=events, browsers=browsers)
+    portal = _Portal(settings, party, events, receiver, browsers)
     app.add_url_rule("/", view_func=portal.home)
     app.add_url_rule("/theme.css", view_func=portal.theme)
     app.add_url_rule("/login", view_func=portal.login)
     app.add_url_rule("/callback", view_func=portal.callback)
     app.add_url_rule("/logout", view_func=portal.logout)
     app.add_url_rule("/backchannel-logout", view_func=portal.backchannel_logout, methods=["POST"])
+    app.add_url_rule("/frontchannel-logout", view_func=portal.frontchannel_logout)
+    app.add_url_rule("/events", view_func=portal.received)
+    app.add_url_rule("/events", "take_event", portal.take_event, methods=["POST"])
     app.register_error_handler(SignInFailed, portal.failed)
     app.after_request(_protect)
     return app
@@ -49,11 +63,19 @@ def create_portal(settings: PortalSettings, *, party: RelyingParty, events: Even
 class _Portal:
     """The routes of one portal."""
 
-    def __init__(self, settings: PortalSettings, party: RelyingParty, events: Events) -> None:
+    def __init__(
+        self,
+        settings: PortalSettings,
+        party: RelyingParty,
+        events: Events,
+        receiver: EventReceiver,
+        browsers: Browsers,
+    ) -> None:
         self._settings = settings
         self._party = party
         self._events = events
-        self._browsers = Browsers()
+        self._receiver = receiver
+        self._browsers = browsers
         # Cookies do not tell ports apart: the name must.
         self._cookie_name = f"portal_{settings.port}"
 
@@ -97,9 +119,37 @@ class _Portal:
             claims = self._party.logout_claims(request.form.get("logout_token", ""))
         except SignInFailed as error:
             return {"error": "invalid_request", "error_description": str(error)}, 400
+        if not self._receiver.is_new(str(claims["jti"])):
+            return {"error": "invalid_request", "error_description": "jti was used"}, 400
         self._browsers.end(sid=claims.get("sid"), sub=claims.get("sub"))
         self._record("logout_token", claims)
         return "", 200
+
+    def frontchannel_logout(self) -> ResponseReturnValue:
+        """A frame on the provider's page; our cookie may not come along, the sid always does."""
+        sid, issuer = request.args.get("sid", ""), request.args.get("iss", "")
+        if sid and issuer == self._party.issuer:
+            self._browsers.end(sid=sid, sub=None)
+            self._record("frontchannel_logout", {"iss": issuer, "sid": sid})
+        return self._page(title="Đã đăng xuất")
+
+    def received(self) -> str:
+        """Sự kiện đã nhận: what came to this portal, newest first."""
+        mine = [each for each in self._events.all() if each["portal"] == self._settings.name]
+        rows = [
+            (each["at"], each["type"], json.dumps(each["claims"], ensure_ascii=False, indent=1))
+            for each in reversed(mine[-_MOST_SHOWN:])
+            if each["type"] != "login"
+        ]
+        return self._page(title="Sự kiện đã nhận", received=rows)
+
+    def take_event(self) -> ResponseReturnValue:
+        """Push delivery (RFC 8935)."""
+        if request.mimetype != "application/secevent+jwt":
+            return {"err": "invalid_request", "description": "content type"}, 400
+        token = request.get_data(cache=False, as_text=True)
+        wrong = self._receiver.pushed(token, request.headers.get("Authorization"))
+        return ("", 202) if wrong is None else (wrong, 400)
 
     def failed(self, error: SignInFailed) -> ResponseReturnValue:
         self._record("error", {"error": error.code, "error_description": error.detail})
@@ -128,6 +178,8 @@ class _Portal:
 
 def _protect(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = _POLICY
+    if request.endpoint != "frontchannel_logout":
+        response.headers["X-Frame-Options"] = "DENY"
     if request.endpoint != "static":
         response.headers["Cache-Control"] = "no-store"
     return response

@@ -19,6 +19,7 @@ class PortalSettings:
     name: str
     port: int
     theme: str = "blue"
+    is_pushed: bool = False
 
     @property
     def origin(self) -> str:
@@ -41,6 +42,7 @@ def read(file: Path, *, first_port: int) -> tuple[PortalSettings, ...]:
             client_secret=entry["client_secret"],
             name=entry["name"],
             port=int(entry.get("port", first_port + position)),
+            is_pushed=bool(entry.get("is_pushed", position % 2 == 0)),
             theme=str(entry.get("theme", ("red", "green")[position % 2])),
         )
         for position, entry in enumerate(json.loads(file.read_text("utf-8")))

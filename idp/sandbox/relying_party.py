@@ -71,6 +71,11 @@ class RelyingParty:
         self._keys: KeySet | None = None
 
     @property
+    def issuer(self) -> str:
+        """The provider."""
+        return self._issuer
+
+    @property
     def redirect_uri(self) -> str:
         """Where the provider sends the browser back to."""
         return f"{self._settings.origin}/callback"
@@ -113,10 +118,7 @@ class RelyingParty:
             "redirect_uri": self.redirect_uri,
             "code_verifier": attempt.verifier,
         }
-        basic = httpx.BasicAuth(
-            _form_encoded(self._settings.client_id), _form_encoded(self._settings.client_secret)
-        )
-        tokens = self._json("POST", self._endpoint("token_endpoint"), data=form, auth=basic)
+        tokens = self._json("POST", self._endpoint("token_endpoint"), data=form, auth=self._basic())
         id_token, access = tokens.get("id_token"), tokens.get("access_token")
         if not isinstance(id_token, str) or not isinstance(access, str):
             raise SignInFailed("invalid_token_response")
@@ -134,7 +136,11 @@ class RelyingParty:
 
     def logout_claims(self, logout_token: str) -> dict[str, Any]:
         """The claims of a back-channel logout token that is really meant for us."""
-        claims = self._verified(logout_token, {"jti": {"essential": True}})
+        claims = self._verified(
+            logout_token,
+            {"jti": {"essential": True}, "exp": {"essential": True}},
+            typ="logout+jwt",
+        )
         events = claims.get("events")
         if not isinstance(events, dict) or _LOGOUT_EVENT not in events or "nonce" in claims:
             raise SignInFailed("invalid_logout_token")
@@ -142,12 +148,52 @@ class RelyingParty:
             raise SignInFailed("invalid_logout_token")
         return claims
 
-    def _verified(self, token: str, rules: Mapping[str, Any]) -> dict[str, Any]:
+    def security_event(self, token: str) -> dict[str, Any]:
+        """The claims of a security event token that is really meant for us (RFC 8417)."""
+        claims = self._verified(token, {"jti": {"essential": True}}, typ="secevent+jwt")
+        events = claims.get("events")
+        if not isinstance(events, dict) or not events or {"sub", "exp", "nonce"} & set(claims):
+            raise SignInFailed("invalid_security_event")
+        return claims
+
+    # --- the client's own calls -----------------------------------------------------------------
+
+    def own_token(self, scope: str) -> str:
+        """An access token of the portal itself (RFC 6749, 4.4)."""
+        form = {"grant_type": "client_credentials", "scope": scope}
+        tokens = self._json("POST", self._endpoint("token_endpoint"), data=form, auth=self._basic())
+        return str(tokens["access_token"])
+
+    def transmitter(self) -> dict[str, Any]:
+        """Where the provider's streams of security events are managed."""
+        about = self._json("GET", f"{self._issuer.rstrip('/')}/.well-known/ssf-configuration")
+        if about.get("issuer") != self._issuer:
+            raise SignInFailed("invalid_issuer", str(about.get("issuer")))
+        return about
+
+    def call(
+        self, method: str, address: str, token: str, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """A call with a bearer token; a list comes as ``items``."""
+        headers = {"Authorization": f"Bearer {token}"}
+        how = {"json": dict(body)} if body is not None else {}
+        return self._json(method, address, headers=headers, **how)
+
+    def _basic(self) -> httpx.BasicAuth:
+        return httpx.BasicAuth(
+            _form_encoded(self._settings.client_id), _form_encoded(self._settings.client_secret)
+        )
+
+    def _verified(
+        self, token: str, rules: Mapping[str, Any], *, typ: str | None = None
+    ) -> dict[str, Any]:
         try:
             try:
                 decoded = jwt.decode(token, self._key_set(), algorithms=_ALGORITHMS)
             except InvalidKeyIdError:  # the provider has a new key
                 decoded = jwt.decode(token, self._key_set(fresh=True), algorithms=_ALGORITHMS)
+            if typ is not None and decoded.header.get("typ") != typ:
+                raise SignInFailed("invalid_token", "typ")
             required: dict[str, Any] = {
                 "iss": {"essential": True, "value": self._issuer},
                 "aud": {"essential": True, "value": self._settings.client_id},
@@ -197,6 +243,8 @@ class RelyingParty:
             raise SignInFailed("provider_unreachable", type(error).__name__) from error
         except ValueError as error:
             raise SignInFailed("provider_unreadable", f"HTTP {answer.status_code}") from error
+        if isinstance(content, list):
+            content = {"items": content}
         if not isinstance(content, dict):
             raise SignInFailed("provider_unreadable", f"HTTP {answer.status_code}")
         if answer.is_error:

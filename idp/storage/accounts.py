@@ -34,6 +34,7 @@ from idp.storage.models import (
     PhoneRow,
 )
 from idp.storage.vault import Seal, Vault
+from idp.storage.ways_in import lock
 
 SELF = "self"
 """The source of what the owner typed and nobody vouched for."""
@@ -230,6 +231,37 @@ class AccountStore:
             )
         return account_id
 
+    def renew(
+        self,
+        connection: Connection,
+        account_id: UUID,
+        identity: Identity,
+        evidence: Evidence,
+        *,
+        now: datetime,
+    ) -> None:
+        """Replace verified facts by newer ones; new numbers become aliases (S5). Old rows stay.
+
+        Raises ``Conflict('account.exists')`` when another account has one of the numbers.
+        """
+        seal = lock(connection, self._vault, account_id)
+        if identity.id_numbers:
+            self._add_identifiers(connection, account_id, identity, seal, now)
+        evidence_id = self._add_evidence(connection, account_id, identity, evidence, seal)
+        facts = {
+            Attribute.FULL_NAME: identity.name,
+            Attribute.BIRTH_DATE: identity.birth_date,
+            Attribute.SEX: identity.sex,
+        }
+        renewed = [name for name, value in facts.items() if value is not None]
+        connection.execute(
+            update(AttributeRow)
+            .where(AttributeRow.account_id == account_id, AttributeRow.name.in_(renewed))
+            .where(AttributeRow.replaced_at.is_(None))
+            .values(replaced_at=now)
+        )
+        self._add_attributes(connection, account_id, identity, evidence, (evidence_id, seal))
+
     def replace_password_hash(
         self, connection: Connection, account_id: UUID, new_hash: str, *, old_hash: str
     ) -> bool:
@@ -305,8 +337,9 @@ class AccountStore:
             Attribute.BIRTH_DATE: identity.birth_date.iso if identity.birth_date else None,
             Attribute.SEX: identity.sex,
             Attribute.CONTACT_PHONE: identity.phone.e164 if identity.phone else None,
-            **identity.more,
         }
+        vouched = {name: text for name, text in vouched.items() if name not in identity.more}
+        more_source = identity.more_source or identity.source
         declared = {Attribute.EMAIL: identity.email.value if identity.email else None}
         rows = [
             {
@@ -319,7 +352,11 @@ class AccountStore:
                 "method": evidence.method,
                 "at": identity.verified_at,
             }
-            for facts, source in ((vouched, identity.source), (declared, SELF))
+            for facts, source in (
+                (vouched, identity.source),
+                (identity.more, more_source),
+                (declared, SELF),
+            )
             for name, value in facts.items()
             if value is not None
         ]

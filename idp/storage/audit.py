@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from idp.domain.events import AuditEvent, Event
 from idp.domain.ids import uuid7
+from idp.storage import signals
 from idp.storage.database import Database
 from idp.storage.models import AuditRow, AuditSealRow, milliseconds
 from idp.storage.vault import Vault
@@ -36,6 +37,16 @@ class Break:
     fault: str
 
 
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """One row with its place in the chain: ``hash`` is SHA-256 of the hash before and ``mac``."""
+
+    number: int
+    hash: bytes
+    mac: bytes
+    event: AuditEvent
+
+
 class AuditStore:
     """The audit of everything that matters."""
 
@@ -43,7 +54,7 @@ class AuditStore:
         self._database, self._vault = database, vault
 
     def add(self, connection: Connection, event: AuditEvent) -> None:
-        """Write a row in the transaction of what it reports."""
+        """Write a row in the transaction of what it reports; portals hear of it (signals)."""
         row_id = uuid7(event.at)
         details = msgspec.json.encode(dict(event.details))
         row = {
@@ -57,6 +68,7 @@ class AuditStore:
             "details_sealed": self._vault.seal(details, context=f"audit {row_id}"),
         }
         connection.execute(insert(AuditRow).values(row | {"mac": self._mac(**row)}))
+        signals.of_audit(connection, event)
 
     def of_account(
         self,
@@ -111,6 +123,25 @@ class AuditStore:
         query = select(AuditSealRow.number).order_by(AuditSealRow.number.desc()).limit(1)
         with self._database.transaction() as connection:
             return connection.scalar(query) or 0
+
+    def export(self) -> Iterator[Linked]:
+        """Every linked row in order, as it stands; whether the chain holds is ``verify``'s."""
+        number = 0
+        while True:
+            query = (
+                select(AuditSealRow.number, AuditSealRow.hash, AuditRow)
+                .join(AuditRow, AuditRow.id == AuditSealRow.audit_id)
+                .where(AuditSealRow.number > number)
+                .order_by(AuditSealRow.number)
+                .limit(_BATCH)
+            )
+            with self._database.transaction() as connection:
+                rows = connection.execute(query).all()
+            if not rows:
+                return
+            for row in rows:
+                number = row.number
+                yield Linked(number, row.hash, row.mac, self._to_domain(row))
 
     def verify(self, progress: Callable[[int], None] = lambda _: None) -> Break | None:
         """The first break of the chain, or None when every linked row is as it was written."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
 from idp.domain.clients import Metadata
+from idp.ports import Clock
 from idp.storage.database import Database, Statement
-from idp.storage.models import ClientRow
+from idp.storage.models import ClientRow, GrantRow, milliseconds
 
 _FIND = Statement(
-    "SELECT metadata_json, secret_hash FROM clients WHERE client_id = :id AND disabled_at IS NULL"
+    "SELECT metadata_json, secret_hash, expires_at FROM clients "
+    "WHERE client_id = :id AND disabled_at IS NULL"
 )
 T = TypeVar("T")
 _MEMORY_SECONDS = 2.0
@@ -33,6 +35,10 @@ class StoredClient:
     source: str
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class ClientStore(Generic[T]):
     """The clients, read through ``build`` into what the protocol works with.
 
@@ -46,12 +52,13 @@ class ClientStore(Generic[T]):
         build: Callable[[Metadata, bytes | None], T],
         *,
         timer: Callable[[], float] = time.monotonic,
+        clock: Clock = _now,
     ) -> None:
-        self._database, self._build, self._timer = database, build, timer
+        self._database, self._build, self._timer, self._clock = database, build, timer, clock
         self._memory: dict[str, tuple[float, T]] = {}
 
     def find(self, client_id: str) -> T | None:
-        """The client of that id unless it is disabled."""
+        """The client of that id unless it is disabled, or its federation's word has ended."""
         now = self._timer()
         remembered = self._memory.get(client_id)
         if remembered and now - remembered[0] < _MEMORY_SECONDS:
@@ -60,12 +67,25 @@ class ClientStore(Generic[T]):
         if not rows:
             self._memory.pop(client_id, None)
             return None
-        [(metadata, secret_hash)] = rows
+        [(metadata, secret_hash, expires_at)] = rows
+        if expires_at is not None and expires_at <= milliseconds(self._clock()):
+            self._memory.pop(client_id, None)
+            return None
         client = self._build(msgspec.json.decode(metadata), secret_hash and bytes(secret_hash))
         if len(self._memory) >= _MOST_REMEMBERED:
             self._memory.clear()
         self._memory[client_id] = (now, client)
         return client
+
+    def stored(self, client_id: str) -> StoredClient | None:
+        """The row of a client that is not disabled, read anew."""
+        where = ClientRow.client_id == client_id, ClientRow.disabled_at.is_(None)
+        with self._database.transaction() as connection:
+            row = connection.execute(select(ClientRow).where(*where)).first()
+        if row is None:
+            return None
+        metadata = msgspec.json.decode(row.metadata_json)
+        return StoredClient(row.client_id, metadata, row.secret_hash, row.source)
 
     def all(self) -> tuple[StoredClient, ...]:
         """Every row, in order of id."""
@@ -85,12 +105,19 @@ class ClientStore(Generic[T]):
             "secret_hash": client.secret_hash,
             "source": client.source,
             "updated_at": now,
+            "expires_at": None,
             "disabled_at": None,
         }
         where = ClientRow.client_id == client.client_id
         if not connection.execute(update(ClientRow).where(where).values(values)).rowcount:
             connection.execute(insert(ClientRow).values({"client_id": client.client_id, **values}))
 
-    def remove(self, connection: Connection, client_id: str) -> None:
-        """Take a client out."""
+    def remove(self, connection: Connection, client_id: str, *, now: datetime) -> None:
+        """Take a client out, and end every grant it has."""
         connection.execute(delete(ClientRow).where(ClientRow.client_id == client_id))
+        connection.execute(
+            update(GrantRow)
+            .where(GrantRow.client_id == client_id, GrantRow.revoked_at.is_(None))
+            .values(revoked_at=now, revoke_reason="client_removed")
+        )
+        self._memory.pop(client_id, None)

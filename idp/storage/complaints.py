@@ -29,7 +29,10 @@ class ComplaintStatus(enum.StrEnum):
 
 
 class Content(msgspec.Struct, frozen=True):
-    """What was complained about, and what was answered. Sealed."""
+    """What was complained about, and what was answered. Sealed.
+
+    ``has_stopped`` says that an operator closed the account because of it.
+    """
 
     ticket: str
     id_number: str
@@ -37,6 +40,7 @@ class Content(msgspec.Struct, frozen=True):
     phone: str
     text: str
     answer: str = ""
+    has_stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,25 @@ class ComplaintStore:
                 select(ComplaintRow).where(ComplaintRow.ticket_index == index)
             ).first()
         return self._open(row) if row else None
+
+    def get(self, complaint_id: UUID) -> Complaint | None:
+        """A complaint of the operators' list."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                select(ComplaintRow).where(ComplaintRow.id == complaint_id)
+            ).first()
+        return self._open(row) if row else None
+
+    def mark_stopped(self, connection: Connection, found: Complaint, *, now: datetime) -> None:
+        """Remember that it closed the account. Raises ``Conflict`` when it was answered."""
+        content = msgspec.structs.replace(found.content, has_stopped=True)
+        changed = connection.execute(
+            update(ComplaintRow)
+            .where(ComplaintRow.id == found.id, ComplaintRow.status == ComplaintStatus.RECEIVED)
+            .values(content_sealed=self._seal(found.id, content), updated_at=now)
+        )
+        if not changed.rowcount:
+            raise Conflict("complaint.answered")
 
     def waiting(self) -> tuple[Complaint, ...]:
         """Those that nobody has answered, oldest first."""

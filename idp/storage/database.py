@@ -34,7 +34,13 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.is_sqlite = url.startswith("sqlite")
-        pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 5}
+        # The connection used last is taken first: its statements are prepared.
+        pool: dict[str, Any] = {
+            "pool_size": pool_size,
+            "max_overflow": 0,
+            "pool_timeout": 5,
+            "pool_use_lifo": True,
+        }
         if not self.is_sqlite:
             pool |= {"pool_pre_ping": True}
         self.engine = _engine(url, **pool)

@@ -7,30 +7,35 @@ active and the session alive: one gate for every token.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from idp.storage.accounts import open_attribute, open_identifier
 from idp.storage.database import Database, Statement, as_uuid
 from idp.storage.models import milliseconds, moment
-from idp.storage.vault import Vault
+from idp.storage.representatives import authorised
+from idp.storage.vault import Seal, Vault
 
-_REDEEM = Statement("""
+_REDEEM = Statement(f"""
     INSERT INTO grants (id, client_id, account_id, actor_id, session_id, request_json,
       is_offline, counter, created_at, rotated_at, expires_at)
     SELECT :id, :client_id, s.account_id, s.actor_id, s.id, :request_json,
       :is_offline, 0, :now, :now, :expires_at
     FROM sessions s JOIN accounts a ON a.id = s.account_id
     WHERE s.id = :session_id AND s.ended_at IS NULL AND s.expires_at > :now
-      AND a.status = 'active'
+      AND a.status = 'active' AND {authorised("s")}
     ON CONFLICT (id) DO NOTHING RETURNING id
-""")
-_LIVE = """
+""")  # noqa: S608  constants of this package only
+_LIVE = f"""
     EXISTS (SELECT 1 FROM accounts a WHERE a.id = grants.account_id AND a.status = 'active')
     AND (grants.is_offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id
       AND s.ended_at IS NULL AND s.expires_at > :now))
-"""
+    AND {authorised("grants")}
+"""  # noqa: S608  constants of this package only
 _ROTATE = Statement(f"""
     UPDATE grants SET
       rotated_at = CASE WHEN counter = :counter THEN :now ELSE rotated_at END,
@@ -39,6 +44,15 @@ _ROTATE = Statement(f"""
       AND (counter = :counter OR (counter = :counter + 1 AND rotated_at > :retry_since))
       AND {_LIVE}
     RETURNING account_id, session_id, request_json, counter, expires_at
+""")  # noqa: S608  constants of this file only
+_KEEP = Statement(f"""
+    SELECT account_id, session_id, request_json, counter, expires_at FROM grants
+    WHERE id = :id AND client_id = :client_id AND counter = :counter AND revoked_at IS NULL
+      AND expires_at > :now AND {_LIVE}
+""")  # noqa: S608  constants of this file only
+_ALIVE = Statement(f"""
+    SELECT client_id, counter, request_json, expires_at FROM grants
+    WHERE id = :id AND revoked_at IS NULL AND expires_at > :now AND {_LIVE}
 """)  # noqa: S608  constants of this file only
 _REVOKE = Statement("""
     UPDATE grants SET revoked_at = :now, revoke_reason = :reason
@@ -49,15 +63,24 @@ _REVOKE_REUSED = Statement("""
     WHERE id = :id AND client_id = :client_id AND revoked_at IS NULL AND counter > :counter
     RETURNING account_id
 """)
+# The branch with a value in every column comes first: PostgreSQL takes the types from it.
 _USERINFO = Statement(f"""
-    SELECT grants.client_id, grants.request_json, b.id, b.kind, b.data_key,
-      f.form, f.name, f.value_sealed, f.source, f.at
+    SELECT grants.client_id, grants.request_json, b.id, b.kind, b.language, b.data_key,
+      f.form, f.name, f.value_sealed, f.source, f.at, f.evidence_id, f.ial, f.vouched_by,
+      f.credential_id, f.ended_at
     FROM grants JOIN accounts b ON b.id = grants.account_id
     LEFT JOIN (
-      SELECT account_id, 'attribute' AS form, name, value_sealed, source, at
+      SELECT e.account_id, 'evidence' AS form, e.method AS name, c.details_sealed AS value_sealed,
+        e.source, e.at, e.id AS evidence_id, e.ial, e.vouched_by, c.id AS credential_id, e.ended_at
+      FROM evidence e LEFT JOIN credentials c
+        ON c.account_id = e.account_id AND c.evidence_id = e.id AND c.removed_at IS NULL
+      UNION ALL
+      SELECT account_id, 'attribute', name, value_sealed, source, at, evidence_id, NULL, NULL,
+        NULL, NULL
       FROM attributes WHERE replaced_at IS NULL
       UNION ALL
-      SELECT account_id, 'identifier' AS form, kind, value_sealed, '' AS source, added_at
+      SELECT account_id, 'identifier', kind, value_sealed, '', added_at, NULL, NULL, NULL,
+        NULL, NULL
       FROM identifiers WHERE retired_at IS NULL
     ) f ON f.account_id = grants.account_id
     WHERE grants.id = :id AND grants.revoked_at IS NULL AND {_LIVE}
@@ -88,14 +111,45 @@ class Rotated:
 
 
 @dataclass(frozen=True, slots=True)
+class Alive:
+    """A grant whose tokens are good: not revoked, its session alive, its account active."""
+
+    client_id: str
+    counter: int
+    request_json: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
-    """One plain value with its source; ``form`` is attribute or identifier."""
+    """One plain value with its source; ``form`` is attribute or identifier.
+
+    ``evidence_id`` is the proof that it came with; an identifier came with the opening one.
+    """
 
     form: str
     name: str
     value: str
     source: str
     at: datetime
+    evidence_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vouching:
+    """A proof of identity that stands, and what its certificate says, if it was made with one.
+
+    ``is_opening`` is the proof that the account was opened with: it vouches for its numbers.
+    """
+
+    id: UUID
+    method: str
+    ial: int
+    source: str
+    at: datetime
+    vouched_by: str
+    details: Mapping[str, str]
+    is_opening: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +160,9 @@ class Subject:
     request_json: str
     account_id: UUID
     kind: str
+    language: str
     facts: tuple[Fact, ...]
+    proofs: tuple[Vouching, ...]
 
 
 class GrantStore:
@@ -139,17 +195,27 @@ class GrantStore:
             "now": milliseconds(now),
             "retry_since": milliseconds(now - retry),
         }
-        rows = self._database.one(_ROTATE, values)
+        return _rotated(self._database.one(_ROTATE, values))
+
+    def keep(
+        self, grant_id: UUID, client_id: str, counter: int, *, now: datetime
+    ) -> Rotated | None:
+        """The grant of a refresh token that stays as it is. One statement, no commit."""
+        values = {
+            "id": grant_id,
+            "client_id": client_id,
+            "counter": counter,
+            "now": milliseconds(now),
+        }
+        return _rotated(self._database.one(_KEEP, values))
+
+    def alive(self, grant_id: UUID, *, now: datetime) -> Alive | None:
+        """The grant if its tokens are good at this moment. One statement, no commit."""
+        rows = self._database.one(_ALIVE, {"id": grant_id, "now": milliseconds(now)})
         if not rows:
             return None
-        [(account_id, session_id, request_json, new_counter, expires_at)] = rows
-        return Rotated(
-            as_uuid(account_id),
-            as_uuid(session_id),
-            request_json,
-            new_counter,
-            moment(expires_at),
-        )
+        [(client_id, counter, request_json, expires_at)] = rows
+        return Alive(client_id, counter, request_json, moment(expires_at))
 
     def revoke_reused(
         self, grant_id: UUID, client_id: str, counter: int, *, now: datetime
@@ -173,16 +239,77 @@ class GrantStore:
         rows = self._database.one(_USERINFO, {"id": grant_id, "now": milliseconds(now)})
         if not rows:
             return None
-        client_id, request_json, account_id, kind, data_key = rows[0][:5]
+        client_id, request_json, account_id, kind, language, data_key = rows[0][:6]
         account_id = as_uuid(account_id)
         seal = self._vault.data_key(bytes(data_key), account_id)
-        openers = {"attribute": open_attribute, "identifier": open_identifier}
+        found = [_Row(*row[6:]) for row in rows]
         facts = tuple(
-            Fact(form, name, openers[form](seal, account_id, name, sealed), source, moment(at))
-            for *_, form, name, sealed, source, at in rows
-            if form is not None
+            row.fact(seal, account_id) for row in found if row.form in {"attribute", "identifier"}
         )
-        return Subject(client_id, request_json, account_id, kind, facts)
+        return Subject(
+            client_id, request_json, account_id, kind, language, facts, _proofs(found, seal)
+        )
+
+
+class _Row(NamedTuple):
+    """One row of what is known: an attribute, an identifier or a proof."""
+
+    form: str | None
+    name: str
+    sealed: bytes | None
+    source: str
+    at: int
+    evidence_id: UUID | str | None
+    ial: int | None
+    vouched_by: str | None
+    credential_id: UUID | str | None
+    ended_at: int | None
+
+    def fact(self, seal: Seal, account_id: UUID) -> Fact:
+        """The plain value."""
+        opener = open_attribute if self.form == "attribute" else open_identifier
+        value = opener(seal, account_id, self.name, self.sealed or b"")
+        evidence_id = as_uuid(self.evidence_id) if self.evidence_id else None
+        return Fact(str(self.form), self.name, value, self.source, moment(self.at), evidence_id)
+
+
+def _proofs(rows: list[_Row], seal: Seal) -> tuple[Vouching, ...]:
+    """The standing proofs, oldest first; of several certificates of one proof, the newest."""
+    found: dict[UUID, Vouching] = {}
+    opening: UUID | None = None
+    rows = [row for row in rows if row.form == "evidence"]
+    for row in sorted(rows, key=lambda row: (row.at, str(row.evidence_id), str(row.credential_id))):
+        evidence_id = as_uuid(row.evidence_id or "")
+        opening = opening or evidence_id
+        if row.ended_at is None:
+            found[evidence_id] = Vouching(
+                evidence_id,
+                row.name,
+                row.ial or 0,
+                row.source,
+                moment(row.at),
+                row.vouched_by or "",
+                _details(row, seal),
+                is_opening=evidence_id == opening,
+            )
+    return tuple(found.values())
+
+
+def _details(row: _Row, seal: Seal) -> dict[str, str]:
+    if row.sealed is None or row.credential_id is None:
+        return {}
+    context = f"credential {as_uuid(row.credential_id)}"
+    details: dict[str, str] = json.loads(seal.open_text(bytes(row.sealed), context=context))
+    return details
+
+
+def _rotated(rows: list[tuple[Any, ...]]) -> Rotated | None:
+    if not rows:
+        return None
+    [(account_id, session_id, request_json, counter, expires_at)] = rows
+    return Rotated(
+        as_uuid(account_id), as_uuid(session_id), request_json, counter, moment(expires_at)
+    )
 
 
 def _account(rows: list[tuple[object, ...]]) -> UUID | None:

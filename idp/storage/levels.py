@@ -15,6 +15,8 @@ from idp.domain.accounts import AccountStatus, Credential
 from idp.domain.assurance import IAL, Evidence
 from idp.domain.errors import Conflict, LastMethodError
 from idp.domain.ids import uuid7
+from idp.domain.signals import level_change
+from idp.storage import signals
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
 from idp.storage.models import (
@@ -85,7 +87,7 @@ class LevelStore:
         self._credentials.add(
             connection, account_id, credential, evidence_id=evidence_id, seal=seal, now=now
         )
-        self._count(connection, account_id)
+        self._count(connection, account_id, now=now)
 
     @staticmethod
     def _check_may_grow(connection: Connection, account_id: UUID, *, now: datetime) -> None:
@@ -118,10 +120,10 @@ class LevelStore:
         ).first()
         if found is None:
             raise Conflict("credential.gone")
-        if not can_sign_in(connection, account_id):
+        if not can_sign_in(connection, account_id, now=now):
             raise LastMethodError("method.last")
         self._end_evidence(connection, found.evidence_id, now=now)
-        self._count(connection, account_id)
+        self._count(connection, account_id, now=now)
         return str(found.method)
 
     def revoke(self, connection: Connection, name: str, *, now: datetime) -> UUID | None:
@@ -141,7 +143,7 @@ class LevelStore:
         if found is None:
             return None
         self._end_evidence(connection, found.evidence_id, now=now)
-        self._count(connection, found.account_id)
+        self._count(connection, found.account_id, now=now)
         return UUID(str(found.account_id))
 
     def lapse(self, *, now: datetime) -> int:
@@ -163,7 +165,7 @@ class LevelStore:
             rows = connection.execute(query).all()
             for evidence_id, account_id in rows:
                 self._end_evidence(connection, evidence_id, now=now)
-                self._count(connection, account_id)
+                self._count(connection, account_id, now=now)
         return len({row.account_id for row in rows})
 
     @staticmethod
@@ -181,18 +183,21 @@ class LevelStore:
         )
 
     @staticmethod
-    def _count(connection: Connection, account_id: UUID) -> None:
+    def _count(connection: Connection, account_id: UUID, *, now: datetime) -> None:
         """The level is the highest standing proof; an account always was somebody's once."""
         highest = connection.scalar(
             select(func.max(EvidenceRow.ial)).where(
                 EvidenceRow.account_id == account_id, EvidenceRow.ended_at.is_(None)
             )
         )
+        before = connection.scalar(select(AccountRow.ial).where(AccountRow.id == account_id))
+        after = IAL(int(highest or IAL.MEDIUM))
+        if before is None or after == before:
+            return
         connection.execute(
-            update(AccountRow)
-            .where(AccountRow.id == account_id)
-            .values(ial=int(highest or IAL.MEDIUM))
+            update(AccountRow).where(AccountRow.id == account_id).values(ial=int(after))
         )
+        signals.add(connection, account_id, [level_change(IAL(before), after)], now=now)
 
 
 _BATCH = 500

@@ -81,6 +81,7 @@ class AccountRow(db.Model):  # type: ignore[name-defined,misc]
     allows_sms: Mapped[bool] = mapped_column(server_default=true())
     asks_new_portals: Mapped[bool] = mapped_column(server_default=true())
     frozen_at: Mapped[datetime | None] = _moment(nullable=True)
+    stopped_at: Mapped[datetime | None] = _moment(nullable=True)
     held_until: Mapped[datetime | None] = _moment(nullable=True)
     closes_at: Mapped[datetime | None] = _moment(nullable=True, index=True)
 
@@ -239,6 +240,90 @@ class RecoveryRow(db.Model):  # type: ignore[name-defined,misc]
     used_at: Mapped[datetime | None] = _moment(nullable=True)
 
 
+class OperatorRow(db.Model):  # type: ignore[name-defined,misc]
+    """A role of a person in an office. Rows stay: one that ended says when and by whom."""
+
+    __tablename__ = "operators"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
+    role: Mapped[str] = mapped_column(Text)
+    unit: Mapped[str] = mapped_column(Text)
+    added_by: Mapped[str] = mapped_column(Text)
+    added_at: Required = _moment()
+    removed_by: Mapped[str | None] = mapped_column(Text)
+    removed_at: Mapped[datetime | None] = _moment(nullable=True)
+    __table_args__ = (
+        Index(
+            "uq_operators_account_role",
+            "account_id",
+            "role",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+    )
+
+
+class OperatorSessionRow(db.Model):  # type: ignore[name-defined,misc]
+    """The console of one session: opened with a fresh proof, with shorter limits of its own."""
+
+    __tablename__ = "operator_sessions"
+    session_id: Mapped[UUID] = mapped_column(primary_key=True)
+    opened_at: Required = _moment()
+    last_seen_at: Required = _moment()
+    expires_at: Required = _moment(index=True)
+
+
+class RepresentativeRow(db.Model):  # type: ignore[name-defined,misc]
+    """Somebody whom an enterprise lets act for it, known by their number."""
+
+    __tablename__ = "representatives"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
+    number_kind: Mapped[str] = mapped_column(Text)
+    number_index: Mapped[bytes] = mapped_column(LargeBinary)
+    about_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    added_at: Required = _moment()
+    revoked_at: Mapped[datetime | None] = _moment(nullable=True)
+    __table_args__ = (
+        Index(
+            "uq_representatives_number",
+            "account_id",
+            "number_kind",
+            "number_index",
+            unique=True,
+            sqlite_where=text("revoked_at IS NULL"),
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
+    )
+
+
+class AgencyRow(db.Model):  # type: ignore[name-defined,misc]
+    """An entry of the agency directory; public, so nothing is sealed."""
+
+    __tablename__ = "agencies"
+    code: Mapped[str] = mapped_column(Text, primary_key=True)
+    original: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    name_key: Mapped[str] = mapped_column(Text, index=True)
+    parent: Mapped[str] = mapped_column(Text)
+    address: Mapped[str] = mapped_column(Text)
+    budget_code: Mapped[str] = mapped_column(Text, index=True)
+    updated_at: Required = _moment()
+
+
+class AgencyBindingRow(db.Model):  # type: ignore[name-defined,misc]
+    """A subject of certificates that the directory could not name, and what an operator said."""
+
+    __tablename__ = "agency_bindings"
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    subject_json: Mapped[str] = mapped_column(Text)
+    asked_at: Required = _moment()
+    code: Mapped[str | None] = mapped_column(ForeignKey("agencies.code"))
+    bound_by: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
+    bound_at: Mapped[datetime | None] = _moment(nullable=True)
+
+
 class SessionRow(db.Model):  # type: ignore[name-defined,misc]
     """A signed-in browser. ``actor_id`` is who acts, ``account_id`` for whom."""
 
@@ -254,6 +339,15 @@ class SessionRow(db.Model):  # type: ignore[name-defined,misc]
     ended_at: Mapped[datetime | None] = _moment(nullable=True)
     end_reason: Mapped[str | None] = mapped_column(Text)
     device_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    __table_args__ = tuple(
+        Index(
+            f"ix_sessions_open_{column}",
+            column,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        )
+        for column in ("expires_at", "last_seen_at")
+    )
 
 
 class TransactionRow(db.Model):  # type: ignore[name-defined,misc]
@@ -312,7 +406,20 @@ class ClientRow(db.Model):  # type: ignore[name-defined,misc]
     secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     source: Mapped[str] = mapped_column(Text)
     updated_at: Required = _moment()
+    expires_at: Mapped[datetime | None] = _moment(nullable=True)
     disabled_at: Mapped[datetime | None] = _moment(nullable=True)
+
+
+class PushedRow(db.Model):  # type: ignore[name-defined,misc]
+    """A pushed authorization request (RFC 9126), used up when a code was issued for it."""
+
+    __tablename__ = "pushed_requests"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    client_id: Mapped[str] = mapped_column(Text)
+    request_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    expires_at: Required = _moment(index=True)
+    used_at: Mapped[datetime | None] = _moment(nullable=True)
 
 
 class GrantRow(db.Model):  # type: ignore[name-defined,misc]
@@ -335,6 +442,43 @@ class GrantRow(db.Model):  # type: ignore[name-defined,misc]
     expires_at: Required = _moment(index=True)
     revoked_at: Mapped[datetime | None] = _moment(nullable=True)
     revoke_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class DecoupledRow(db.Model):  # type: ignore[name-defined,misc]
+    """A request that is answered on another device (RFC 8628; CIBA).
+
+    ``early`` says that the last poll came too soon; ``run_at`` is when a worker looks at the prompt
+    on a phone again. The id of the grant that it gives is its own.
+    """
+
+    __tablename__ = "decoupled_requests"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    user_code_index: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    client_id: Mapped[str] = mapped_column(Text)
+    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"), index=True)
+    session_id: Mapped[UUID | None]
+    status: Mapped[str] = mapped_column(Text)
+    asked_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    remote_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    proved_json: Mapped[str | None] = mapped_column(Text)
+    interval_ms: Mapped[int]
+    early: Mapped[bool]
+    polled_at: Mapped[datetime | None] = _moment(nullable=True)
+    run_at: Mapped[datetime | None] = _moment(nullable=True, index=True)
+    created_at: Required = _moment()
+    decided_at: Mapped[datetime | None] = _moment(nullable=True)
+    expires_at: Required = _moment(index=True)
+
+
+class KnownSubjectRow(db.Model):  # type: ignore[name-defined,misc]
+    """Whose ``sub`` a CIBA client has been told: it may name that person again."""
+
+    __tablename__ = "known_subjects"
+    client_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    sub: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
 
 
 class ConsentRow(db.Model):  # type: ignore[name-defined,misc]
@@ -393,3 +537,50 @@ class OutboxRow(db.Model):  # type: ignore[name-defined,misc]
             postgresql_where=text("done_at IS NULL"),
         ),
     )
+
+
+class StreamRow(db.Model):  # type: ignore[name-defined,misc]
+    """A portal's stream of security events; ``slot`` counts the streams of one client."""
+
+    __tablename__ = "streams"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[str] = mapped_column(Text)
+    slot: Mapped[int]
+    is_push: Mapped[bool]
+    endpoint_url: Mapped[str] = mapped_column(Text)
+    authorization_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    events_requested: Mapped[str] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Text)
+    created_at: Required = _moment()
+    active_at: Required = _moment()
+    verified_at: Mapped[datetime | None] = _moment(nullable=True)
+    run_at: Required = _moment()
+    locked_until: Mapped[datetime | None] = _moment(nullable=True)
+    failures: Mapped[int]
+    outcome: Mapped[str | None] = mapped_column(Text)
+    __table_args__ = (Index("uq_streams_slot", "client_id", "slot", unique=True),)
+
+
+class RemovedSubjectRow(db.Model):  # type: ignore[name-defined,misc]
+    """A person about whom a portal wants to hear nothing in a stream."""
+
+    __tablename__ = "removed_subjects"
+    stream_id: Mapped[UUID] = mapped_column(
+        ForeignKey("streams.id", ondelete="CASCADE"), primary_key=True
+    )
+    sub: Mapped[str] = mapped_column(Text, primary_key=True)
+
+
+class SignalRow(db.Model):  # type: ignore[name-defined,misc]
+    """A security event that waits in a stream; it goes when its portal has it."""
+
+    __tablename__ = "signals"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    stream_id: Mapped[UUID] = mapped_column(ForeignKey("streams.id", ondelete="CASCADE"))
+    account_id: Mapped[UUID | None]
+    event: Mapped[str] = mapped_column(Text)
+    details: Mapped[str] = mapped_column(Text)
+    at: Required = _moment(index=True)
+    __table_args__ = (Index("ix_signals_stream_id", "stream_id", "id"),)

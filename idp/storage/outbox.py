@@ -6,6 +6,7 @@ tried twice: receivers know it by its id (``idempotency_key``).
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,10 +20,14 @@ from idp.storage.database import Database, Statement, as_uuid
 from idp.storage.models import OutboxRow, milliseconds, moment
 from idp.storage.vault import Vault
 
-_WAITING = """
+LOGOUT = "logout"
+"""The kind of a back-channel logout; every other kind is a message to a person."""
+
+_WAITING = f"""
     SELECT id FROM outbox WHERE done_at IS NULL AND run_at <= :now
+      AND (kind = '{LOGOUT}') = :for_portals
       AND (locked_until IS NULL OR locked_until < :now) ORDER BY run_at LIMIT :limit
-"""
+"""  # noqa: S608  constants of this file only
 _CLAIM = """
     UPDATE outbox SET locked_until = :until, attempts = attempts + 1
     WHERE id IN ({waiting}) RETURNING id, kind, payload_sealed, attempts, run_at
@@ -42,10 +47,18 @@ _OLDEST = Statement("SELECT MIN(run_at) FROM outbox WHERE done_at IS NULL")
 _STUCK = Statement("""
     SELECT 1 FROM outbox WHERE done_at IS NULL AND kind = :kind AND outcome = 'retry' LIMIT 1
 """)
-_IDLE = Statement("""
+_IDLE = Statement(f"""
     SELECT 1 FROM outbox WHERE done_at IS NULL AND run_at <= :now
+      AND (kind = '{LOGOUT}') = :for_portals
       AND (locked_until IS NULL OR locked_until < :now) LIMIT 1
-""")
+""")  # noqa: S608  constants of this file only
+
+
+class Lane(enum.Enum):
+    """Whom a job is for. Two lanes, so that a slow portal never delays somebody's code."""
+
+    PEOPLE = "people"
+    PORTALS = "portals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +95,15 @@ class OutboxStore:
         connection.execute(insert(OutboxRow).values(row))
         return job_id
 
-    def claim(self, *, now: datetime, limit: int, lease: timedelta) -> list[Job]:
+    def claim(
+        self, *, now: datetime, limit: int, lease: timedelta, lane: Lane = Lane.PEOPLE
+    ) -> list[Job]:
         """Take due jobs for as long as the lease; an idle look costs no write."""
-        if not self._database.one(_IDLE, {"now": milliseconds(now)}):
+        due = {"now": milliseconds(now), "for_portals": lane is Lane.PORTALS}
+        if not self._database.one(_IDLE, due):
             return []
         values = {
-            "now": milliseconds(now),
+            **due,
             "until": milliseconds(now + lease),
             "limit": limit,
         }

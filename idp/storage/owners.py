@@ -10,23 +10,24 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, case, delete, insert, select, update
 
 from idp.domain.accounts import AccountStatus, Attribute
 from idp.domain.errors import Conflict, LastMethodError
 from idp.domain.ids import uuid7
 from idp.storage.accounts import SELF
 from idp.storage.database import Database
+from idp.storage.endings import Endings
 from idp.storage.models import (
     AccountRow,
     AttributeRow,
     ConsentRow,
     CredentialRow,
     EvidenceRow,
-    GrantRow,
     IdentifierRow,
     PasswordRow,
     PhoneRow,
+    RepresentativeRow,
     SessionRow,
 )
 from idp.storage.vault import Vault
@@ -38,6 +39,7 @@ class OwnerStore:
 
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database, self._vault = database, vault
+        self._endings = Endings(database, vault)
 
     # --- facts and switches ---------------------------------------------------------------------
 
@@ -74,14 +76,17 @@ class OwnerStore:
         if rows:
             connection.execute(insert(AttributeRow), rows)
 
-    def switch(self, connection: Connection, account_id: UUID, **columns: bool | str) -> None:
+    def switch(
+        self, connection: Connection, account_id: UUID, *, now: datetime, **columns: bool | str
+    ) -> None:
         """Turn switches (``allows_sms``, ``asks_new_portals``, ``language``).
 
         Raises ``LastMethodError`` when nothing is left that opens the account.
         """
         lock(connection, self._vault, account_id)
         connection.execute(update(AccountRow).where(AccountRow.id == account_id).values(**columns))
-        if not can_sign_in(connection, account_id):
+        is_less = columns.get("allows_sms") is False
+        if is_less and not can_sign_in(connection, account_id, now=now):
             raise LastMethodError("method.last")
 
     def set_password(
@@ -110,14 +115,7 @@ class OwnerStore:
         now: datetime,
     ) -> None:
         """End every session but ``keep``, and every grant that is not of that session."""
-        for row in (SessionRow, GrantRow):
-            own = SessionRow.id if row is SessionRow else GrantRow.session_id
-            ended = SessionRow.ended_at if row is SessionRow else GrantRow.revoked_at
-            why = "end_reason" if row is SessionRow else "revoke_reason"
-            statement = update(row).where(row.account_id == account_id, ended.is_(None))
-            if keep is not None:
-                statement = statement.where(own != keep)
-            connection.execute(statement.values({ended.key: now, why: reason}))
+        self._endings.account(connection, account_id, reason, keep=keep, now=now)
 
     # --- status ---------------------------------------------------------------------------------
 
@@ -128,15 +126,60 @@ class OwnerStore:
             .where(AccountRow.id == account_id, AccountRow.status == AccountStatus.ACTIVE)
             .values(status=AccountStatus.FROZEN, frozen_at=now, held_until=None)
         )
+        connection.execute(
+            update(AccountRow)
+            .where(AccountRow.id == account_id, AccountRow.status == AccountStatus.FROZEN)
+            .where(AccountRow.frozen_at.is_(None))
+            .values(frozen_at=now)
+        )
         self.end_all(connection, account_id, "frozen", now=now)
         return bool(changed.rowcount)
 
     def thaw(self, connection: Connection, account_id: UUID) -> bool:
-        """The owner is back; answers whether it was frozen."""
+        """The owner is back; answers whether the account is open again.
+
+        What an operator stopped stays closed: a phone proves nothing about whose account it is.
+        """
+        connection.execute(
+            update(AccountRow)
+            .where(AccountRow.id == account_id, AccountRow.stopped_at.is_not(None))
+            .values(frozen_at=None)
+        )
         changed = connection.execute(
             update(AccountRow)
             .where(AccountRow.id == account_id, AccountRow.status == AccountStatus.FROZEN)
+            .where(AccountRow.stopped_at.is_(None))
             .values(status=AccountStatus.ACTIVE, frozen_at=None, held_until=None)
+        )
+        return bool(changed.rowcount)
+
+    def stop(self, connection: Connection, account_id: UUID, *, now: datetime) -> bool:
+        """An operator lets nobody in; answers whether this is what stopped it."""
+        changed = connection.execute(
+            update(AccountRow)
+            .where(AccountRow.id == account_id, AccountRow.stopped_at.is_(None))
+            .where(AccountRow.status.in_((AccountStatus.ACTIVE, AccountStatus.FROZEN)))
+            .values(status=AccountStatus.FROZEN, stopped_at=now, held_until=None)
+        )
+        self.end_all(connection, account_id, "frozen", now=now)
+        return bool(changed.rowcount)
+
+    def release(self, connection: Connection, account_id: UUID) -> bool:
+        """End what an operator stopped; answers whether it was.
+
+        What its owner froze as well stays frozen.
+        """
+        changed = connection.execute(
+            update(AccountRow)
+            .where(AccountRow.id == account_id, AccountRow.status == AccountStatus.FROZEN)
+            .where(AccountRow.stopped_at.is_not(None))
+            .values(
+                stopped_at=None,
+                status=case(
+                    (AccountRow.frozen_at.is_(None), AccountStatus.ACTIVE.value),
+                    else_=AccountStatus.FROZEN.value,
+                ),
+            )
         )
         return bool(changed.rowcount)
 
@@ -186,7 +229,14 @@ class OwnerStore:
             .where(IdentifierRow.account_id == account_id)
             .values(retired_at=now, value_index=b"", value_sealed=b"")
         )
-        for row in (AttributeRow, PasswordRow, PhoneRow, ConsentRow, CredentialRow):
+        for row in (
+            AttributeRow,
+            PasswordRow,
+            PhoneRow,
+            ConsentRow,
+            CredentialRow,
+            RepresentativeRow,
+        ):
             connection.execute(delete(row).where(row.account_id == account_id))
         connection.execute(
             update(EvidenceRow)

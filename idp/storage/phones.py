@@ -81,7 +81,7 @@ class PhoneStore:
         )
         if found.is_default and others:
             raise Conflict("phone.default")
-        if not can_sign_in(connection, account_id):
+        if not can_sign_in(connection, account_id, now=now):
             raise LastMethodError("method.last")
         return _number(seal, phone_id, found.number_sealed)
 

@@ -21,8 +21,13 @@ _EXPIRED = (
     "single_use",
     "grants",
     "sessions",
+    "pushed_requests",
+    "decoupled_requests",
+    "operator_sessions",
 )
-_KEYS = {"throttle": "key", "single_use": "kind, key"}
+_KEYS = {"throttle": "key", "single_use": "kind, key", "operator_sessions": "session_id"}
+_ONLY_IF = {"sessions": "AND ended_at IS NOT NULL "}
+"""A session goes only after the worker has ended it: that tells the portals."""
 
 
 def purge(database: Database, *, now: datetime) -> Iterator[tuple[str, int]]:
@@ -36,7 +41,7 @@ def _expired(table: str) -> Statement:
     key = _KEYS.get(table, "id")
     return Statement(
         f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} "  # noqa: S608  constants
-        f"WHERE expires_at < :before LIMIT {_BATCH}) RETURNING 1"
+        f"WHERE expires_at < :before {_ONLY_IF.get(table, '')}LIMIT {_BATCH}) RETURNING 1"
     )
 
 

@@ -17,18 +17,21 @@ from idp.domain.ids import hash_secret, new_secret, uuid7
 from idp.domain.sessions import Device, Session
 from idp.domain.subjects import SubjectKind
 from idp.storage.database import Database, Statement, as_uuid
+from idp.storage.endings import Endings, Left
 from idp.storage.models import AccountRow, ConsentRow, GrantRow, SessionRow, milliseconds, moment
+from idp.storage.representatives import authorised
 from idp.storage.vault import Vault
 
-_FIND = Statement("""
-    SELECT s.account_id, a.kind, a.ial, s.evidence, s.created_at, s.last_seen_at, c.claims,
-      a.asks_new_portals
+_FIND = Statement(f"""
+    SELECT s.account_id, s.actor_id, a.kind, a.ial, s.evidence, s.created_at, s.last_seen_at,
+      c.claims, a.asks_new_portals
     FROM sessions s JOIN accounts a ON a.id = s.account_id
     LEFT JOIN consents c ON c.account_id = s.account_id AND c.client_id = :client_id
       AND c.revoked_at IS NULL
     WHERE s.id = :id AND s.secret_hash = :secret_hash AND s.ended_at IS NULL
       AND s.expires_at > :now AND s.last_seen_at > :idle_since AND a.status = 'active'
-""")
+      AND {authorised("s")}
+""")  # noqa: S608  constants of this package only
 _TOUCH = Statement("""
     UPDATE sessions SET last_seen_at = :now WHERE id = :id AND last_seen_at < :before
 """)
@@ -74,17 +77,19 @@ class SessionStore:
 
     def __init__(self, database: Database, vault: Vault, lifetimes: Lifetimes) -> None:
         self._database, self._vault, self._lifetimes = database, vault, lifetimes
+        self._endings = Endings(database, vault)
 
-    def add(
+    def add(  # noqa: PLR0913  keywords: what a session is
         self,
         connection: Connection,
         account_id: UUID,
         evidence: Sequence[Evidence],
         *,
         device: Device,
+        actor_id: UUID | None = None,
         now: datetime,
     ) -> tuple[UUID, str]:
-        """Open a session; answers its id and the cookie's value.
+        """Open a session; answers its id and the cookie's value. ``actor_id`` acts for the account.
 
         Raises ``Conflict('account.frozen')`` when the account is not active at this moment.
         """
@@ -94,7 +99,7 @@ class SessionStore:
             "id": session_id,
             "secret_hash": hash_secret(secret),
             "account_id": account_id,
-            "actor_id": account_id,
+            "actor_id": actor_id or account_id,
             "evidence": encode_evidence(evidence),
             "created_at": now,
             "last_seen_at": now,
@@ -143,10 +148,11 @@ class SessionStore:
         rows = self._database.one(_FIND, values)
         if not rows:
             return None
-        [(account_id, kind, ial, evidence, created_at, last_seen_at, claims, asks)] = rows
+        [(account_id, actor_id, kind, ial, evidence, created_at, last_seen_at, claims, asks)] = rows
         session = Session(
             session_id,
             as_uuid(account_id),
+            as_uuid(actor_id),
             SubjectKind(kind),
             IAL(ial),
             decode_evidence(evidence),
@@ -169,9 +175,9 @@ class SessionStore:
     ) -> None:
         """A browser signed in again: its grants move to the new session if it is the same person.
 
-        Otherwise everything of the former person ends with their session.
+        Otherwise everything of the former person ends with their session, at portals as well.
         """
-        if old.account_id == new.account_id:
+        if (old.account_id, old.actor_id) == (new.account_id, new.actor_id):
             connection.execute(
                 update(GrantRow).where(GrantRow.session_id == old.id).values(session_id=new.id)
             )
@@ -179,22 +185,15 @@ class SessionStore:
 
     def end(
         self, connection: Connection, session_ids: Sequence[UUID], reason: str, *, now: datetime
-    ) -> None:
-        """End sessions and, with them, the grants that do not outlive them."""
-        connection.execute(
-            update(SessionRow)
-            .where(SessionRow.id.in_(session_ids), SessionRow.ended_at.is_(None))
-            .values(ended_at=now, end_reason=reason)
-        )
-        connection.execute(
-            update(GrantRow)
-            .where(
-                GrantRow.session_id.in_(session_ids),
-                GrantRow.revoked_at.is_(None),
-                GrantRow.is_offline.is_(False),
-            )
-            .values(revoked_at=now, revoke_reason=reason)
-        )
+    ) -> tuple[Left, ...]:
+        """End sessions and what rests on them; answers the portals that are told."""
+        return self._endings.sessions(connection, session_ids, reason, now=now)
+
+    def end_expired(self, *, limit: int, now: datetime) -> int:
+        """End sessions that were idle too long or whose time is over; answers how many."""
+        idle_since = now - self._lifetimes.idle
+        with self._database.transaction() as connection:
+            return self._endings.expired(connection, idle_since=idle_since, limit=limit, now=now)
 
     def clients(self, session_id: UUID) -> tuple[str, ...]:
         """The portals that this session was used at and that are not signed out."""
@@ -208,18 +207,9 @@ class SessionStore:
 
     def leave(
         self, connection: Connection, session_id: UUID, client_id: str, *, now: datetime
-    ) -> None:
+    ) -> tuple[Left, ...]:
         """Sign out at one portal only."""
-        connection.execute(
-            update(GrantRow)
-            .where(
-                GrantRow.session_id == session_id,
-                GrantRow.client_id == client_id,
-                GrantRow.revoked_at.is_(None),
-                GrantRow.is_offline.is_(False),
-            )
-            .values(revoked_at=now, revoke_reason="logout")
-        )
+        return self._endings.at_portal(connection, session_id, client_id, now=now)
 
     def of_account(self, account_id: UUID, *, now: datetime) -> tuple[Session, ...]:
         """The live sessions of an account, newest first."""
@@ -243,6 +233,7 @@ class SessionStore:
         return Session(
             data.id,
             data.account_id,
+            data.actor_id,
             SubjectKind.CITIZEN,
             IAL.NONE,
             decode_evidence(data.evidence),
@@ -255,8 +246,8 @@ class SessionStore:
 class ConsentStore:
     """What people let portals see."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database, self._endings = database, Endings(database, vault)
 
     def record(  # noqa: PLR0913  keywords, one per column
         self,
@@ -280,6 +271,17 @@ class ConsentStore:
             keys = {"account_id": account_id, "client_id": client_id}
             connection.execute(insert(ConsentRow).values({**keys, **values}))
 
+    def items(self, account_id: UUID, client_id: str) -> frozenset[str] | None:
+        """What a portal may see; None when nobody asked yet or the approval was withdrawn."""
+        query = select(ConsentRow.claims).where(
+            ConsentRow.account_id == account_id,
+            ConsentRow.client_id == client_id,
+            ConsentRow.revoked_at.is_(None),
+        )
+        with self._database.transaction() as connection:
+            found = connection.scalar(query)
+        return None if found is None else frozenset(found.split())
+
     def revoke(
         self, connection: Connection, account_id: UUID, client_id: str, *, now: datetime
     ) -> None:
@@ -289,15 +291,7 @@ class ConsentStore:
             .where(ConsentRow.account_id == account_id, ConsentRow.client_id == client_id)
             .values(revoked_at=now)
         )
-        connection.execute(
-            update(GrantRow)
-            .where(
-                GrantRow.account_id == account_id,
-                GrantRow.client_id == client_id,
-                GrantRow.revoked_at.is_(None),
-            )
-            .values(revoked_at=now, revoke_reason="consent")
-        )
+        self._endings.consent(connection, account_id, client_id, now=now)
 
 
 def encode_evidence(evidence: Sequence[Evidence]) -> str:

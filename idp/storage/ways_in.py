@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, exists, select, update
@@ -28,12 +29,13 @@ def lock(connection: Connection, vault: Vault, account_id: UUID) -> Seal:
     return vault.data_key(bytes(data_key), account_id)
 
 
-def can_sign_in(connection: Connection, account_id: UUID) -> bool:
-    """Whether anything is left that opens the account."""
+def can_sign_in(connection: Connection, account_id: UUID, *, now: datetime) -> bool:
+    """Whether anything is left that opens the account; an expired certificate does not."""
     has_credential = exists().where(
         CredentialRow.account_id == account_id,
         CredentialRow.removed_at.is_(None),
         CredentialRow.method.not_in(SECOND_FACTORS),
+        CredentialRow.expires_at.is_(None) | (CredentialRow.expires_at > now),
     )
     has_password = exists().where(PasswordRow.account_id == account_id)
     has_phone = (

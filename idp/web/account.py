@@ -17,6 +17,7 @@ from idp.domain.subjects import BirthDate, IdKind, PhoneNumber, SubjectKind
 from idp.flows.account import NewPassword
 from idp.flows.answers import Answer, Said
 from idp.flows.confirming import FORMS, Address, ConfirmingState
+from idp.flows.reverifying import FORM as REVERIFY
 from idp.storage.accounts import OwnIdentity
 from idp.web import i18n, screens
 from idp.web.journey import (
@@ -99,6 +100,7 @@ def init_app(app: Flask) -> None:
     """Answer ``/account`` and its forms."""
     app.add_url_rule("/account", "account", _account)
     app.add_url_rule("/account/edit", "account_edit", _edit, methods=["GET", "POST"])
+    app.add_url_rule("/account/reverify", "account_reverify", _reverify, methods=["GET", "POST"])
     app.add_url_rule("/account/level", "account_level", _level)
     app.add_url_rule("/account/password", "account_password", _password, methods=["GET", "POST"])
     app.add_url_rule(
@@ -120,6 +122,8 @@ def owner(
             session = current_session(now=house().clock())
             if session is None:
                 return to_login(back)
+            if not session.is_own and request.path != "/account":
+                return respond(screens.plain("acting.html", name=name_of(session)), 403)
             try:
                 return view(session, *args, **kwargs)
             except ProofStale:
@@ -148,8 +152,11 @@ def _account(session: Session) -> Response:
         "name": name_of(session),
         "level": IAL(session.account_ial),
         "rows": tuple(_rows(own, session.account_kind)),
+        "may_reverify": session.account_kind is SubjectKind.CITIZEN,
         "closes_at": house().accounts.get(session.account_id).closes_at,
         "saved": "saved" in request.args,
+        "acting": not session.is_own,
+        "is_enterprise": session.is_own and session.account_kind is SubjectKind.ENTERPRISE,
     }
     return respond(screens.plain("account.html", **context))
 
@@ -170,17 +177,21 @@ def _row(own: OwnIdentity, attribute: Attribute, name: str) -> IdentityRow:
     if fact is None:
         return IdentityRow(name, "", RowStatus.UNVERIFIED)
     status = RowStatus.VERIFIED if fact.is_verified else RowStatus.DECLARED
-    source, _, reference = fact.source.partition(":")
-    shown = i18n.text(f"source.{source}", **({source: reference} if reference else {}))
+    shown = source_text(fact.source)
     return IdentityRow(name, shown_value(attribute, fact.value), status, shown, fact.at)
+
+
+def source_text(text: str) -> str:
+    """Who vouches, in words."""
+    source, _, reference = text.partition(":")
+    return i18n.text(f"source.{source}", **({source: reference} if reference else {}))
 
 
 def _number_rows(own: OwnIdentity, kinds: tuple[IdKind, ...]) -> list[IdentityRow]:
     """A number is vouched for by whoever vouched for the name that came with it."""
     found = {number.kind: (number.value, at) for number, at in own.id_numbers}
     name = own.find(Attribute.FULL_NAME)
-    source, _, reference = (name.source if name else "").partition(":")
-    shown = i18n.text(f"source.{source}", **({source: reference} if reference else {}))
+    shown = source_text(name.source) if name else ""
     rows = []
     for kind in kinds:
         value, at = found.get(kind, ("", None))
@@ -264,6 +275,31 @@ def _contact_values(own: OwnIdentity) -> dict[str, str]:
 def _contact_page(values: Mapping[str, str], wrong: Mapping[str, Message]) -> Page:
     frame = Frame("/account/edit", cancel=Cancel.OFFERED)
     return screens.ask_fields(CONTACT, frame, values=values, faults=wrong)
+
+
+# --- what somebody else vouches for -------------------------------------------------------------
+
+
+@owner("/account/reverify")
+def _reverify(session: Session) -> Response:
+    """Xác minh lại: the carrier is asked again, for a new card or a corrected name (S11)."""
+    now, flow = house().clock(), house().reverifying
+    flow.account.check_change(session, now=now)
+    frame = Frame("/account/reverify", cancel=Cancel.OFFERED)
+    if request.method == "GET":
+        own = house().accounts.identity(session.account_id)
+        known = {number.kind: number.value for number, _ in own.id_numbers}
+        number = known.get(IdKind.CCCD) or next(iter(known.values()), "")
+        values = {"username": number, "full_name": name_of(session)}
+        return respond(screens.ask_fields(REVERIFY, frame, values=values))
+    if screens.read_action(request.form) is Action.CANCEL:
+        return again("/account")
+    typed = screens.read_fields(REVERIFY, request.form).values
+    wrong = flow.verify(session, typed, visitor(), now=now)
+    if not wrong:
+        return again("/account?saved")
+    shown = {name: message(said) for name, said in wrong.items()}
+    return respond(screens.ask_fields(REVERIFY, frame, values=typed, faults=shown), 422)
 
 
 # --- a phone or mailbox that a code confirms ----------------------------------------------------

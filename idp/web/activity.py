@@ -21,6 +21,7 @@ from idp.web.parts import Message, Notice, SessionRow, Tone
 from idp.web.screens import respond
 from idp.web.security import clear_session_cookie
 
+_NOTES = ("phone", "operator", "representative", "organisation", "post")
 KEPT = timedelta(days=365)
 _PAGE, _MOST = 50, 5000
 
@@ -180,7 +181,7 @@ def _rows(
             house().portal_name(event.client_id) if event.client_id else "",
             ip,
             house().places.name(ip, language),
-            event.details.get("phone", "") or event.details.get("operator", ""),
+            next((event.details[name] for name in _NOTES if event.details.get(name)), ""),
         )
 
 

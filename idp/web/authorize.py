@@ -6,8 +6,10 @@ transaction of this browser; every detour comes back to ``/authorize/<id>``, whi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -17,30 +19,35 @@ from idp.domain.assurance import IAL
 from idp.domain.clients import Client
 from idp.domain.events import AuditEvent, Event
 from idp.flows.login import LoginState
+from idp.oidc.asked_subject import asked_for
 from idp.oidc.authorization import (
     AuthorizationError,
     AuthorizationRequest,
     Circumstances,
     NeedConsent,
     NeedLogin,
+    Params,
     Ready,
-    ResponseMode,
-    Target,
     Why,
+    client_id_of,
     decide,
     read,
+    target_of,
 )
-from idp.oidc.errors import NotRedirectable, Untrusted
+from idp.oidc.claims import ITEMS
+from idp.oidc.errors import InvalidRequestUriError, NotRedirectable, OAuth2Error, Untrusted
 from idp.oidc.provider import Provider
+from idp.oidc.responses import ResponseMode, Target, sign
 from idp.storage.sessions import Seen
 from idp.storage.transactions import Stored
 from idp.web import errors, i18n, screens
-from idp.web.journey import again, expired, house, read_id, visitor
+from idp.web.journey import House, again, expired, house, read_id, visitor
 from idp.web.parts import Cancel, ClientView, Frame, Page, Portal
 from idp.web.screens import Action, respond
 from idp.web.security import (
     allow_form_target,
     browser_hash,
+    client_ip,
     cross_site,
     has_browser,
     session_cookie,
@@ -49,6 +56,9 @@ from idp.web.security import (
 KIND = "authorize"
 CONSENT_TEXT = "2026-11"
 """The version of the words of the consent page, kept with every approval."""
+
+_PLAIN = frozenset({"request", "request_uri", "id_token_hint"})
+"""Parameters that make a request more than plain."""
 
 _log = structlog.get_logger(__name__)
 
@@ -90,16 +100,44 @@ class AuthorizePages:
             # A post from another site comes without our SameSite cookies; a GET brings them.
             return again(f"/authorize?{urlencode(params)}")
         try:
-            client, asked = read(params, self._provider.clients.find)
-            self._check_hint(client, asked)
-            now = house().clock()
-            seen = house().sessions.find(session_cookie(), client_id=client.client_id, now=now)
-            decision = decide(asked, seen, self._around(now, now))
+            return self._begin(self._client(params), params)
         except NotRedirectable as error:
             _log.warning("authorize.refused", reason=error.detail)
             return errors.show(_PROBLEMS[error.problem])
+
+    def answer_at_once(self, home: House, params: Params, cookie: str) -> str | None:
+        """Where a plain request goes that needs nobody; None where there is more to it."""
+        if not _PLAIN.isdisjoint(name for name, _ in params):
+            return None
+        now = home.clock()
+        try:
+            client = self._provider.clients.find(client_id_of(params))
+            if client is None:
+                return None
+            asked = self._read(client, params, now)
+            if asked.response_mode is not ResponseMode.QUERY:
+                return None
+            seen = home.sessions.find(cookie, client_id=client.client_id, now=now)
+            seen = asked_for(asked, seen, self._sub_of(client), since=now)
+            decision = decide(asked, seen, self._around(home, now, now))
+        except (NotRedirectable, AuthorizationError):
+            return None
+        if not isinstance(decision, Ready):
+            return None
+        home.sessions.touch(decision.seen.session, now=now)
+        code = self._provider.tokens.new_code(client, asked, decision, now=now)
+        return asked.target.location(asked.target.answer(self._provider.issuer, code=code))
+
+    def _begin(self, client: Client, params: Params) -> Response:
+        now = house().clock()
+        try:
+            asked = self._read(client, params, now)
+            self._check_hint(client, asked)
+            seen = house().sessions.find(session_cookie(), client_id=client.client_id, now=now)
+            seen = asked_for(asked, seen, self._sub_of(client), since=now)
+            decision = decide(asked, seen, self._around(house(), now, now))
         except AuthorizationError as error:
-            return self._send_error(error)
+            return self._send_error(client, error)
         if isinstance(decision, Ready):
             return self._send_code(client, asked, decision, now)
         waiting = Waiting(asked, int(now.timestamp() * 1000))
@@ -125,21 +163,24 @@ class AuthorizePages:
         found = self._find(transaction)
         if found is None:
             return expired("/")
-        stored, waiting, _ = found
-        house().transactions.end(stored, now=house().clock())
-        target = Target.of(waiting.request)
-        return self._send_error(AuthorizationError("access_denied", "cancelled", target))
+        stored, waiting, client = found
+        now = house().clock()
+        house().transactions.end(stored, now=now)
+        self._provider.requests.use(waiting.request, now=now)
+        error = AuthorizationError("access_denied", "cancelled", waiting.request.target)
+        return self._send_error(client, error)
 
     def _go_on(self, stored: Stored, waiting: Waiting, client: Client) -> Response:
         now = house().clock()
         since = datetime.fromtimestamp(waiting.since / 1000, now.tzinfo)
         try:
             seen = self._seen(client, now)
-            around = self._around(now, since, consented=waiting.consented)
+            seen = asked_for(waiting.request, seen, self._sub_of(client), since=since)
+            around = self._around(house(), now, since, consented=waiting.consented)
             decision = decide(waiting.request, seen, around)
         except AuthorizationError as error:
             house().transactions.end(stored, now=now)
-            return self._send_error(error)
+            return self._send_error(client, error)
         if isinstance(decision, Ready):
             house().transactions.end(stored, now=now)
             return self._send_code(client, waiting.request, decision, now)
@@ -155,12 +196,13 @@ class AuthorizePages:
         asked = waiting.request
         wanted = asked.wanted or IAL.NONE
         state = LoginState(
-            house().login.method_for(wanted).name,
+            house().login.method_for(wanted, asked.resists).name,
             request=stored.id.hex,
             portal=client.client_name,
             client_id=client.client_id,
             wanted=int(asked.wanted or 0),
             floor=int(wanted) if asked.is_acr_essential else 0,
+            resists=int(asked.resists) if asked.is_acr_essential else 0,
             ui_locales=asked.ui_locales,
             redirect_uri=asked.redirect_uri,
             typed={"username": asked.login_hint[:50]} if asked.login_hint else {},
@@ -200,6 +242,7 @@ class AuthorizePages:
                 Event.CONSENT_GIVEN,
                 now,
                 seen.session.account_id,
+                seen.session.actor_id,
                 client_id=client.client_id,
                 session_id=seen.session.id,
                 details={"items": " ".join(sorted(items)), "text": CONSENT_TEXT},
@@ -225,7 +268,7 @@ class AuthorizePages:
             "client": ClientView(
                 client.client_name, policy=client.policy_uri, terms=client.tos_uri
             ),
-            "data": tuple(sorted(waiting.request.consent_items, key=_ORDER.index)),
+            "data": tuple(sorted(waiting.request.consent_items, key=ITEMS.index)),
             "level": wanted or IAL.MEDIUM,
         }
         return respond(Page("consent.html", context))
@@ -235,16 +278,51 @@ class AuthorizePages:
     def _send_code(
         self, client: Client, asked: AuthorizationRequest, ready: Ready, now: datetime
     ) -> Response:
+        if not self._provider.requests.use(asked, now=now):
+            _log.warning("authorize.refused", reason="the pushed request was used up")
+            return errors.show(errors.Problem.REQUEST_INVALID)
         house().sessions.touch(ready.seen.session, now=now)
         code = self._provider.tokens.new_code(client, asked, ready, now=now)
-        target = Target.of(asked)
-        return _send(target, target.answer(self._provider.issuer, code=code), client.client_name)
+        return self._send(client, asked.target, now, code=code)
 
-    def _send_error(self, error: AuthorizationError) -> Response:
+    def _send_error(self, client: Client, error: AuthorizationError) -> Response:
         values = {"error": error.error, "error_description": error.description}
-        return _send(error.target, error.target.answer(self._provider.issuer, **values), "")
+        return self._send(client, error.target, house().clock(), **values)
+
+    def _send(self, client: Client, target: Target, now: datetime, **values: str) -> Response:
+        """The answer on its way to the portal, as a JWT where it asked for one (JARM)."""
+        parameters = target.answer(self._provider.issuer, **values)
+        if target.response_mode.is_signed:
+            parameters = sign(self._provider.tokens.keys, client, parameters, now=now)
+        return _travel(target, parameters, client.client_name)
 
     # --- reading --------------------------------------------------------------------------------
+
+    def _client(self, params: Params) -> Client:
+        if self._provider.entrance:
+            self._provider.entrance.browser(params, client_ip())
+        client = self._provider.clients.find(client_id_of(params))
+        if client is None:
+            raise NotRedirectable(Untrusted.CLIENT_UNKNOWN, "client_id is unknown")
+        return client
+
+    def _read(self, client: Client, params: Params, now: datetime) -> AuthorizationRequest:
+        """The request, however it came.
+
+        What is wrong with a request object travels back only where redirect_uri stands outside of
+        it and is right.
+        """
+        try:
+            resolved = self._provider.requests.resolve(client, params, now=now)
+        except OAuth2Error as error:
+            target = target_of(client, params)
+            if target is None:
+                is_unknown = isinstance(error, InvalidRequestUriError)
+                raise NotRedirectable(
+                    Untrusted.REQUEST_INVALID, "request_uri" if is_unknown else error.error
+                ) from error
+            raise AuthorizationError(error.error, str(error.description), target) from error
+        return resolved.pushed or read(client, resolved.params)
 
     def _find(self, transaction: str) -> tuple[Stored, Waiting, Client] | None:
         stored = house().transactions.find(
@@ -259,11 +337,14 @@ class AuthorizePages:
     def _seen(self, client: Client, now: datetime) -> Seen | None:
         return house().sessions.find(session_cookie(), client_id=client.client_id, now=now)
 
+    def _sub_of(self, client: Client) -> Callable[[UUID], str]:
+        return lambda account_id: self._provider.tokens.subject(client, account_id)
+
     def _check_hint(self, client: Client, asked: AuthorizationRequest) -> None:
         """The hint must be ours, and of the person who is signed in (Core, 3.1.2.1)."""
         if not asked.id_token_hint:
             return
-        target = Target.of(asked)
+        target = asked.target
         claims = self._provider.tokens.read_id_token_hint(asked.id_token_hint)
         if claims is None:
             raise AuthorizationError("invalid_request", "id_token_hint is not ours", target)
@@ -273,37 +354,30 @@ class AuthorizePages:
         if claims.get("sub") != self._provider.tokens.subject(client, seen.session.account_id):
             raise AuthorizationError("login_required", "somebody else is signed in", target)
 
-    def _around(self, now: datetime, since: datetime, *, consented: bool = False) -> Circumstances:
-        levels = [method.ial for method in house().login.methods if method.login is not None]
+    def _around(
+        self, home: House, now: datetime, since: datetime, *, consented: bool = False
+    ) -> Circumstances:
+        able = [method for method in home.login.methods if method.login is not None]
         return Circumstances(
             now=now,
             since=since,
-            level3_max_age=timedelta(seconds=house().config.server.level3_max_age),
-            reachable=max(levels),
+            level3_max_age=timedelta(seconds=home.config.server.level3_max_age),
+            reachable=max(method.ial for method in able),
+            resists=max(method.resists for method in able),
             consented=consented,
         )
 
 
 _PROBLEMS = {
     Untrusted.CLIENT_UNKNOWN: errors.Problem.CLIENT_UNKNOWN,
+    Untrusted.CLIENT_UNTRUSTED: errors.Problem.CLIENT_UNTRUSTED,
     Untrusted.REDIRECT_URI_UNKNOWN: errors.Problem.REDIRECT_URI_UNKNOWN,
     Untrusted.REQUEST_INVALID: errors.Problem.REQUEST_INVALID,
 }
-_ORDER = (
-    "name",
-    "birthdate",
-    "gender",
-    "id_number",
-    "phone_number",
-    "email",
-    "account_kind",
-    "offline_access",
-)
 
 
-def _send(target: Target, values: dict[str, str], portal: str) -> Response:
-    """The answer on its way to the portal."""
-    if target.response_mode is ResponseMode.FORM_POST:
+def _travel(target: Target, values: dict[str, str], portal: str) -> Response:
+    if target.response_mode.is_posted:
         allow_form_target(target.redirect_uri)
         context: dict[str, object] = {
             "target": target.redirect_uri,

@@ -9,17 +9,8 @@ import msgspec
 from flask import Flask, Response, jsonify, request
 
 from idp.domain.accounts import Identity
-from idp.domain.errors import Conflict, InvalidInput
-from idp.domain.subjects import (
-    BirthDate,
-    EmailAddress,
-    IdNumber,
-    PersonName,
-    PhoneNumber,
-    Sex,
-    SubjectKind,
-)
-from idp.flows.counter import Clerk
+from idp.domain.errors import Conflict
+from idp.flows.counter import Card, Clerk, Unreadable, read_card
 from idp.web.journey import house
 
 
@@ -58,8 +49,6 @@ def _issue() -> Response:
     except _Refused as error:
         status, code, text = error.args
         return _error(status, code, text)
-    except InvalidInput as error:
-        return _error(400, "invalid_request", error.code)
     except Conflict as error:
         return _error(409, error.code, "this person has an account")
     answer = jsonify(activation_code=issued.code, expires_at=issued.expires_at.isoformat())
@@ -93,27 +82,20 @@ def _clerk(asked: _Account) -> Clerk:
 
 
 def _identity(asked: _Account) -> Identity:
-    numbers = tuple(map(IdNumber.parse, (asked.id_number, *asked.other_id_numbers)))
-    birth_date = (
-        BirthDate.from_iso(asked.birth_date)
-        if "-" in asked.birth_date
-        else BirthDate.parse(asked.birth_date)
+    card = Card(
+        asked.id_number,
+        asked.full_name,
+        asked.birth_date,
+        asked.phone,
+        asked.sex or "",
+        asked.email,
+        tuple(asked.other_id_numbers),
     )
-    sex = Sex(asked.sex) if asked.sex else None
-    if not numbers[0].agrees_with(birth_date, sex):
-        raise InvalidInput("id_number.birth_date")
-    return Identity(
-        kind=SubjectKind.CITIZEN,
-        id_numbers=numbers,
-        name=PersonName.parse(asked.full_name),
-        birth_date=birth_date,
-        sex=sex,
-        phone=PhoneNumber.parse(asked.phone),
-        email=EmailAddress.parse(asked.email) if asked.email else None,
-        source="vnpost",
-        reference=asked.clerk.post_office[:100],
-        verified_at=house().clock(),
-    )
+    office = asked.clerk.post_office[:100]
+    found = read_card(card, office=office, now=house().clock())
+    if isinstance(found, Unreadable):
+        raise _Refused(400, "invalid_request", " ".join(sorted(set(found.faults.values()))))
+    return found
 
 
 def _error(status: int, code: str, text: str) -> Response:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import enum
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from flask import Flask, Response, current_app, json, make_response, request
@@ -24,6 +24,9 @@ from idp.web import i18n
 from idp.web.parts import Message, Page
 from idp.web.screens import respond
 from idp.web.security import ForgedPost, is_for_programs
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 _EXTENSION = "idp.errors"
 _log = structlog.get_logger(__name__)
@@ -45,6 +48,7 @@ class Problem(enum.Enum):
     CLIENT_UNKNOWN = _Kind("IDP-1201", 400, "invalid_client")
     REDIRECT_URI_UNKNOWN = _Kind("IDP-1202", 400)
     REQUEST_INVALID = _Kind("IDP-1203", 400)
+    CLIENT_UNTRUSTED = _Kind("IDP-1204", 400, "invalid_client")
     ACCOUNT_CLOSED = _Kind("IDP-1301", 403, "access_denied")
     BAD_REQUEST = _Kind("IDP-1400", 400)
     FORGED_POST = _Kind("IDP-1403", 403)
@@ -92,6 +96,21 @@ def init_app(app: Flask, clock: Clock) -> None:
     app.register_error_handler(ForgedPost, _forged)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
+
+
+def guard(
+    app: Flask,
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+    work: Callable[[], Iterable[bytes]],
+) -> Iterable[bytes]:
+    """``work`` before routing; what goes wrong in it is told as behind routing."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001  the handlers above decide, as for every request
+        with app.request_context(environ):
+            told = app.make_response(app.handle_user_exception(error))
+            return app.process_response(told)(environ, start_response)
 
 
 def show(problem: Problem, *, text: Message | None = None) -> Response:

@@ -16,6 +16,7 @@ import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -128,19 +129,21 @@ class _Settings:
 def load(missing: Missing, more: Iterable[Mapping[str, Mapping[str, str]]] = ()) -> Catalogues:
     """Read every translation file; ``more`` are texts of installed packages, by language."""
     packages = tuple(more)
-    return {language: _read(language, missing, packages) for language in Language}
+    added = {
+        language: tuple(item for package in packages for item in package.get(language, {}).items())
+        for language in Language
+    }
+    return {language: _read(language, missing, added[language]) for language in Language}
 
 
-def _read(
-    language: Language, missing: Missing, more: Iterable[Mapping[str, Mapping[str, str]]]
-) -> Catalogue:
+@cache
+def _read(language: Language, missing: Missing, more: tuple[tuple[str, str], ...]) -> Catalogue:
     with (_TRANSLATIONS / f"{language}.po").open("rb") as file:
         messages = pofile.read_po(file, locale=str(language), abort_invalid=True)
     ours = {str(message.id) for message in messages}
-    for package in more:
-        for key, text in package.get(language, {}).items():
-            if key not in ours:  # a package adds texts, it does not change ours
-                messages.add(key, text)
+    for key, text in more:
+        if key not in ours:  # a package adds texts, it does not change ours
+            messages.add(key, text)
     compiled = io.BytesIO()
     mofile.write_mo(compiled, messages)
     compiled.seek(0)

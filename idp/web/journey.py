@@ -15,16 +15,24 @@ from idp.config import Config
 from idp.domain.clients import Client
 from idp.domain.sessions import Session
 from idp.flows.account import AccountFlow
+from idp.flows.agencies import AgencyDesk
 from idp.flows.answers import Answer, Said, Visitor
+from idp.flows.clerk import ClerkFlow
 from idp.flows.complaint import ComplaintFlow
+from idp.flows.complaint_desk import ComplaintDesk
 from idp.flows.confirming import ConfirmingFlow
 from idp.flows.counter import CounterFlow
+from idp.flows.counter_desk import CounterDesk
+from idp.flows.decoupled import DecoupledFlow
 from idp.flows.enrolling import EnrollingFlow
 from idp.flows.freezing import FreezingFlow
 from idp.flows.login import LoginFlow
 from idp.flows.lost_phone import LostPhoneFlow
+from idp.flows.operators import OperatorFlow
 from idp.flows.recovery import RecoveryFlow
 from idp.flows.registration import RegistrationFlow
+from idp.flows.representatives import RepresentativeFlow
+from idp.flows.reverifying import ReverifyingFlow
 from idp.ports import Clock
 from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
@@ -42,7 +50,18 @@ from idp.web.screens import ask_signature, respond
 from idp.web.security import allow_program, browser_hash, client_ip, session_cookie
 
 S = TypeVar("S")
-_EXTENSION = "idp.house"
+EXTENSION = "idp.house"
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What the operators' pages call."""
+
+    operators: OperatorFlow
+    clerk: ClerkFlow
+    counter: CounterDesk
+    complaints: ComplaintDesk
+    agencies: AgencyDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +88,7 @@ class House:
     account: AccountFlow
     confirming: ConfirmingFlow
     enrolling: EnrollingFlow
+    reverifying: ReverifyingFlow
     recovery: RecoveryFlow
     lost_phone: LostPhoneFlow
     freezing: FreezingFlow
@@ -77,6 +97,9 @@ class House:
     portal_links: PortalLinkStore
     clients: ClientStore[Client]
     places: Places
+    decoupled: DecoupledFlow
+    console: Console
+    representatives: RepresentativeFlow
 
     def portal_name(self, client_id: str) -> str:
         """What people know a portal as."""
@@ -86,12 +109,12 @@ class House:
 
 def install(app: Flask, house: House) -> None:
     """Make the house known to the views of ``app``."""
-    app.extensions[_EXTENSION] = house
+    app.extensions[EXTENSION] = house
 
 
 def house() -> House:
     """The house of the current application."""
-    found: House = current_app.extensions[_EXTENSION]
+    found: House = current_app.extensions[EXTENSION]
     return found
 
 

@@ -9,7 +9,7 @@ from flask import Flask, Response, request
 from idp.authenticators.contract import AskSignature, AwaitPhone, FieldKind, Filled
 from idp.domain.assurance import IAL
 from idp.flows.answers import Answer, Journey
-from idp.flows.login import LoginState, SignedIn
+from idp.flows.login import LoginState, SignedIn, does
 from idp.web import i18n, screens
 from idp.web.journey import (
     again,
@@ -103,6 +103,8 @@ def _step(journey: Journey[LoginState]) -> _Answer | SignedIn:
     """Let the flow do what the pressed button of this step asks."""
     flow, now = house().login, house().clock()
     action = screens.read_action(request.form)
+    if journey.state.choice is not None:
+        return flow.act(journey, request.form.get("act_for", ""), visitor(), now=now)
     # A late second answer of the signing tool is no answer to the form that may stand here now.
     if journey.state.screen is not None or "token" in request.form:
         return _credential_step(journey, action)
@@ -160,6 +162,9 @@ def _signed_in(result: SignedIn) -> Response:
 def _show(answer: _Answer) -> Response:
     answer = with_told(answer, answer.journey.state.told)
     status = 200 if answer.is_quiet else 422
+    if answer.journey.state.choice is not None:
+        context = {"choice": answer.journey.state.choice, "frame": _frame(answer)}
+        return respond(screens.plain("act_for.html", **context), status)
     match answer.journey.state.screen:
         case AskSignature() as asked:
             page = signature_page(asked, _frame(answer), answer)
@@ -214,7 +219,7 @@ def _tabs(journey: Journey[LoginState]) -> tuple[Tab, ...]:
             where = TabState.CURRENT
         elif not house().config.is_enabled(method.name):
             where = TabState.CLOSED
-        elif method.ial < state.floor:
+        elif not does(method, state.floor, state.resists):
             where = TabState.TOO_LOW
         else:
             where = TabState.OPEN

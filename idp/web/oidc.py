@@ -1,13 +1,18 @@
-"""The endpoints that programs call: discovery, keys, token, userinfo."""
+"""The endpoints that programs call, each under every path it has."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
 
-from idp.oidc.provider import Provider, Reply
+from idp.config import Mtls
+from idp.oidc.calls import Call, Reply
+from idp.oidc.provider import Provider
+from idp.web import tls_front
+from idp.web.security import client_ip
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -15,9 +20,15 @@ if TYPE_CHECKING:
 _REQUEST_ID = "X-Request-Id"
 _A_WHILE = "public, max-age=300"
 _METHODS = "GET, POST, OPTIONS"
+_FOR_SCRIPTS = frozenset(
+    {"/token", "/userinfo", "/jwks", "/revoke", "/par", "/device_authorization"}
+)
 
 
-def init_app(app: Flask, provider: Provider) -> None:
+Answer = Callable[[Call], Reply]
+
+
+def init_app(app: Flask, provider: Provider, mtls: Mtls) -> None:
     """Answer the protocol's addresses."""
     document = provider.discovery()
 
@@ -27,20 +38,47 @@ def init_app(app: Flask, provider: Provider) -> None:
     def jwks() -> Response:
         return _public(provider.tokens.keys.jwks, "application/jwk-set+json")
 
-    def token() -> Response:
-        authorization = request.headers.get("Authorization")
-        body = request.get_data(cache=False)
-        return _reply(provider.token(body, request.content_type or "", authorization))
-
-    def userinfo() -> Response:
-        return _reply(provider.userinfo(_bearer()))
-
     for path in ("openid-configuration", "oauth-authorization-server"):
         app.add_url_rule(f"/.well-known/{path}", f"discovery.{path}", discovery)
     app.add_url_rule("/jwks", "jwks", jwks)
-    app.add_url_rule("/token", "token", token, methods=["POST"])
-    app.add_url_rule("/userinfo", "userinfo", userinfo, methods=["GET", "POST"])
+    for name, methods, answer in (
+        ("token", ["POST"], provider.token),
+        ("userinfo", ["GET", "POST"], provider.userinfo),
+        ("par", ["POST"], provider.push),
+        ("introspect", ["POST"], provider.introspect),
+        ("revoke", ["POST"], provider.revoke),
+    ):
+        app.add_url_rule(f"/{name}", name, view(answer, mtls), methods=methods)
+    for path, work in provider.more.items():
+        guarded = partial(provider.guarded, work)
+        app.add_url_rule(path, path.strip("/"), view(guarded, mtls), methods=["POST"])
     app.after_request(_let_scripts_read)
+
+
+def view(answer: Answer, mtls: Mtls) -> Callable[[], Response]:
+    """HTTP around an endpoint."""
+
+    def call() -> Response:
+        return reply(answer(read_call(mtls)))
+
+    return call
+
+
+def read_call(mtls: Mtls) -> Call:
+    """What a program sent."""
+    found = tls_front.presented(mtls)
+    return Call(
+        method=request.method,
+        path=request.path,
+        body=request.get_data(cache=False),
+        content_type=request.content_type or "",
+        authorization=request.headers.get("Authorization"),
+        dpop=tuple(request.headers.getlist("DPoP")),
+        accept=request.headers.get("Accept", ""),
+        certificate=found.certificate,
+        is_certificate_verified=found.is_verified,
+        address=client_ip(),
+    )
 
 
 class PublicDocuments:
@@ -78,32 +116,26 @@ class PublicDocuments:
         return [data]
 
 
-def _bearer() -> str | None:
-    """The token from the header, else from the body; never from the address (RFC 9700, 4.3.2)."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return token.strip()
-    return request.form.get("access_token") if request.method == "POST" else None
-
-
 def _public(body: bytes, content_type: str) -> Response:
     response = Response(body, content_type=content_type)
     response.headers["Cache-Control"] = _A_WHILE
     return response
 
 
-def _reply(reply: Reply) -> Response:
-    response = Response(reply.body, reply.status, content_type=reply.content_type)
-    response.headers.update(reply.headers)
+def reply(found: Reply) -> Response:
+    """An answer as HTTP."""
+    response = Response(found.body, found.status, content_type=found.content_type)
+    response.headers.update(found.headers)
     return response
 
 
 def _let_scripts_read(response: Response) -> Response:
     """CORS for what carries no cookie: portals that live in the browser."""
-    if request.path in {"/token", "/userinfo", "/jwks"} or request.path.startswith("/.well-known/"):
+    if request.path in _FOR_SCRIPTS or request.path.startswith("/.well-known/"):
         response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Access-Control-Expose-Headers"] = "DPoP-Nonce, WWW-Authenticate"
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         if request.method == "OPTIONS":
-            response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+            response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, DPoP"
             response.headers["Access-Control-Allow-Methods"] = _METHODS
     return response

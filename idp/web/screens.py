@@ -286,7 +286,7 @@ SIGNING_CODES: Final = (
 )
 """What the signing tool can answer instead of a token; each has the text ``sign.<code>``."""
 
-PASSKEY_CODES: Final = ("passkey_unknown", "passkey_refused", "passkey_there", "token_error")
+PASSKEY_CODES: Final = ("passkey_unknown", "passkey_refused", "passkey_there", "passkey_failed")
 """What a browser can answer instead of a passkey's signature."""
 
 

@@ -44,10 +44,13 @@ MACHINE_PATHS: Final = (
     "/bc-authorize",
     "/connect/",
     "/counter/",
+    "/federation/",
     "/oauth2/token",
     "/oauth2/userinfo",
     "/oauth2/introspect",
+    "/oauth2/techid",
     "/oauth2/revoke",
+    "/ssf/",
     "/oauth2/jwks",
 )
 """Addresses that programs call: no cookie, so no forged post; answers are JSON, also errors."""
@@ -269,6 +272,11 @@ def allow_program(address: str) -> None:
     g.setdefault("programs", set()).add(origin_of(address))
 
 
+def allow_frame(uri: str) -> None:
+    """Let this page load ``uri``'s origin in a frame: a portal that hears of a logout there."""
+    g.setdefault("frames", set()).add(origin_of(uri))
+
+
 def allow_form_target(uri: str) -> None:
     """Let the forms of this response end at ``uri``'s origin: the portal that is waiting."""
     g.setdefault("form_targets", set()).add(origin_of(uri))
@@ -322,5 +330,7 @@ def _content_policy(response: Response) -> str:
     if response.mimetype == "text/html":
         targets = " ".join(("'self'", *sorted(g.get("form_targets", ()))))
         programs = " ".join(("'self'", *sorted(g.get("programs", ()))))
-        return _PRESENTATION.format(targets=targets, programs=programs)
+        found = _PRESENTATION.format(targets=targets, programs=programs)
+        frames = " ".join(sorted(g.get("frames", ())))
+        return f"{found}; frame-src {frames}" if frames else found
     return _SOUND if (response.mimetype or "").startswith("audio/") else _DATA

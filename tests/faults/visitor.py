@@ -107,6 +107,12 @@ class Visitor:
                 return self.page
             url = target
 
+    def connects_anew(self) -> None:
+        """The same browser on another connection: perhaps to the other process."""
+        kept = self.client.cookies
+        self.client.close()
+        self.client = httpx.Client(timeout=30, trust_env=False, cookies=kept)
+
     def prepare(self, **values: str) -> Prepared:
         """The form of this page that asks for these fields, filled in."""
         parser = _Forms()

@@ -148,6 +148,22 @@ def test_the_last_way_in_cannot_be_removed(house: House) -> None:
     assert level(house) is IAL.HIGH
 
 
+def test_an_expired_certificate_is_no_way_in_that_is_left(house: House) -> None:
+    registers(house.browser(), certificate(serial=38))
+    browser = house.browser()
+    browser.get("/login")
+    browser.get(browser.path + TAB)
+    browser.post({"do": "confirm"})
+    signs(browser, certificate(serial=38))
+    adds_usb(browser, serial=39, ends=NOW + timedelta(minutes=2))
+    house.clock.forward(minutes=3)
+
+    page = removes(browser)
+
+    assert page.status_code == 422
+    assert "cách đăng nhập cuối cùng" in page.text
+
+
 def test_of_two_removals_at_once_the_last_way_in_stays(house: House) -> None:
     registers(house.browser(), certificate(serial=38))
     browser = house.browser()

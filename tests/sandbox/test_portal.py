@@ -12,8 +12,10 @@ from flask.testing import FlaskClient
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from idp.sandbox.event_receiver import EventReceiver
 from idp.sandbox.events import Events
 from idp.sandbox.portal import create_portal
+from idp.sandbox.portal_sessions import Browsers
 from idp.sandbox.portal_settings import PortalSettings
 from idp.sandbox.relying_party import RelyingParty
 
@@ -30,11 +32,12 @@ class Provider:
         self.user: dict[str, Any] = {"sub": "u1", "name": "Trần <Thị> Hoà"}
         self.asked: list[httpx.Request] = []
 
-    def sign(self, **claims: Any) -> str:
+    def sign(self, typ: str = "JWT", **claims: Any) -> str:
         now = int(time.time())
         body = {"iss": ISSUER, "aud": ["portal-1"], "sub": "u1", "iat": now, "exp": now + 60}
-        header = {"alg": "RS256", "kid": self.key.kid}
-        return jwt.encode(header, {**body, **claims}, self.key)
+        header = {"alg": "RS256", "kid": self.key.kid, "typ": typ}
+        given = {name: value for name, value in {**body, **claims}.items() if value is not None}
+        return jwt.encode(header, given, self.key)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
@@ -152,16 +155,130 @@ def test_a_new_key_is_fetched(client: FlaskClient, provider: Provider) -> None:
     assert sum(request.url.path == "/jwks" for request in provider.asked) == 2
 
 
-def test_backchannel_logout_ends_the_session(
+LOGOUT = {"http://schemas.openid.net/event/backchannel-logout": {}}
+
+
+def tell(client: FlaskClient, token: str) -> int:
+    return client.post("/backchannel-logout", data={"logout_token": token}).status_code
+
+
+def test_backchannel_logout_ends_the_session_once(
     client: FlaskClient, provider: Provider, events: Events
 ) -> None:
     finish(client, provider)
-    event = {"http://schemas.openid.net/event/backchannel-logout": {}}
-    bad = provider.sign(sid="s1", jti="j", events=event, nonce="n")
-    assert client.post("/backchannel-logout", data={"logout_token": bad}).status_code == 400
-    assert client.post("/backchannel-logout", data={"logout_token": "x"}).status_code == 400
-    assert "Xin chào" in client.get("/").text
-    good = provider.sign(sid="s1", jti="j", events=event)
-    assert client.post("/backchannel-logout", data={"logout_token": good}).status_code == 200
+    good = provider.sign("logout+jwt", sid="s1", jti="j", events=LOGOUT)
+
+    answers = [tell(client, good), tell(client, good)]
+
+    assert answers == [200, 400]
     assert events.all()[-1]["type"] == "logout_token"
     assert "Xin chào" not in client.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("typ", "claims"),
+    [
+        ("JWT", {}),
+        ("logout+jwt", {"nonce": "n"}),
+        ("logout+jwt", {"events": {}}),
+        ("logout+jwt", {"events": {"other": {}}}),
+        ("logout+jwt", {"aud": "portal-2"}),
+        ("logout+jwt", {"iss": "http://evil"}),
+        ("logout+jwt", {"exp": 1}),
+        ("logout+jwt", {"jti": None}),
+        ("logout+jwt", {"sid": None, "sub": None}),
+    ],
+)
+def test_a_wrong_logout_token_ends_nothing(
+    client: FlaskClient, provider: Provider, typ: str, claims: dict[str, Any]
+) -> None:
+    finish(client, provider)
+
+    answer = tell(
+        client, provider.sign(typ, **{"sid": "s1", "jti": "j", "events": LOGOUT} | claims)
+    )
+
+    assert (answer, tell(client, "x")) == (400, 400)
+    assert "Xin chào" in client.get("/").text
+
+
+def test_frontchannel_logout_ends_the_session_that_it_names(
+    client: FlaskClient, provider: Provider, events: Events
+) -> None:
+    finish(client, provider)
+    for query in ("", "?sid=s1", "?sid=s1&iss=http://evil", f"?sid=other&iss={ISSUER}"):
+        client.get(f"/frontchannel-logout{query}")
+        assert "Xin chào" in client.get("/").text
+
+    page = client.get(f"/frontchannel-logout?sid=s1&iss={ISSUER}")
+
+    assert "X-Frame-Options" not in page.headers
+    assert events.all()[-1]["type"] == "frontchannel_logout"
+    assert "Xin chào" not in client.get("/").text
+
+
+REVOKED = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
+
+
+@pytest.fixture
+def receiver(provider: Provider, events: Events) -> tuple[EventReceiver, Browsers]:
+    party = RelyingParty(SETTINGS, issuer=ISSUER, transport=httpx.MockTransport(provider))
+    browsers = Browsers()
+    return EventReceiver(SETTINGS, party=party, events=events, browsers=browsers), browsers
+
+
+def event(provider: Provider, typ: str = "secevent+jwt", **claims: Any) -> str:
+    subject = {"format": "complex", "session": {"format": "opaque", "id": "s1"}}
+    body = {"jti": "e1", "sub_id": subject, "events": {REVOKED: {}}, "sub": None, "exp": None}
+    return provider.sign(typ, **{**body, **claims})
+
+
+def test_a_pushed_event_needs_the_agreed_header(
+    client: FlaskClient, provider: Provider, events: Events
+) -> None:
+    kind = {"Content-Type": "application/secevent+jwt"}
+
+    answers = [
+        client.post("/events", data=event(provider), headers={**kind, **more})
+        for more in ({}, {"Authorization": "Bearer guessed"})
+    ]
+
+    assert [answer.get_json()["err"] for answer in answers] == ["authentication_failed"] * 2
+    assert client.post("/events", data="x").status_code == 400
+    assert events.all() == []
+
+
+def test_an_event_counts_once_and_is_shown(
+    client: FlaskClient, provider: Provider, events: Events,
+    receiver: tuple[EventReceiver, Browsers],
+) -> None:  # fmt: skip
+    token, header = event(provider), receiver[0]._secret
+
+    answers = [receiver[0].pushed(token, header) for _ in range(2)]
+
+    assert answers == [None, None]
+    assert [each["type"] for each in events.all()] == ["security_event"]
+    assert "session-revoked" in client.get("/events").text
+
+
+@pytest.mark.parametrize(
+    ("typ", "claims"),
+    [
+        ("JWT", {}),
+        ("secevent+jwt", {"sub": "u1"}),
+        ("secevent+jwt", {"aud": "portal-2"}),
+        ("secevent+jwt", {"iss": "http://evil"}),
+        ("secevent+jwt", {"events": {}}),
+        ("secevent+jwt", {"jti": None}),
+        ("secevent+jwt", {"exp": 4102444800}),
+    ],
+)
+def test_a_wrong_event_is_refused(
+    provider: Provider, events: Events, receiver: tuple[EventReceiver, Browsers], typ: str,
+    claims: dict[str, Any],
+) -> None:  # fmt: skip
+    answer = receiver[0].pushed(event(provider, typ, **claims), receiver[0]._secret)
+
+    assert answer
+    assert answer["err"] == "invalid_request"
+    assert events.all() == []

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import re
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -22,12 +26,14 @@ from idp import app as application
 from idp import config as settings
 from idp.authenticators import Ports as Outside
 from idp.config import Config
+from idp.domain.agencies import Agency, AgencySubject
 from idp.domain.certificates import Authority
 from idp.domain.certificates import Path as CertificatePath
 from idp.domain.clients import Client
 from idp.domain.errors import PortUnavailable
 from idp.domain.passwords import PasswordHasher
 from idp.domain.subjects import (
+    AgencyCode,
     BirthDate,
     IdNumber,
     InsuranceCode,
@@ -36,8 +42,10 @@ from idp.domain.subjects import (
     PhoneNumber,
     Sex,
 )
-from idp.oidc.registration import Loopback, new_client
-from idp.oidc.registration import build as build_client
+from idp.oidc.client_metadata import Loopback
+from idp.oidc.client_metadata import build as build_client
+from idp.oidc.keys import KeyRing
+from idp.oidc.registration import new_client
 from idp.ports import (
     InsuredRecord,
     PostalRecord,
@@ -46,8 +54,10 @@ from idp.ports import (
     SignaturePending,
     SignatureState,
     SubscriberRecord,
+    WebClient,
 )
 from idp.storage.activations import ActivationStore
+from idp.storage.agencies import AgencyStore
 from idp.storage.clients import ClientStore
 from idp.storage.database import Database
 from idp.storage.outbox import OutboxStore
@@ -174,6 +184,23 @@ class MemoryCounter:
         return None
 
 
+@dataclass
+class MemoryDirectory:
+    """The fake of the agency directory: it knows nobody."""
+
+    asked: list[AgencySubject] = field(default_factory=list)
+
+    def find(self, code: AgencyCode) -> Agency | None:
+        del code
+
+    def resolve(self, subject: AgencySubject) -> Agency | None:
+        del subject
+
+    def ask(self, subject: AgencySubject, *, now: datetime) -> None:
+        del now
+        self.asked.append(subject)
+
+
 def outside(hasher: PasswordHasher | None = None) -> Outside:
     """Everything that methods need, empty."""
     hasher = hasher or PasswordHasher(b"p" * 32, time_cost=1, memory_kib=64, max_parallel=16)
@@ -184,6 +211,7 @@ def outside(hasher: PasswordHasher | None = None) -> Outside:
         counter=MemoryCounter(),
         trust=pki.pki().store(),
         certificate_status=MemoryStatus(),
+        directory=MemoryDirectory(),
         mobile_signer=MemorySigner(),
         carriers=("viettel", "vinaphone"),
         issuer="http://localhost:8000",
@@ -214,7 +242,8 @@ class House:
         """Every text message that waits to be sent, oldest first."""
         outbox = OutboxStore(self.database, self.base.vault)
         jobs = outbox.claim(now=self.clock(), limit=1000, lease=_NO_TIME)
-        return [dict(job.payload) for job in sorted(jobs, key=lambda job: job.id)]
+        messages = [job for job in jobs if job.kind in {"sms", "mail"}]
+        return [dict(job.payload) for job in sorted(messages, key=lambda job: job.id)]
 
     def last_code(self) -> str:
         """The code of the newest text message that has one."""
@@ -240,9 +269,16 @@ class House:
 
     def settings_otp(self, **changes: int) -> None:
         """Other limits for codes from now on."""
+        self._settings("otp", **changes)
+
+    def settings_limits(self, **changes: int) -> None:
+        """Other limits on guesses from now on."""
+        self._settings("limits", **changes)
+
+    def _settings(self, section: str, **changes: int) -> None:
         limits = self.app.extensions["idp.house"].login.limits
-        settings = replace(limits.settings, otp=replace(limits.settings.otp, **changes))
-        object.__setattr__(limits, "settings", settings)
+        changed = {section: replace(getattr(limits.settings, section), **changes)}
+        object.__setattr__(limits, "settings", replace(limits.settings, **changed))
 
 
 _NO_TIME = timedelta(seconds=-1)
@@ -369,9 +405,22 @@ def config_for(database_url: str, folder: Path, **sections: dict[str, Any]) -> C
     return replace(loaded, database=database, captcha=captcha, folder=folder, **changed)
 
 
-def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
+@cache
+def _signing_keys() -> Path:
+    """One set of signing keys for every test of this process: making RSA keys takes long."""
+    made = Path(tempfile.mkdtemp(prefix="idp-keys-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    KeyRing(made, TestClock(), announce=_NO_TIME, retire=_NO_TIME).ensure()
+    return made
+
+
+def build(
+    database_url: str, folder: Path, *, web: WebClient | None = None, **sections: dict[str, Any]
+) -> House:
     """A provider on that database, with one subscriber at the carrier."""
     config = config_for(database_url, folder, **sections)
+    if not (config.keys_folder / "signing").exists():
+        shutil.copytree(_signing_keys(), config.keys_folder / "signing")
     clock, carrier = TestClock(), MemoryCarrier()
     database = Database(config.database_url, pool_size=20)
     base = application.Foundation(config, VAULT, database, clock)
@@ -384,8 +433,9 @@ def build(database_url: str, folder: Path, **sections: dict[str, Any]) -> House:
         certificate_status=status,
         mobile_signer=signer,
         counter=ActivationStore(database, VAULT),
+        directory=AgencyStore(database),
     )
-    app = application.create_app(base, application.Ports(methods, clock))
+    app = application.create_app(base, application.Ports(methods, clock, web))
     carrier.add(
         "0821234088", "001072000136", "012345678", name="Nguyễn Văn Hòa", birth_date="01/02/1972"
     )

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from flask import Flask
+from flask import Flask, g
 
-from idp.authenticators import bhxh, build_all, mobile, password_otp, vnpost
+from idp.authenticators import bhxh, build_all, mobile, passkey, password_otp, totp, vnpost
 from idp.authenticators.contract import (
     AskCode,
     AskFields,
@@ -22,22 +22,37 @@ from idp.authenticators.contract import (
     Refusal,
 )
 from idp.domain.accounts import Account, AccountStatus, Phone
+from idp.domain.agencies import Agency, AgencySubject
 from idp.domain.assurance import IAL
+from idp.domain.decoupled import Asked, Kind
 from idp.domain.events import Event
-from idp.domain.subjects import PhoneNumber, SubjectKind
+from idp.domain.operators import Operator, Role
+from idp.domain.subjects import AgencyCode, IdNumber, PhoneNumber, SubjectKind
+from idp.flows.clerk import CHECKS, ClerkState
+from idp.flows.clerk import FORM as CARD
+from idp.flows.clerk import SEARCH as CLERK_SEARCH
 from idp.flows.complaint import FORM as COMPLAINT
+from idp.flows.complaint_desk import Case
 from idp.flows.confirming import FORMS as CONFIRMING
 from idp.flows.confirming import Address
+from idp.flows.counter_desk import SEARCH as COUNTER_SEARCH
+from idp.flows.login import Choice
 from idp.flows.lost_phone import FORM as LOST_PHONE
 from idp.flows.recovery import FORMS as FORGOT
 from idp.flows.recovery import Way
+from idp.flows.representatives import FORM as REPRESENTATIVES
+from idp.flows.reverifying import FORM as REVERIFY
 from idp.storage.accounts import Proof
+from idp.storage.agencies import Binding
 from idp.storage.complaints import Complaint, ComplaintStatus, Content
 from idp.storage.credentials import Bound
+from idp.storage.decoupled import Waiting
 from idp.storage.portal_links import PortalLink
-from idp.web import errors, i18n, screens, security
+from idp.storage.representatives import Representative
+from idp.web import errors, i18n, operator, screens, security
 from idp.web.account import CONTACT
 from idp.web.activity import FILTERS, HistoryRow
+from idp.web.device import FORM as DEVICE
 from idp.web.parts import (
     Cancel,
     Captcha,
@@ -86,11 +101,13 @@ def build_app(issuer: str = ISSUER) -> Flask:
 
 
 def login_tabs() -> tuple[Tab, ...]:
-    """The three tabs of R42, two of them not open yet."""
+    """The three tabs of R42, one of them not open yet, and those of later ways in."""
     return (
         Tab("login.tab.password_otp", "/login/1", TabState.CURRENT),
         Tab("login.tab.usb", "", TabState.CLOSED),
         Tab("login.tab.sim", "/login/1?method=sim", TabState.OPEN),
+        Tab("login.tab.passkey", "/login/1?method=passkey", TabState.OPEN),
+        Tab("login.tab.totp", "/login/1?method=totp", TabState.TOO_LOW),
     )
 
 
@@ -270,6 +287,61 @@ def consent() -> Page:
     return Page("consent.html", context)
 
 
+CLIENT: Final = ClientView(
+    PORTAL.name, policy="https://portal.example/policy", terms="https://portal.example/terms"
+)
+
+
+def device_question(**changes: object) -> Page:
+    """A device waits for its person."""
+    plain: dict[str, object] = {
+        "frame": FRAME,
+        "portal": PORTAL,
+        "client": CLIENT,
+        "code": "WDJB-MJHT",
+        "data": ("name", "id_number"),
+        "at": NOW,
+        "ip": "203.0.113.7",
+        "place": "Hà Nội, Việt Nam",
+        "is_enough": True,
+    }
+    return screens.plain("device_confirm.html", **{**plain, **changes})
+
+
+def waiting() -> Waiting:
+    """A back office that waits."""
+    asked = Asked("office", PORTAL.name, ("openid",), message="Hồ sơ đất đai 12/2026", code="0042")
+    until = NOW + timedelta(minutes=3)
+    return Waiting(UUID(int=9), Kind.CIBA, UUID(int=3), asked, None, NOW, until)
+
+
+def approval(**changes: object) -> Page:
+    """One request, before and after the proof."""
+    plain: dict[str, object] = {
+        "frame": FRAME,
+        "portal": PORTAL,
+        "client": CLIENT,
+        "text": waiting().asked.message,
+        "code": "0042",
+        "data": ("name", "id_number"),
+        "at": NOW,
+        "until": waiting().expires_at,
+        "is_able": True,
+        "is_proven": False,
+    }
+    return screens.plain("approval.html", **{**plain, **changes})
+
+
+ACTING: Final = {"acting": True, "is_enterprise": True}
+
+
+def representatives(*people: Representative, **faults: Message) -> Page:
+    """Whom an enterprise lets act for it."""
+    form = screens.ask_fields(REPRESENTATIVES, FRAME, faults=faults)
+    context = {"people": people, "fields": form.context["fields"], "faults": faults}
+    return screens.plain("representatives.html", **context)
+
+
 def account() -> Page:
     """The account page."""
     rows = (
@@ -279,7 +351,14 @@ def account() -> Page:
         IdentityRow("address", "", RowStatus.UNVERIFIED),
     )
     return screens.plain(
-        "account.html", name=LONG_NAME, level=IAL.MEDIUM, rows=rows, closes_at=NOW, saved=True
+        "account.html",
+        name=LONG_NAME,
+        level=IAL.MEDIUM,
+        rows=rows,
+        closes_at=NOW,
+        saved=True,
+        may_reverify=True,
+        **ACTING,
     )
 
 
@@ -342,6 +421,18 @@ def data() -> Page:
     )
 
 
+def enrolment(name: str) -> Page:
+    """The first screen of an enrolment."""
+    account = own_account()
+    built = {"passkey": passkey.build(ISSUER, ISSUER), "totp": totp.build(outside().hasher)}[name]
+    assert built.enrolment
+    screen = built.enrolment.start(account, name=LONG_NAME, now=NOW).screen
+    if isinstance(screen, AskSignature):
+        return screens.ask_signature(screen, FRAME, ())
+    assert isinstance(screen, AskFields)
+    return screens.ask_fields(screen, FRAME, faults={"code": Message("error.totp.wrong")})
+
+
 def level(number: int) -> Page:
     """Why this level."""
     proofs = (
@@ -376,6 +467,111 @@ def problem() -> Page:
         "at": NOW,
     }
     return Page("error.html", context)
+
+
+# --- the operators' console ---------------------------------------------------------------------
+
+OPERATOR: Final = Operator(
+    UUID(int=11), UUID(int=12), LONG_NAME, dict.fromkeys(Role, "Bưu cục Hàng Bài, Hà Nội")
+)
+CASE: Final = Case(
+    Complaint(
+        UUID(int=9),
+        ComplaintStatus.RECEIVED,
+        Content("KN-AAAA-BBBB-CCCC", "001072000136", LONG_NAME, "+84912345678", "Dài.\nLắm."),
+        NOW,
+        NOW,
+    ),
+    Account(UUID(int=3), SubjectKind.CITIZEN, AccountStatus.ACTIVE, IAL.MEDIUM, "hash", ()),
+    (
+        Proof("usb", IAL.HIGH, "certificate:x", NOW, NOW),
+        Proof("mobile", IAL.MEDIUM, "carrier:y", NOW, None),
+    ),
+)
+
+
+def console(template: str, section: str, **context: object) -> Page:
+    """A page of the console, with every other page to go to."""
+    g.operator = OPERATOR
+    return operator.page(template, section, **context)
+
+
+def console_form(
+    asked: AskFields, section: str, faults: Mapping[str, Message] | None = None
+) -> Page:
+    """A form of the console; its boxes unticked."""
+    told = faults or {}
+    plain = screens.ask_fields(asked, FRAME, values={"email": "a@"}, faults=told)
+    context = {
+        "key": asked.key,
+        "fields": plain.context["fields"],
+        "checks": CHECKS if asked is CARD else (),
+        "shown": (("number", "001072000136"),) if asked is CARD else (),
+        "frame": Frame("/form", cancel=Cancel.OFFERED),
+        "faults": told,
+    }
+    return console("operator_form.html", section, **context)
+
+
+def issued(delivery: str) -> Page:
+    """The end of an issue: the slip, or that a message is on its way."""
+    state = ClerkState("", "001072000136", {}, delivery, "082****088", "ABCDEFGHJK")
+    context = {"action": "/form", "state": state, "number": "001******136", "unit": LONG_NAME}
+    return console("operator_issued.html", "post_clerk", expires_at=NOW, **context)
+
+
+def desk(code: str, faults: Mapping[str, Message] | None = None) -> Page:
+    """Somebody at the counter, before and after the code."""
+    context = {
+        "action": "/form",
+        "number": "001******136",
+        "rows": (("full_name", LONG_NAME), ("birth_date", "01/02/1972")),
+        "account": CASE.account,
+        "code": code,
+        "days": 3,
+        "faults": faults or {},
+    }
+    return console("operator_person.html", "counter", **context)
+
+
+WAITING: Final = Binding(
+    "k" * 64,
+    AgencySubject("Cuc Kiem soat TTHC", "Van phong Chinh phu", ("Vu A",), "1047665", "f", "CA CP"),
+    NOW,
+    None,
+)
+
+
+def agencies(*waiting: Binding) -> Page:
+    """Certificates that wait, and one that is bound."""
+    bound = (replace(WAITING, code="G22.17"),) if waiting else ()
+    context = {"waiting": waiting, "bound": bound, "count": 2}
+    return console("operator_agencies.html", "agencies", **context)
+
+
+def agency(faults: Mapping[str, Message] | None = None) -> Page:
+    """One that an operator binds."""
+    asked = AskFields("operator.agency", (Field("agency_code", FieldKind.TEXT),))
+    form = screens.ask_fields(asked, FRAME, faults=faults)
+    named = (Agency(AgencyCode("G22.17"), "000.00.17.G22", LONG_NAME, "Văn phòng Chính phủ"),)
+    context = {"binding": WAITING, "view": form.context["fields"][0], "named": named}  # type: ignore[index]
+    return console("operator_agency.html", "agencies", faults=faults or {}, **context)
+
+
+def case(found: Case, faults: Mapping[str, Message] | None = None) -> Page:
+    """One complaint; with its form while it is open."""
+    asked = AskFields("operator.complaint", (Field("text", FieldKind.LONG_TEXT),))
+    form = screens.ask_fields(asked, FRAME, faults=faults)
+    context = {
+        "action": "/form",
+        "case": found,
+        "phone": "0912 345 678",
+        "proofs": tuple((proof, "CA NEWTEL-CA v2") for proof in found.proofs),
+        "view": form.context["fields"][0],  # type: ignore[index]
+        "is_open": found.complaint.status is ComplaintStatus.RECEIVED,
+        "faults": faults or {},
+    }
+    return console("operator_complaint.html", "complaints", **context)
 
 
 SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
@@ -425,11 +621,29 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "logout": lambda: Page("logout.html", {"frame": FRAME, "portals": (PORTAL.name, "Bộ Y tế")}),
     "logged_out": lambda: Page(
         "logged_out.html",
-        {"portals": (PORTAL.name,), "home_url": "/", "return_url": "https://portal.example/"},
+        {
+            "portals": (PORTAL.name,),
+            "frames": (),
+            "home_url": "/",
+            "return_url": "https://portal.example/",
+        },
+    ),
+    # The frame's portal does not exist: the page must look and go on without it.
+    "logged_out_frames": lambda: Page(
+        "logged_out.html",
+        {
+            "portals": (PORTAL.name, "Bộ Y tế"),
+            "frames": ("about:blank",),
+            "home_url": "/",
+            "return_url": "#",
+        },
     ),
     "account": account,
     "account_edit": lambda: screens.ask_fields(
         CONTACT, FRAME, values={"phone": "091"}, faults={"phone": Message("error.phone.form")}
+    ),
+    "reverify": lambda: screens.ask_fields(
+        REVERIFY, FRAME, faults={"username": Message("error.reverify.number")}
     ),
     "account_password": lambda: screens.set_password(
         FRAME, key="account.password", username="001", owner=LONG_NAME, asks_current=True
@@ -442,8 +656,20 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
         timing=TIMING,
     ),
     "methods_new": lambda: screens.plain(
-        "methods_new.html", offers=("usb", "sim"), offers_password=True
+        "methods_new.html", offers=("usb", "sim", "passkey", "totp"), offers_password=True
     ),
+    "login_passkey": lambda: screens.ask_fields(
+        AskFields("login.passkey"), FRAME, tabs=login_tabs()
+    ),
+    "login_totp": lambda: screens.ask_fields(
+        totp.FORM,
+        FRAME,
+        faults={"": Message("refusal.wrong_or_spent")},
+        captcha=CAPTCHA,
+        tabs=login_tabs(),
+    ),
+    "enrol_passkey": lambda: enrolment("passkey"),
+    "enrol_totp": lambda: enrolment("totp"),
     "sessions": sessions,
     "history": history,
     "history_empty": lambda: screens.plain(
@@ -478,6 +704,70 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "recovered": lambda: screens.plain("recovered.html"),
     "lost_phone": lambda: screens.ask_fields(LOST_PHONE, FRAME, captcha=CAPTCHA),
     "phone_replaced": lambda: screens.plain("phone_replaced.html", login="/login"),
+    "device": lambda: screens.ask_fields(DEVICE, FRAME, values={"user_code": "WDJB-MJHT"}),
+    "device_wrong": lambda: screens.ask_fields(
+        DEVICE, FRAME, faults={"user_code": Message("error.user_code.unknown")}
+    ),
+    "device_question": device_question,
+    "device_too_low": lambda: device_question(
+        is_enough=False, data=(), place="", notice=Notice(Message("decoupled.level"), Tone.WARNING)
+    ),
+    "device_approved": lambda: screens.plain("device_done.html", result="approved"),
+    "device_denied": lambda: screens.plain("device_done.html", result="denied"),
+    "approvals": lambda: screens.plain("approvals.html", waiting=(waiting(),)),
+    "approvals_none": lambda: screens.plain(
+        "approvals.html", waiting=(), notice=Notice(Message("approvals.given"), Tone.SUCCESS)
+    ),
+    "approval": approval,
+    "approval_proven": lambda: approval(is_proven=True, data=()),
+    "operator": lambda: console(
+        "operator.html", "", pages=[(role, LONG_NAME, "/operator/x") for role in Role]
+    ),
+    "operator_none": lambda: screens.plain("operator_none.html"),
+    "operator_search": lambda: console_form(CLERK_SEARCH, "post_clerk"),
+    "operator_search_fault": lambda: console_form(
+        CLERK_SEARCH, "post_clerk", {"username": Message("error.operator.exists")}
+    ),
+    "operator_counter": lambda: console_form(COUNTER_SEARCH, "counter"),
+    "operator_card": lambda: console_form(CARD, "post_clerk"),
+    "operator_card_faults": lambda: console_form(
+        CARD,
+        "post_clerk",
+        {
+            "full_name": Message("error.name.form"),
+            "delivery": Message("error.operator.delivery"),
+            "card_seen": Message("error.operator.card_seen"),
+            "consent": Message("error.operator.consent"),
+        },
+    ),
+    "operator_slip": lambda: issued("slip"),
+    "operator_sent": lambda: issued("sms"),
+    "operator_person": lambda: desk("", {"card_seen": Message("error.operator.card_seen")}),
+    "operator_code": lambda: desk("AAAA-BBBB-CCCC"),
+    "operator_complaints": lambda: console(
+        "operator_complaints.html",
+        "complaints",
+        rows=(("0" * 32, "KN-AAAA-BBBB-CCCC", NOW, "001******136"),),
+        notice=Notice(Message("operator.complaints.taken"), Tone.WARNING),
+    ),
+    "operator_complaints_none": lambda: console("operator_complaints.html", "complaints", rows=()),
+    "operator_complaint": lambda: case(CASE, {"text": Message("error.operator.text")}),
+    "operator_complaint_closed": lambda: case(Case(ANSWERED, None, ())),
+    "operator_agencies": lambda: agencies(WAITING),
+    "operator_agencies_none": agencies,
+    "operator_agency": lambda: agency({"agency_code": Message("error.agency.unknown")}),
+    "act_for": lambda: screens.plain(
+        "act_for.html",
+        frame=FRAME,
+        choice=Choice("a", LONG_NAME, "b", "CÔNG TY TNHH SEN VÀNG", "a", {}, ("usb", 3, (), 0)),
+    ),
+    "acting": lambda: screens.plain("acting.html", name="CÔNG TY TNHH SEN VÀNG"),
+    "representatives": lambda: representatives(
+        Representative(UUID(int=4), IdNumber.parse("001072000136"), LONG_NAME, NOW)
+    ),
+    "representatives_none": lambda: representatives(
+        username=Message("error.id_number.empty"), full_name=Message("error.name.form")
+    ),
     "error": problem,
     "expired": lambda: Page("expired.html", {"start_url": "/login"}),
     "form_post": lambda: Page(

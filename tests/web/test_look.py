@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from itertools import product
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -16,7 +18,14 @@ IS_REQUIRED = "chromium" in os.environ.get("IDP_REQUIRE", "").split(",")
     CHROMIUM is None and not IS_REQUIRED, reason="no chromium: apt-get install chromium"
 )
 @pytest.mark.timeout(600)
-def test_every_page_in_every_look_has_no_finding(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "looking",
+    product(("vi", "en"), ("light", "dark"), (320, 1280)),
+    ids=lambda look: "-".join(map(str, look)),
+)
+def test_every_page_in_every_look_has_no_finding(
+    tmp_path: Path, looking: tuple[str, Literal["light", "dark"], int]
+) -> None:
     from . import look  # noqa: PLC0415  playwright is not needed by the other tests
 
-    assert look.check(tmp_path) == []
+    assert look.check(tmp_path, [looking]) == []

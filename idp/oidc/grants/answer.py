@@ -10,7 +10,10 @@ from uuid import UUID
 
 from idp.config import Oidc
 from idp.domain.clients import Client, GrantType
-from idp.oidc import claims
+from idp.oidc.encryption import Encryption
+from idp.oidc.errors import InvalidTargetError
+from idp.oidc.proof import UNBOUND, Binding
+from idp.oidc.release import Release
 from idp.oidc.tokens import GrantData, RefreshToken, Tokens
 from idp.storage.grants import GrantStore
 
@@ -19,6 +22,28 @@ TokenAnswer = Mapping[str, Any]
 
 Note = Callable[[UUID, str, str], None]
 """Told when a grant was revoked for reuse: its account, client and reason."""
+
+Remember = Callable[[UUID, str], None]
+"""Told the grant and ``sub`` of a client that may ask for that person again (CIBA)."""
+
+
+def _forget(_grant_id: UUID, _sub: str) -> None:
+    """For an installation without CIBA."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """A token request of an authenticated client; ``binding`` is what it proved to possess."""
+
+    client: Client
+    form: Mapping[str, str]
+    now: datetime
+    binding: Binding = UNBOUND
+
+    @property
+    def resource(self) -> tuple[str, ...]:
+        """The resources asked for (RFC 8707, 2.2)."""
+        return tuple(dict.fromkeys(self.form.get("resource", "").split()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,43 +54,62 @@ class GrantTools:
     tokens: Tokens
     grants: GrantStore
     note: Note
+    release: Release
+    encryption: Encryption
+    remember: Remember = _forget
 
-    def answer(  # noqa: PLR0913  keywords
+    def answer(
         self,
-        client: Client,
+        request: TokenRequest,
         token: RefreshToken,
         data: GrantData,
         *,
         scope: tuple[str, ...],
-        now: datetime,
         nonce: str | None = None,
     ) -> TokenAnswer:
         """Access token, ID token, and a refresh token for a client that may use one."""
-        seconds = int(now.timestamp())
-        access_token = self.tokens.access_token(client, token.grant_id, data, scope, seconds)
+        client, now = request.client, request.now
+        seconds, resource = int(now.timestamp()), resources(request, data)
+        access_token = self.tokens.access_token(
+            client, token.grant_id, data, scope, seconds, resource=resource
+        )
         asked: dict[str, Any] = {} if nonce is None else {"nonce": nonce}
-        if data.id_token_claims:
-            asked |= self._claims(token.grant_id, data, now=now)
+        if data.asks_id_token:
+            asked |= self._claims(client, token.grant_id, data, now=now)
         id_token = self.tokens.id_token(
             client, data, access_token=access_token, now=seconds, **asked
         )
         answer = {
             "access_token": access_token,
-            "token_type": "Bearer",
+            "token_type": data.binding.token_type,
             "expires_in": self.settings.access_token_ttl,
             "scope": " ".join(scope),
-            "id_token": id_token,
+            "id_token": self.encryption.id_token(client, id_token),
         }
+        if GrantType.CIBA in client.grant_types and token.counter == 0:
+            self.remember(token.grant_id, data.sub)
         if GrantType.REFRESH_TOKEN in client.grant_types:
             answer["refresh_token"] = self.tokens.refresh_token(token)
         return answer
 
-    def _claims(self, grant_id: UUID, data: GrantData, *, now: datetime) -> dict[str, Any]:
+    def _claims(
+        self, client: Client, grant_id: UUID, data: GrantData, *, now: datetime
+    ) -> dict[str, Any]:
         """Claims asked for in the ID token by the ``claims`` parameter (Core, 5.5)."""
         found = self.grants.subject(grant_id, now=now)
-        wanted = claims.asked((), data.id_token_claims)
-        return claims.of_subject(found, wanted) if found else {}
+        return self.release.id_token(client, found, data, now) if found else {}
 
     def retry(self) -> timedelta:
         """How long a refresh token may be sent again."""
         return timedelta(seconds=self.settings.refresh_retry)
+
+
+def resources(request: TokenRequest, data: GrantData) -> tuple[str, ...]:
+    """Whom the access token is for: some of what was granted, or all of it (RFC 8707, 2.2).
+
+    Raises ``InvalidTargetError``.
+    """
+    granted = data.resource or request.client.resources
+    if not set(request.resource) <= set(granted):
+        raise InvalidTargetError("the resource was not granted")
+    return request.resource or data.resource

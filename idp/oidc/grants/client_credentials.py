@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-
-from idp.domain.clients import Client
-from idp.oidc.errors import InvalidScopeError
-from idp.oidc.grants.answer import GrantTools, TokenAnswer
+from idp.oidc.errors import InvalidScopeError, InvalidTargetError
+from idp.oidc.grants.answer import GrantTools, TokenAnswer, TokenRequest
 
 _OF_PERSONS = frozenset({"openid", "offline_access"})
 
 
-def issue(
-    tools: GrantTools, client: Client, form: Mapping[str, str], *, now: datetime
-) -> TokenAnswer:
+def issue(tools: GrantTools, request: TokenRequest) -> TokenAnswer:
     """A token for the client itself; claims of persons are not in its reach."""
-    wanted = set(form.get("scope", "").split())
+    client = request.client
+    wanted = set(request.form.get("scope", "").split())
     if not wanted <= client.scope - _OF_PERSONS:
         raise InvalidScopeError("the scope is not the client's")
+    if not set(request.resource) <= set(client.resources):
+        raise InvalidTargetError("the resource is not the client's")
     scope = " ".join(sorted(wanted))
-    return {
-        "access_token": tools.tokens.client_token(client, scope, int(now.timestamp())),
-        "token_type": "Bearer",
+    token = tools.tokens.client_token(
+        client,
+        scope,
+        int(request.now.timestamp()),
+        resource=request.resource,
+        binding=request.binding,
+    )
+    answer = {
+        "access_token": token,
+        "token_type": request.binding.token_type,
         "expires_in": tools.settings.access_token_ttl,
-        "scope": scope,
     }
+    return {**answer, "scope": scope} if scope else answer  # no scope is an empty text (3.3)

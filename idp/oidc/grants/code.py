@@ -8,38 +8,38 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
+import msgspec
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from idp.domain.clients import Client
 from idp.oidc.errors import InvalidGrantError, InvalidRequestError
-from idp.oidc.grants.answer import GrantTools, TokenAnswer
+from idp.oidc.grants.answer import GrantTools, TokenAnswer, TokenRequest, resources
 from idp.oidc.tokens import Code, RefreshToken, data_to_text
 from idp.storage.grants import NewGrant
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
-def redeem(
-    tools: GrantTools, client: Client, form: Mapping[str, str], *, now: datetime
-) -> TokenAnswer:
+def redeem(tools: GrantTools, request: TokenRequest) -> TokenAnswer:
     """Tokens for a code, once."""
+    client, form, now = request.client, request.form, request.now
     if "code" not in form:
         raise InvalidRequestError("code is missing")
     code = tools.tokens.read_code(form["code"])
     if code is None or code.client_id != client.client_id or code.exp <= now.timestamp():
         raise InvalidGrantError("the code is not valid")
-    _check_binding(code, form)
+    _check_binding(code, request)
+    data = msgspec.structs.replace(code.data, binding=request.binding)
+    resources(request, data)  # before the code is spent
     settings, is_offline = tools.settings, "offline_access" in code.data.scope
     ttl = settings.offline_refresh_ttl if is_offline else settings.refresh_ttl
     grant = NewGrant(
         id=UUID(hex=code.id),
         client_id=client.client_id,
         session_id=UUID(hex=code.session_id),
-        request_json=data_to_text(code.data),
+        request_json=data_to_text(data),
         is_offline=is_offline,
         expires_at=now + timedelta(seconds=ttl),
     )
@@ -49,11 +49,17 @@ def redeem(
             tools.note(owner, client.client_id, "code_reuse")
         raise InvalidGrantError("the code is not valid")
     token = RefreshToken(grant.id, 0)
-    return tools.answer(client, token, code.data, scope=code.data.scope, now=now, nonce=code.nonce)
+    return tools.answer(request, token, data, scope=data.scope, nonce=code.nonce)
 
 
-def _check_binding(code: Code, form: Mapping[str, str]) -> None:
-    """The same redirect_uri, always; the verifier of the challenge, and none without one."""
+def _check_binding(code: Code, request: TokenRequest) -> None:
+    """The same redirect_uri, always; the verifier of the challenge, and none without one.
+
+    A code that was asked for with a DPoP key needs that key (RFC 9449, 10).
+    """
+    form = request.form
+    if code.dpop_jkt and code.dpop_jkt != request.binding.jkt:
+        raise InvalidGrantError("the code is bound to another key")
     if form.get("redirect_uri") != code.redirect_uri:
         raise InvalidGrantError("redirect_uri is not the one of the request")
     verifier = form.get("code_verifier")

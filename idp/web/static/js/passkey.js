@@ -63,7 +63,7 @@ async function sign() {
     form.submit();
   } catch (error) {
     const states = { InvalidStateError: "passkey_there", NotAllowedError: "passkey_refused" };
-    tell(states[error.name] ?? "token_error");
+    tell(states[error.name] ?? "passkey_failed");
   }
 }
 

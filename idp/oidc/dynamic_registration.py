@@ -1,0 +1,285 @@
+"""Clients that register and manage themselves over the wire (RFC 7591, RFC 7592).
+
+Who may register is a setting: nobody, holders of an initial access token (good for as many clients
+as its maker said), or everybody within a limit per network. What a client may say about itself is
+less than what an operator may say: nothing that gives it power over others' tokens.
+
+A client that can authenticate and says nothing about PKCE is not made to use it: its codes are
+bound to its secret and its ``nonce`` (RFC 9700, 2.1.1). It is told so in the answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from idp.config import Oidc, RegistrationMode
+from idp.domain.clients import AuthMethod, Client, Metadata, Profile
+from idp.domain.errors import PortUnavailable
+from idp.domain.events import AuditEvent, Event
+from idp.domain.ids import uuid7
+from idp.oidc.calls import NO_STORE, Call, Reply
+from idp.oidc.client_metadata import InvalidMetadata, Loopback, check
+from idp.oidc.keys import b64, unb64
+from idp.oidc.registration import new_client
+from idp.ports import WebClient
+from idp.storage.audit import AuditStore
+from idp.storage.clients import ClientStore, StoredClient
+from idp.storage.database import Database
+from idp.storage.endings import Endings
+from idp.storage.single_use import SingleUse
+from idp.storage.throttle import Limit, ThrottleStore
+from idp.storage.vault import Vault
+
+PATH: Final = "/connect/register"
+FROM_WIRE: Final = "wire"
+_OPERATORS_ONLY: Final = frozenset(
+    {"client_id", "client_secret", "client_secret_sha256", "profile", "resources"}
+    | {"protected_resources"}
+)
+_MOST_BYTES, _MOST_USES = 32768, 1000
+_PER_HOUR: Final = Limit("client_registration", 60, timedelta(hours=1))
+_encode = msgspec.json.Encoder().encode
+
+
+class _Initial(msgspec.Struct, frozen=True):
+    """An initial access token: good until ``exp`` for ``uses`` clients."""
+
+    id: str
+    exp: int
+    uses: int
+
+
+@dataclass(frozen=True, slots=True)
+class Registrar:
+    """Registers, shows, changes and removes clients of the wire."""
+
+    issuer: str
+    settings: Oidc
+    loopback: Loopback
+    database: Database
+    vault: Vault
+    clients: ClientStore[Client]
+    web: WebClient
+    audit: AuditStore
+    throttle: ThrottleStore
+    network: Callable[[str], str]
+
+    # --- RFC 7591 -------------------------------------------------------------------------------
+
+    def register(self, call: Call, *, now: datetime) -> Reply:
+        """Section 3: a new client, or why not."""
+        if self.settings.registration is RegistrationMode.CLOSED:
+            return _refusal(403, "access_denied", "registration is closed")
+        if self.throttle.hit(_PER_HOUR, self.network(call.address), now=now).is_over:
+            return _refusal(429, "temporarily_unavailable", "too many registrations")
+        try:
+            asked = self._read(call)
+            # Checked first, so that metadata with a mistake does not use the token up.
+            self._check(asked)
+            if not self._may_register(call, now=now):
+                return _challenge("invalid_token")
+            stored, answer = new_client(
+                asked, self.loopback, source=FROM_WIRE, issued_at=int(now.timestamp())
+            )
+        except InvalidMetadata as error:
+            return _refusal(400, error.code, error.detail)
+        self._save(stored, now=now)
+        return Reply(201, _encode(self._with_access(answer)))
+
+    def issue_initial_token(self, *, uses: int, life: timedelta, now: datetime) -> str:
+        """A token that registers ``uses`` clients within ``life``."""
+        until = int((now + life).timestamp())
+        token = _Initial(uuid7(now).hex, until, min(uses, _MOST_USES))
+        body = msgspec.msgpack.encode(token)
+        return b64(body + hmac.digest(self._key("initial"), body, "sha256"))
+
+    def _may_register(self, call: Call, *, now: datetime) -> bool:
+        token = self._read_initial(_bearer(call))
+        if token is None:
+            return self.settings.registration is RegistrationMode.OPEN and not _bearer(call)
+        if token.exp <= now.timestamp():
+            return False
+        until = datetime.fromtimestamp(token.exp, UTC)
+        spend, place = SingleUse(self.database).spend, UUID(hex=token.id).bytes
+        return any(
+            spend("initial_token", place + number.to_bytes(2, "big"), expires_at=until)
+            for number in range(token.uses)
+        )
+
+    def _read_initial(self, text: str) -> _Initial | None:
+        try:
+            raw = unb64(text)
+            body, mac = raw[:-32], raw[-32:]
+            if not hmac.compare_digest(mac, hmac.digest(self._key("initial"), body, "sha256")):
+                return None
+            return msgspec.msgpack.decode(body, type=_Initial)
+        except (ValueError, msgspec.DecodeError):
+            return None
+
+    # --- RFC 7592 -------------------------------------------------------------------------------
+
+    def manage(self, client_id: str, call: Call, *, now: datetime) -> Reply:
+        """Sections 2.1 to 2.3: read, replace, delete."""
+        stored = self._own(client_id, call)
+        if stored is None:
+            return _challenge("invalid_token")
+        if call.method == "DELETE":
+            return self._remove(stored, now=now)
+        if call.method == "PUT":
+            return self._replace(stored, call, now=now)
+        return Reply(200, _encode(self._with_access(self._shown(stored))))
+
+    def _own(self, client_id: str, call: Call) -> StoredClient | None:
+        """The client whose registration access token this is."""
+        expected = self._access_token(client_id)
+        if not hmac.compare_digest(expected.encode(), _bearer(call).encode()):
+            return None
+        stored = self.clients.stored(client_id)
+        return stored if stored and stored.source == FROM_WIRE else None
+
+    def _replace(self, stored: StoredClient, call: Call, *, now: datetime) -> Reply:
+        """Section 2.2: the whole of the metadata anew."""
+        try:
+            changed = self._changed(stored, _json(call))
+        except InvalidMetadata as error:
+            return _refusal(400, error.code, error.detail)
+        self._save(changed, now=now)
+        return Reply(200, _encode(self._with_access(self._shown(changed))))
+
+    def _changed(self, stored: StoredClient, given: Metadata) -> StoredClient:
+        """The client with new metadata; its id and its secret are what they are."""
+        if given.pop("client_id", stored.client_id) != stored.client_id:
+            raise InvalidMetadata("invalid_client_metadata", "client_id is another one")
+        secret = given.pop("client_secret", None)
+        if secret is not None and not _is_secret(stored, secret):
+            raise InvalidMetadata("invalid_client_metadata", "client_secret is another one")
+        asked = self._limited({k: v for k, v in given.items() if k not in _ABOUT_US})
+        found = {**self._check(asked), "client_id": stored.client_id}
+        has_secret = AuthMethod(found["token_endpoint_auth_method"]).has_secret
+        if has_secret and stored.secret_hash is None:
+            detail = "a client without a secret cannot change to one: register anew"
+            raise InvalidMetadata("invalid_client_metadata", detail)
+        kept = stored.secret_hash if has_secret else None
+        return StoredClient(stored.client_id, found, kept, FROM_WIRE)
+
+    def _remove(self, stored: StoredClient, *, now: datetime) -> Reply:
+        """Section 2.3: the client goes, and every grant it has."""
+        with self.database.transaction() as connection:
+            # First, while its address for logouts is known.
+            endings = Endings(self.database, self.vault)
+            endings.client(connection, stored.client_id, now=now)
+            self.clients.remove(connection, stored.client_id, now=now)
+            self.audit.add(connection, _event(stored.client_id, "removed", now))
+        return Reply(204, b"")
+
+    def _shown(self, stored: StoredClient) -> Metadata:
+        return {**stored.metadata, "client_id": stored.client_id}
+
+    # --- both -----------------------------------------------------------------------------------
+
+    def _read(self, call: Call) -> Metadata:
+        return self._limited(_json(call))
+
+    def _limited(self, given: Metadata) -> Metadata:
+        """What a client may say about itself; FAPI 2.0 is the one profile it may choose."""
+        asked = {name: value for name, value in given.items() if name not in _OPERATORS_ONLY}
+        if given.get("profile") == Profile.FAPI2:
+            asked["profile"] = Profile.FAPI2.value
+        is_public = asked.get("token_endpoint_auth_method") == AuthMethod.NONE
+        asked.setdefault("require_pkce", is_public or "profile" in asked)
+        return asked
+
+    def _check(self, asked: Metadata) -> Metadata:
+        found = check(asked, self.loopback)
+        self._check_sector(found)
+        return found
+
+    def _check_sector(self, found: Metadata) -> None:
+        """Every redirect_uri stands in the document of its sector (OIDC Registration, 5)."""
+        uri = found.get("sector_identifier_uri")
+        if not uri:
+            return
+        try:
+            answer = self.web.get(uri, accept="application/json", most=_MOST_BYTES)
+            body = answer.body if answer.status == 200 else b""  # noqa: PLR2004  OK
+            listed = set(msgspec.json.decode(body, type=list[str]))
+        except (PortUnavailable, msgspec.DecodeError):
+            raise InvalidMetadata(
+                "invalid_client_metadata", "sector_identifier_uri has no list of addresses"
+            ) from None
+        if not set(found["redirect_uris"]) <= listed:
+            detail = "a redirect_uri is not in the document of sector_identifier_uri"
+            raise InvalidMetadata("invalid_client_metadata", detail)
+
+    def _save(self, stored: StoredClient, *, now: datetime) -> None:
+        with self.database.transaction() as connection:
+            self.clients.save(connection, stored, now=now)
+            self.audit.add(connection, _event(stored.client_id, "saved", now))
+
+    def _with_access(self, answer: Metadata) -> Metadata:
+        client_id = answer["client_id"]
+        return {
+            **answer,
+            "registration_access_token": self._access_token(client_id),
+            "registration_client_uri": f"{self.issuer}{PATH}/{client_id}",
+        }
+
+    def _access_token(self, client_id: str) -> str:
+        """Derived, so that it need not be kept; ids are random and never given twice."""
+        return b64(hmac.digest(self._key("access"), client_id.encode(), "sha256"))
+
+    def _key(self, purpose: str) -> bytes:
+        return self.vault.key(f"client-registration-{purpose}")
+
+
+_ABOUT_US: Final = frozenset(
+    {"registration_access_token", "registration_client_uri", "client_id_issued_at"}
+    | {"client_secret_expires_at"}
+)
+
+
+def _json(call: Call) -> dict[str, Any]:
+    if call.content_type.partition(";")[0].strip().lower() != "application/json":
+        raise InvalidMetadata("invalid_client_metadata", "the body must be application/json")
+    if len(call.body) > _MOST_BYTES:
+        raise InvalidMetadata("invalid_client_metadata", "the body is too long")
+    try:
+        return msgspec.json.decode(call.body, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        raise InvalidMetadata("invalid_client_metadata", "the body is no JSON object") from None
+
+
+def _bearer(call: Call) -> str:
+    scheme, _, token = (call.authorization or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.isascii() else ""
+
+
+def _is_secret(stored: StoredClient, secret: object) -> bool:
+    digest = hashlib.sha256(str(secret).encode()).digest()
+    return stored.secret_hash is not None and secrets.compare_digest(digest, stored.secret_hash)
+
+
+def _event(client_id: str, what: str, now: datetime) -> AuditEvent:
+    return AuditEvent(
+        Event.CLIENT_SAVED, now, client_id=client_id, details={"how": FROM_WIRE, "what": what}
+    )
+
+
+def _refusal(status: int, error: str, detail: str) -> Reply:
+    """RFC 7591, 3.2.2: the detail is for developers and holds nothing that could be markup."""
+    plain = detail.encode("ascii", "backslashreplace").decode()
+    return Reply(status, _encode({"error": error, "error_description": plain}))
+
+
+def _challenge(error: str) -> Reply:
+    headers = {**NO_STORE, "WWW-Authenticate": f'Bearer realm="registration", error="{error}"'}
+    return Reply(401, _encode({"error": error}), headers=headers)

@@ -1,0 +1,70 @@
+"""How an answer travels to redirect_uri: query, form post, or signed as a JWT (JARM).
+
+The JWT says who answers (``iss``), to whom (``aud``), until when, and nothing that was not asked
+for; it is signed, and encrypted too where the client registered that (JARM, 2.1 and 2.2).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from urllib.parse import quote
+
+from idp.domain.clients import Client
+from idp.oidc.keys import KeyRing
+
+_JARM_SECONDS: Final = 600
+
+
+class ResponseMode(enum.StrEnum):
+    """``response_mode`` (OAuth 2.0 Multiple Response Types; Form Post; JARM, 2.3)."""
+
+    QUERY = "query"
+    FORM_POST = "form_post"
+    JWT = "jwt"
+    QUERY_JWT = "query.jwt"
+    FORM_POST_JWT = "form_post.jwt"
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the answer is one JWT."""
+        return self in {ResponseMode.JWT, ResponseMode.QUERY_JWT, ResponseMode.FORM_POST_JWT}
+
+    @property
+    def is_posted(self) -> bool:
+        """Whether the browser posts it."""
+        return self in {ResponseMode.FORM_POST, ResponseMode.FORM_POST_JWT}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an answer goes, and how."""
+
+    redirect_uri: str
+    response_mode: ResponseMode
+    state: str | None
+
+    def answer(self, issuer: str, **values: str) -> dict[str, str]:
+        """The parameters of an answer, with ``state`` as it came and ``iss`` (RFC 9207)."""
+        state = {} if self.state is None else {"state": self.state}
+        return {**values, **state, "iss": issuer}
+
+    def location(self, parameters: Mapping[str, str]) -> str:
+        """redirect_uri with the answer; a registered query stays byte for byte."""
+        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
+        return f"{self.redirect_uri}{'&' if '?' in self.redirect_uri else '?'}{query}"
+
+
+def sign(
+    keys: KeyRing, client: Client, parameters: Mapping[str, str], *, now: datetime
+) -> dict[str, str]:
+    """The one parameter of a signed answer. ``parameters`` hold ``iss`` already."""
+    claims = {
+        **parameters,
+        "aud": client.client_id,
+        "exp": int(now.timestamp()) + _JARM_SECONDS,
+    }
+    return {"response": keys.sign(client.authorization_signed_response_alg, "JWT", claims)}
