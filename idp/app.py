@@ -129,6 +129,7 @@ from idp.web import (
     screens,
     security,
     ssf,
+    start,
 )
 from idp.web import account as account_pages
 from idp.web import device as device_pages
@@ -146,6 +147,7 @@ _PAGES = (
     *(account_pages, methods, activity, protection, recovery, device_pages, approvals),
     *(operator, operator_post, operator_counter, operator_complaints, operator_agencies),
     representatives,
+    start,
 )
 
 
