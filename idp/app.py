@@ -227,7 +227,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     if provider.entrance:
         federation_pages.init_app(app, provider.entrance, config.mtls)
     app.wsgi_app = hot_path.HotPath(  # type: ignore[method-assign]
-        app, provider, authorize_pages, config.mtls, policy.cookie("session")
+        app, provider, authorize_pages, config.mtls, policy
     )
     app.wsgi_app = oidc.PublicDocuments(app, provider)  # type: ignore[method-assign]
     return app
