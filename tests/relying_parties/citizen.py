@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2 as httpx
 
 from tests.demo.conftest import Demo
-from tests.faults.visitor import PASSWORD, Visitor
+from tests.faults.visitor import PASSWORD, Prepared, Visitor
 
 _MOST_PAGES = 8
+_SENT_AT_ONCE = "data-send-now"
 
 
 @dataclass
@@ -39,10 +39,18 @@ class Citizen(Visitor):
 
     def goes_to(self, url: str) -> str:
         """Follow a portal's link; answers the address back at the portal."""
+        return str(self._walks(url).headers["Location"])
+
+    def brings_from(self, url: str) -> Prepared:
+        """Follow a portal's link; answers the form that the browser posts to the portal."""
+        self._walks(url)
+        return self.prepare()
+
+    def _walks(self, url: str) -> httpx.Response:
         page = self.get(url)
         for _ in range(_MOST_PAGES):
-            if page.status_code in {302, 303}:
-                return str(page.headers["Location"])
+            if page.status_code in {302, 303} or _SENT_AT_ONCE in page.text:
+                return page
             assert page.status_code == 200, page.text
             page = self._answers()
         raise AssertionError(f"no way back to the portal: {page.text[:2000]}")
@@ -54,15 +62,7 @@ class Citizen(Visitor):
             return self.submit(code=self.newest_code())
         return self.submit(do="all" if self.path.startswith("/logout/") else "confirm")
 
-
-def wait_for(address: str, *, patience: float = 30.0) -> None:
-    """Until a program of ours answers."""
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        try:
-            httpx.get(address, timeout=5, trust_env=False)
-        except httpx.HTTPError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(f"{address} does not answer")
+    def leaves(self) -> None:
+        """Sign out at the provider itself, everywhere."""
+        self.get("/logout")
+        self.submit(do="all")

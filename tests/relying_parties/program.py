@@ -91,12 +91,3 @@ def started(script: str, settings: dict[str, Any]) -> Iterator[Program]:
             process.stdout.close()
         process.kill()
         process.wait()
-
-
-def free_port() -> int:
-    """A port that nobody listens at now."""
-    import socket  # noqa: PLC0415
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
