@@ -130,7 +130,9 @@ def _install(lock: str) -> None:
     installer = [uv, "pip", "install", "--quiet", "--python", python] if uv else [
         python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
     ]  # fmt: skip
-    _run([*installer, "--require-hashes", "-r", str(ROOT / lock)])
+    # Where Python may not keep bytecode, each of our processes would compile 1200 modules anew.
+    compiling = ["--compile-bytecode"] if uv and sys.dont_write_bytecode else []
+    _run([*installer, *compiling, "--require-hashes", "-r", str(ROOT / lock)])
     _link_project()
 
 

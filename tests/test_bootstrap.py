@@ -55,3 +55,18 @@ def test_a_changed_lock_file_makes_the_environment_stale(
 def test_one_worker_per_core_unless_the_caller_says_otherwise() -> None:
     assert bootstrap.with_workers(["-k", "x"]) == ["-n", "auto", "--dist", "loadgroup", "-k", "x"]
     assert bootstrap.with_workers(["-n0"]) == ["-n0"]
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_packages_are_compiled_once_where_python_may_not_keep_bytecode(
+    monkeypatch: pytest.MonkeyPatch, is_kept: bool
+) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(bootstrap, "_run", ran.append)
+    monkeypatch.setattr(bootstrap, "_link_project", lambda: None)
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda *_, **__: "uv")
+    monkeypatch.setattr(sys, "dont_write_bytecode", not is_kept)
+
+    bootstrap._install(bootstrap.RUNTIME)
+
+    assert ("--compile-bytecode" in ran[-1]) is not is_kept

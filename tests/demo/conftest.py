@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -83,10 +84,11 @@ def free_base() -> int:
     raise AssertionError("no free ports")
 
 
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    data, base = tmp_path_factory.mktemp("demo"), free_base()
-    command = [sys.executable, "-m", "idp.cli", "demo", "--data", str(data)]
+@contextlib.contextmanager
+def started(data: Path, *arguments: str) -> Iterator[Demo]:
+    """The demo, as a person starts it."""
+    base = free_base()
+    command = [sys.executable, "-m", "idp.cli", "demo", "--data", str(data), *arguments]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("IDP_")}
     process = subprocess.Popen(
         [*command, "--port-base", str(base)],
@@ -102,10 +104,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
             break
     else:
         raise AssertionError((data / "log.txt").read_text())
-    running = Demo(base, data, process)
-    yield running
+    yield Demo(base, data, process)
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with started(tmp_path_factory.mktemp("demo")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Relying-party software that others wrote, as portals of a running provider."""
