@@ -285,7 +285,8 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
     single_use, web = SingleUse(database), outgoing or WebAdapter(config.tls)
     keys = ClientKeys(web)
     release = Release(vault.key("techid"), vault.key("verification-process"))
-    tools = GrantTools(config.oidc, tokens, grants, note, release, Encryption(keys))
+    encryption = Encryption(keys)
+    tools = GrantTools(config.oidc, tokens, grants, note, release, encryption)
     features = _features(config)
     entrance = None
     if config.federation.enabled:
@@ -304,7 +305,7 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
         authenticator,
         proofs,
         RequestObjects(issuer, config.oidc, keys, web, pushed, authenticator, proofs),
-        Introspection(tokens, grants),
+        Introspection(tokens, grants, encryption),
         features,
         entrance=entrance,
     )
