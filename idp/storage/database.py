@@ -86,7 +86,7 @@ class Database:
                     cursor = driver.execute(statement.sqlite, _plain(values))
                 else:
                     cursor = driver.execute(statement.postgres, values, prepare=True)
-                rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
+                rows: list[tuple[Any, ...]] = cursor.fetchall() if statement.has_rows else []
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 # A broken connection must not come back from the pool; where the server went
                 # away, the others are broken as well, and each would cost somebody a 503.
@@ -117,11 +117,13 @@ class Database:
 class Statement:
     """One statement for both databases, written with ``:name`` parameters."""
 
-    __slots__ = ("commits", "postgres", "sqlite")
+    __slots__ = ("commits", "has_rows", "postgres", "sqlite")
 
     def __init__(self, sql: str) -> None:
         self.sqlite = " ".join(sql.split())
         self.postgres = re.sub(r"(?<!:):([a-z_]+)", r"%(\1)s", self.sqlite)
+        # Asking the driver for a description costs as much as a small query.
+        self.has_rows = re.search(r"^(WITH|SELECT)\b|\bRETURNING\b", self.sqlite) is not None
         self.commits = int(re.search(r"\b(INSERT|UPDATE|DELETE)\b", self.sqlite) is not None)
 
 
