@@ -129,6 +129,7 @@ from idp.web import (
     screens,
     security,
     ssf,
+    start,
 )
 from idp.web import account as account_pages
 from idp.web import device as device_pages
@@ -146,6 +147,7 @@ _PAGES = (
     *(account_pages, methods, activity, protection, recovery, device_pages, approvals),
     *(operator, operator_post, operator_counter, operator_complaints, operator_agencies),
     representatives,
+    start,
 )
 
 
@@ -225,7 +227,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     if provider.entrance:
         federation_pages.init_app(app, provider.entrance, config.mtls)
     app.wsgi_app = hot_path.HotPath(  # type: ignore[method-assign]
-        app, provider, authorize_pages, config.mtls, policy.cookie("session")
+        app, provider, authorize_pages, config.mtls, policy
     )
     app.wsgi_app = oidc.PublicDocuments(app, provider)  # type: ignore[method-assign]
     return app
@@ -283,7 +285,8 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
     single_use, web = SingleUse(database), outgoing or WebAdapter(config.tls)
     keys = ClientKeys(web)
     release = Release(vault.key("techid"), vault.key("verification-process"))
-    tools = GrantTools(config.oidc, tokens, grants, note, release, Encryption(keys))
+    encryption = Encryption(keys)
+    tools = GrantTools(config.oidc, tokens, grants, note, release, encryption)
     features = _features(config)
     entrance = None
     if config.federation.enabled:
@@ -302,7 +305,7 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
         authenticator,
         proofs,
         RequestObjects(issuer, config.oidc, keys, web, pushed, authenticator, proofs),
-        Introspection(tokens, grants),
+        Introspection(tokens, grants, encryption),
         features,
         entrance=entrance,
     )

@@ -580,6 +580,8 @@ class TerminalPrompt:
         print(f"\n{TEXT['asks']} {origin}\n{TEXT['choose']}")  # noqa: T201
         for number, each in enumerate(certificates, 1):
             print(f"  {number}. {each.subject} – {each.issuer}, {each.valid_from}–{each.valid_to}")  # noqa: T201
+            if each.pin_state in TEXT:
+                print(f"     {TEXT[each.pin_state]}")  # noqa: T201
         typed = input(f"{TEXT['number']} ").strip() or "1"
         if not typed.isdigit():
             return None

@@ -183,6 +183,7 @@ def _metadata(portal: dict[str, Any]) -> dict[str, Any]:
         "client_name": portal["name"],
         "redirect_uris": [f"{origin}/callback"],
         "post_logout_redirect_uris": [f"{origin}/"],
+        "initiate_login_uri": f"{origin}/login",
         "backchannel_logout_uri": f"{origin}/backchannel-logout",
         "backchannel_logout_session_required": True,
         "frontchannel_logout_uri": f"{origin}/frontchannel-logout",

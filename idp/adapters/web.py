@@ -77,7 +77,7 @@ class WebAdapter:
                     request = self._client.build_request(
                         method, _at(parts, address), content=body, headers=headers, extensions=about
                     )
-                    return self._send(request, most)
+                    return self._send(request, most, deadline)
                 except httpx.ConnectError as error:
                     if address is addresses[-1] or deadline.is_over:
                         raise PortUnavailable(_SYSTEM, "ConnectError") from error
@@ -85,7 +85,7 @@ class WebAdapter:
                     raise PortUnavailable(_SYSTEM, type(error).__name__) from error
         raise PortUnavailable(_SYSTEM, "no address answers")
 
-    def _send(self, request: httpx.Request, most: int) -> WebAnswer:
+    def _send(self, request: httpx.Request, most: int, deadline: _Deadline) -> WebAnswer:
         response = self._client.send(request, stream=True)
         self._client.cookies.clear()
         try:
@@ -94,6 +94,8 @@ class WebAdapter:
                 data += part
                 if len(data) > most:
                     raise PortUnavailable(_SYSTEM, "the answer is too long")
+            if deadline.is_over:  # what was cut off can look like the end of a body
+                raise PortUnavailable(_SYSTEM, "the answer took too long")
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             return WebAnswer(response.status_code, bytes(data), kind)
         finally:

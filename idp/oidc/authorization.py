@@ -36,7 +36,7 @@ from idp.oidc.verified_claims import Unreadable
 from idp.storage.sessions import Seen
 
 Params = Sequence[tuple[str, str]]
-_LONGEST_VALUE, _LONGEST_CLAIMS = 4096, 8192
+_LONGEST_VALUE, _LONGEST_TEXT, _LONG = 4096, 8192, frozenset({"claims", "id_token_hint"})
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account", "create"})
 _UNSUPPORTED: Final = {"registration": "registration_not_supported"}
@@ -116,7 +116,7 @@ def client_id_of(params: Params) -> str:
 
 def read(client: Client, params: Params) -> AuthorizationRequest:
     """Check a request from top to bottom. Raises ``NotRedirectable``, ``AuthorizationError``."""
-    values = dict(params)
+    values = _given(params)
     redirect_uri = _redirect_uri(params, client)
     target = Target(redirect_uri, ResponseMode.QUERY, _state(values))
     once = [name for name, _ in params if name != _MAY_REPEAT]
@@ -129,7 +129,7 @@ def read(client: Client, params: Params) -> AuthorizationRequest:
 
 def target_of(client: Client, params: Params) -> Target | None:
     """Where an error about the request itself may go: only where we would send an answer too."""
-    values = dict(params)
+    values = _given(params)
     try:
         target = Target(_redirect_uri(params, client), ResponseMode.QUERY, _state(values))
         return Target(target.redirect_uri, _response_mode(values, target), target.state)
@@ -137,6 +137,11 @@ def target_of(client: Client, params: Params) -> Target | None:
         return target
     except NotRedirectable:
         return None
+
+
+def _given(params: Params) -> dict[str, str]:
+    """A parameter without a value is treated as omitted (RFC 6749, 3.1)."""
+    return {name: value for name, value in params if value}
 
 
 def _redirect_uri(params: Params, client: Client) -> str:
@@ -187,9 +192,9 @@ def _check_supported(values: Mapping[str, str], target: Target) -> None:
     if values["response_type"] != "code":
         raise AuthorizationError("unsupported_response_type", "only code is supported", target)
     for name, value in values.items():
-        longest = _LONGEST_CLAIMS if name == "claims" else _LONGEST_VALUE
+        longest = _LONGEST_TEXT if name in _LONG else _LONGEST_VALUE
         if len(value) > longest or "\0" in value:
-            raise AuthorizationError("invalid_request", "a parameter is too long", target)
+            raise AuthorizationError("invalid_request", "a parameter cannot be read", target)
 
 
 def _build(

@@ -32,7 +32,7 @@ _MOST_REMEMBERED, _LONGEST_TOKEN, _LEAST_RSA = 10_000, 32768, 2048
 # Headers may carry more than we read, such as the trust_chain of a federation.
 _REGISTRY = JWSRegistry(algorithms=[*SigningAlg, "Ed25519"], strict_check_header=False)
 _REGISTRY.max_header_length = _LONGEST_TOKEN
-_KEY_TYPES: Final = {"ES256": ("EC",), "RS256": ("RSA",), "PS256": ("RSA",), "EdDSA": ("OKP",)}
+_CURVES: Final = {"ES256": "P-256", "EdDSA": "Ed25519"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +116,10 @@ class ClientKeys:
             keys = self.all(client, unless=kid or "")
         except PortUnavailable:
             return []
-        types = _KEY_TYPES[str(header["alg"])]
         return [
             key
             for key in keys.keys
-            if key.key_type in types
-            and is_strong(key)
+            if fits(key, header["alg"])
             and (kid is None or key.kid == kid)
             and key.as_dict().get("use", "sig") == "sig"
             and key.as_dict().get("alg", header["alg"]) == header["alg"]
@@ -158,6 +156,13 @@ class ClientKeys:
         document = read_object(answer.body) if answer.status == 200 else None  # noqa: PLR2004  OK
         keys = document.get("keys") if document else None
         return KeySet(list(_readable(keys))) if isinstance(keys, list) else None
+
+
+def fits(key: Key, alg: str) -> bool:
+    """Whether signatures of ``alg`` can be this key's: its kind, its curve, its size."""
+    if alg not in _CURVES:
+        return isinstance(key, RSAKey) and is_strong(key)
+    return key.as_dict().get("crv") == _CURVES[alg]
 
 
 def is_strong(key: Key) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Final
@@ -126,7 +126,7 @@ def _fill_in(found: Metadata) -> None:
     for name in ("id_token", "authorization", "introspection"):
         alg = SigningAlg.ES256 if is_fapi2 else SigningAlg.RS256
         found.setdefault(f"{name}_signed_response_alg", alg.value)
-    for name in ("id_token", "userinfo", "authorization", "introspection"):
+    for name in _ENCRYPTED:
         if f"{name}_encrypted_response_alg" in found:
             found.setdefault(f"{name}_encrypted_response_enc", "A128CBC-HS256")
 
@@ -163,6 +163,8 @@ def _faults(client: Client, loopback: Loopback) -> Iterator[_Fault]:
     for detail in (
         *_faults_of_authentication(client),
         *_faults_of_keys(client),
+        *_faults_of_encryption(client),
+        *_faults_of_times(client),
         *_faults_of_resources(client),
         *_faults_of_sector(client),
         *_faults_of_profile(client),
@@ -266,6 +268,14 @@ def _is_tls_name(client: Client) -> bool:
         return False
 
 
+_LONGEST_AGE: Final = 999_999_999
+
+
+def _faults_of_times(client: Client) -> Iterator[str]:
+    if client.default_max_age is not None and not 0 <= client.default_max_age <= _LONGEST_AGE:
+        yield "default_max_age is no number of seconds"
+
+
 def _faults_of_resources(client: Client) -> Iterator[str]:
     """Absolute addresses without a fragment (RFC 8707, 2); one is told from the next by a space."""
     for name in ("resources", "protected_resources"):
@@ -282,15 +292,23 @@ def _faults_of_keys(client: Client) -> Iterator[str]:
         yield "jwks and jwks_uri exclude each other"
     if client.jwks is not None and not _is_key_set(client.jwks):
         yield "jwks is no set of public keys"
-    encrypted = [
-        name
-        for name in ("id_token", "userinfo", "authorization", "introspection")
-        if getattr(client, f"{name}_encrypted_response_alg")
-    ]
-    if encrypted and not client.jwks and not client.jwks_uri:
-        yield f"{encrypted[0]}_encrypted_response_alg needs jwks or jwks_uri"
     if client.require_signed_request_object and not client.jwks and not client.jwks_uri:
         yield "require_signed_request_object needs jwks or jwks_uri"
+
+
+_ENCRYPTED: Final = ("id_token", "userinfo", "authorization", "introspection")
+
+
+def _faults_of_encryption(client: Client) -> Iterator[str]:
+    """Registration, 2; JARM, 3; RFC 9701, 6: an enc goes with an alg, and that with a key."""
+    for name in _ENCRYPTED:
+        alg = getattr(client, f"{name}_encrypted_response_alg")
+        if alg and not client.jwks and not client.jwks_uri:
+            yield f"{name}_encrypted_response_alg needs jwks or jwks_uri"
+        if getattr(client, f"{name}_encrypted_response_enc") and not alg:
+            yield f"{name}_encrypted_response_enc needs {name}_encrypted_response_alg"
+    if client.request_object_encryption_alg or client.request_object_encryption_enc:
+        yield "request_object_encryption_alg: encrypted request objects are not read here"
 
 
 def _is_key_set(jwks: dict[str, Any]) -> bool:
@@ -317,7 +335,7 @@ def _is_strong(key: dict[str, Any]) -> bool:
 
 
 def _faults_of_sector(client: Client) -> Iterator[str]:
-    hosts = {urlsplit(uri).hostname or "" for uri in client.redirect_uris}
+    hosts = _hosts(client.redirect_uris)
     is_pairwise = client.subject_type is SubjectType.PAIRWISE
     if len(hosts) > 1 and is_pairwise and not client.sector_identifier_uri:
         yield "redirect_uris have several hosts: sector_identifier_uri is needed"
@@ -348,8 +366,17 @@ def gaps_to_fapi2(client: Client) -> Iterator[str]:
 
 
 def _sector(found: Metadata) -> str:
-    """The host that pairwise subjects are for (OpenID Connect Core, 8.1)."""
+    """The host that pairwise subjects are for (OpenID Connect Core, 8.1).
+
+    A program on the person's own machine or phone has no host that would be anybody's: two of them
+    must not be able to compare notes, so each is a sector of its own.
+    """
     if found.get("sector_identifier_uri"):
         return urlsplit(found["sector_identifier_uri"]).hostname or ""
-    hosts = sorted({urlsplit(uri).hostname or "" for uri in found.get("redirect_uris", [])})
-    return hosts[0] if hosts else found.get("client_id", "")
+    hosts = sorted(_hosts(found.get("redirect_uris", [])))
+    is_of_somebody = bool(hosts) and bool(hosts[0]) and not _is_loopback(hosts[0])
+    return hosts[0] if is_of_somebody else str(found.get("client_id", ""))
+
+
+def _hosts(uris: Iterable[str]) -> set[str]:
+    return {urlsplit(uri).hostname or "" for uri in uris}

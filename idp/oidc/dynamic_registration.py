@@ -22,7 +22,7 @@ from uuid import UUID
 import msgspec
 
 from idp.config import Oidc, RegistrationMode
-from idp.domain.clients import AuthMethod, Client, Metadata, Profile
+from idp.domain.clients import AuthMethod, Client, GrantType, Metadata, Profile, SubjectType
 from idp.domain.errors import PortUnavailable
 from idp.domain.events import AuditEvent, Event
 from idp.domain.ids import uuid7
@@ -47,6 +47,7 @@ _OPERATORS_ONLY: Final = frozenset(
 )
 _MOST_BYTES, _MOST_USES = 32768, 1000
 _PER_HOUR: Final = Limit("client_registration", 60, timedelta(hours=1))
+_FETCHING: Final = frozenset({GrantType.DEVICE_CODE, GrantType.CIBA})
 _encode = msgspec.json.Encoder().encode
 
 
@@ -204,10 +205,21 @@ class Registrar:
         return found
 
     def _check_sector(self, found: Metadata) -> None:
-        """Every redirect_uri stands in the document of its sector (OIDC Registration, 5)."""
+        """Every redirect_uri stands in the document of its sector (OIDC Registration, 5).
+
+        A client without any names its ``jwks_uri`` there (CIBA Core, 4). Tokens that are fetched,
+        not sent to a host, prove nothing about it, so who fetches them needs the document:
+        or it could learn what other portals of that host call a person.
+        """
         uri = found.get("sector_identifier_uri")
         if not uri:
+            is_pairwise = found["subject_type"] == SubjectType.PAIRWISE
+            fetches = bool(_FETCHING & set(found["grant_types"]))
+            if is_pairwise and fetches and found["redirect_uris"]:
+                detail = "device and CIBA grants beside redirect_uris need sector_identifier_uri"
+                raise InvalidMetadata("invalid_client_metadata", detail)
             return
+        named = set(found["redirect_uris"]) or {found.get("jwks_uri", "")}
         try:
             answer = self.web.get(uri, accept="application/json", most=_MOST_BYTES)
             body = answer.body if answer.status == 200 else b""  # noqa: PLR2004  OK
@@ -216,8 +228,8 @@ class Registrar:
             raise InvalidMetadata(
                 "invalid_client_metadata", "sector_identifier_uri has no list of addresses"
             ) from None
-        if not set(found["redirect_uris"]) <= listed:
-            detail = "a redirect_uri is not in the document of sector_identifier_uri"
+        if not named <= listed:
+            detail = "an address is not in the document of sector_identifier_uri"
             raise InvalidMetadata("invalid_client_metadata", detail)
 
     def _save(self, stored: StoredClient, *, now: datetime) -> None:

@@ -69,6 +69,27 @@ class Encryption:
             raise InvalidRequestError(NO_KEY)
         return key
 
+    def authorization(self, client: Client, token: str) -> str:
+        """The signed authorization response as the client wants it (JARM, 2.2)."""
+        alg = client.authorization_encrypted_response_alg
+        enc = client.authorization_encrypted_response_enc or DEFAULT_ENC
+        if alg is None:
+            return token
+        return self.encrypt(token.encode(), client=client, alg=alg, enc=enc, cty=NESTED)
+
+    def introspection(self, client: Client, token: str) -> str:
+        """The signed answer about a token as the client wants it (RFC 9701, 5)."""
+        alg = client.introspection_encrypted_response_alg
+        enc = client.introspection_encrypted_response_enc or DEFAULT_ENC
+        if alg is None:
+            return token
+        return self.encrypt(token.encode(), client=client, alg=alg, enc=enc, cty=NESTED)
+
+    def check_authorization(self, client: Client) -> None:
+        """Refuse before a person is asked for what could not be answered."""
+        if client.authorization_encrypted_response_alg:
+            self.key(client, client.authorization_encrypted_response_alg)
+
     def check(self, client: Client) -> None:
         """Refuse before a code is spent on an ID token that could not be encrypted."""
         if client.id_token_encrypted_response_alg:

@@ -18,6 +18,7 @@ import msgspec
 
 from idp.domain.clients import Client
 from idp.oidc.calls import NO_STORE, Call, Reply
+from idp.oidc.encryption import Encryption
 from idp.oidc.errors import InvalidRequestError
 from idp.oidc.tokens import Tokens, data_from_text, grant_of
 from idp.storage.grants import Alive, GrantStore
@@ -35,29 +36,31 @@ class Introspection:
 
     tokens: Tokens
     grants: GrantStore
+    encryption: Encryption
     timer: Callable[[], float] = time.monotonic
     _good: dict[UUID, float] = field(default_factory=dict)
 
     def answer(
         self, client: Client, call: Call, form: Mapping[str, str], *, now: datetime
     ) -> Reply:
-        """What ``client`` may know. Raises ``InvalidRequestError``."""
+        """What ``client`` may know. Raises ``InvalidRequestError``, ``OAuth2Error``."""
         token = form.get("token")
         if token is None:
             raise InvalidRequestError("token is missing")
-        told = self._of_access_token(client, token, now) or self._of_refresh_token(
+        about = self._of_access_token(client, token, now) or self._of_refresh_token(
             client, token, now
         )
         if f"application/{JWT_TYPE}" not in call.accept.lower():
-            return Reply(200, _encode(told or _INACTIVE))
+            return Reply(200, _encode(about or _INACTIVE))
         claims = {
             "iss": self.tokens.issuer,
             "aud": client.client_id,
             "iat": int(now.timestamp()),
-            "token_introspection": told or _INACTIVE,
+            "token_introspection": about or _INACTIVE,
         }
         signed = self.tokens.keys.sign(client.introspection_signed_response_alg, JWT_TYPE, claims)
-        return Reply(200, signed.encode(), f"application/{JWT_TYPE}", headers=dict(NO_STORE))
+        told = self.encryption.introspection(client, signed)
+        return Reply(200, told.encode(), f"application/{JWT_TYPE}", headers=dict(NO_STORE))
 
     def _of_access_token(
         self, client: Client, token: str, now: datetime

@@ -40,6 +40,7 @@ from idp.ports import Clock
 ALGORITHMS: Final = ("ES256", "RS256", "PS256", "EdDSA")
 _RSA_BITS, _EXPONENT, _HALF = 2048, 65537, 32
 _LOOK_AGAIN_SECONDS = 2.0
+_MOST_REMEMBERED = 4096
 _LONGEST_TOKEN = 8192
 _SHA256 = hashes.SHA256()
 _ECDSA = ec.ECDSA(_SHA256)
@@ -135,6 +136,7 @@ class KeyRing:
         self._active: dict[str, SigningKey] = {}
         self._headers: dict[tuple[str, str], bytes] = {}
         self._jwks = b""
+        self._good: dict[str, str] = {}
         self._looked_at, self._stamp = 0.0, -1
         self._lock = threading.Lock()
 
@@ -149,7 +151,9 @@ class KeyRing:
             header = b64(_encode({"alg": alg, "kid": key.kid, "typ": typ})).encode()
             self._headers[key.kid, typ] = header
         message = header + b"." + b64(_encode(claims)).encode()
-        return f"{message.decode()}.{b64(key.sign(message))}"
+        token = f"{message.decode()}.{b64(key.sign(message))}"
+        self._remember(token, key)
+        return token
 
     def verify(self, token: str, typ: str) -> dict[str, Any] | None:
         """The claims of a token that we signed, or None; ``exp`` is the caller's business.
@@ -166,11 +170,25 @@ class KeyRing:
             key = self._keys.get(str(header.get("kid")))
             if key is None or header.get("alg") != key.alg or header.get("typ") != typ:
                 return None
-            if "crit" in header or not key.verifies(message.encode(), unb64(signature)):
+            if "crit" in header or not self._is_signed(token, key, message, signature):
                 return None
             return read_object(unb64(second))
         except ValueError:
             return None
+
+    def _is_signed(self, token: str, key: SigningKey, message: str, signature: str) -> bool:
+        """Whether the signature holds; one that did is not computed again while its key is here."""
+        if self._good.get(token) == key.kid:
+            return True
+        if not key.verifies(message.encode(), unb64(signature)):
+            return False
+        self._remember(token, key)
+        return True
+
+    def _remember(self, token: str, key: SigningKey) -> None:
+        if len(self._good) >= _MOST_REMEMBERED:
+            self._good.clear()
+        self._good[token] = key.kid
 
     @property
     def jwks(self) -> bytes:

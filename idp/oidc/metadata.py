@@ -41,6 +41,10 @@ _ENCRYPTION: Final = {
     "id_token_encryption_enc_values_supported": list(ContentEnc),
     "userinfo_encryption_alg_values_supported": list(KeyAlg),
     "userinfo_encryption_enc_values_supported": list(ContentEnc),
+    "authorization_encryption_alg_values_supported": list(KeyAlg),
+    "authorization_encryption_enc_values_supported": list(ContentEnc),
+    "introspection_encryption_alg_values_supported": list(KeyAlg),
+    "introspection_encryption_enc_values_supported": list(ContentEnc),
 }
 _IDENTITY_ASSURANCE: Final = {
     "verified_claims_supported": True,

@@ -50,6 +50,12 @@ _TYPES: Final = frozenset({REQUEST_TYPE, "JWT", "jwt"})
 _LONGEST_LIFE, _LONGEST_OBJECT = 3600, 32768
 _NOT_INSIDE: Final = ("request", "request_uri")
 _ABOUT_THE_JWT: Final = frozenset({"iss", "aud", "exp", "nbf", "iat", "jti", "sub"})
+_NUMBERS: Final = frozenset({"max_age"})
+_TEXTS: Final = frozenset(
+    {"client_id", "redirect_uri", "response_type", "response_mode", "state", "nonce", "scope"}
+    | {"prompt", "max_age", "login_hint", "id_token_hint", "ui_locales", "acr_values", "resource"}
+    | {"code_challenge", "code_challenge_method", "dpop_jkt"}
+)
 _AUTHENTICATION: Final = ("client_secret", "client_assertion", "client_assertion_type")
 
 
@@ -116,20 +122,24 @@ class RequestObjects:
             answer = self.web.get(
                 uri.partition("#")[0], accept=f"application/{REQUEST_TYPE}", most=_LONGEST_OBJECT
             )
-            if answer.status == 200:  # noqa: PLR2004  OK
-                return answer.body.decode("ascii").strip()
+            token = answer.body.decode("ascii").strip()
+            if answer.status == 200 and token:  # noqa: PLR2004  OK; an empty page signs nothing
+                return token
         except (PortUnavailable, UnicodeDecodeError):
             pass
         raise InvalidRequestUriError("request_uri cannot be fetched")
 
     def _unfold(self, client: Client, params: Params, token: str, *, now: datetime) -> Params:
-        """The parameters with those of the object before ours; for FAPI 2.0 nothing but those."""
+        """The parameters with those of the object before ours.
+
+        From a client that has to sign, nothing counts that it did not sign (RFC 9101, 6.3).
+        """
         if not token:
             if client.require_signed_request_object:
                 raise InvalidRequestError("this client must sign its requests")
             return params
         inside = self._open(client, token, now=now)
-        if client.profile is Profile.FAPI2:
+        if client.profile is Profile.FAPI2 or client.require_signed_request_object:
             return [("client_id", client.client_id), *inside.items()]
         outside = [
             (name, value)
@@ -160,7 +170,7 @@ class RequestObjects:
         if any(name in claims for name in _NOT_INSIDE):
             raise InvalidRequestObjectError("a request object holds no other")
         return {
-            name: _as_parameter(value)
+            name: _as_parameter(name, value)
             for name, value in claims.items()
             if name not in _ABOUT_THE_JWT and value is not None
         }
@@ -205,7 +215,10 @@ class RequestObjects:
         if "request_uri" in form:
             raise InvalidRequestError("request_uri cannot be pushed")
         params = [(name, value) for name, value in form.items() if name not in _AUTHENTICATION]
-        inside = self._unfold(client, params, form.get("request", ""), now=now)
+        token = form.get("request", "")
+        # Beside a request object stands only what authenticates the client (RFC 9126, 3).
+        params = [(name, value) for name, value in params if not token or name == "client_id"]
+        inside = self._unfold(client, params, token, now=now)
         asked = self._read(client, [("client_id", client.client_id), *_without_id(inside)])
         if call.dpop:
             jkt = self.proofs.check(call, now=now)
@@ -237,13 +250,22 @@ def _algorithms(client: Client) -> frozenset[SigningAlg]:
     return SAFE_ALGS if client.profile is Profile.FAPI2 else frozenset(SigningAlg)
 
 
-def _as_parameter(value: object) -> str:
-    """A member of the object as the parameter it stands for: JSON if it is no text (Core, 6.1)."""
+def _as_parameter(name: str, value: object) -> str:
+    """A member of the object as the parameter it stands for (RFC 9101, 4; Core, 6.1).
+
+    Texts, but for ``claims``, whole numbers of seconds, and several resources. Anything else in the
+    place of a text would be another request than the one that was signed.
+    """
     if isinstance(value, str):
         return value
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return " ".join(value)
-    return json.dumps(value)
+    if name in _NUMBERS and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if name == "resource" and isinstance(value, list):
+        if all(isinstance(each, str) for each in value):
+            return " ".join(value)
+    elif name == "claims" or name not in _TEXTS:
+        return msgspec.json.encode(value).decode()
+    raise InvalidRequestObjectError(f"{name} has the wrong type")
 
 
 _encode = msgspec.msgpack.Encoder().encode

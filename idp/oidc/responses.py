@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import quote
 
 from idp.domain.clients import Client
+from idp.oidc.encryption import Encryption
 from idp.oidc.keys import KeyRing
 
 _JARM_SECONDS: Final = 600
@@ -59,12 +60,21 @@ class Target:
 
 
 def sign(
-    keys: KeyRing, client: Client, parameters: Mapping[str, str], *, now: datetime
+    keys: KeyRing,
+    encryption: Encryption,
+    client: Client,
+    parameters: Mapping[str, str],
+    *,
+    now: datetime,
 ) -> dict[str, str]:
-    """The one parameter of a signed answer. ``parameters`` hold ``iss`` already."""
+    """The one parameter of a signed answer. ``parameters`` hold ``iss`` already.
+
+    Raises ``OAuth2Error`` where the answer has to be encrypted and there is no key for it.
+    """
     claims = {
         **parameters,
         "aud": client.client_id,
         "exp": int(now.timestamp()) + _JARM_SECONDS,
     }
-    return {"response": keys.sign(client.authorization_signed_response_alg, "JWT", claims)}
+    signed = keys.sign(client.authorization_signed_response_alg, "JWT", claims)
+    return {"response": encryption.authorization(client, signed)}

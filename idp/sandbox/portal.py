@@ -93,6 +93,10 @@ class _Portal:
         return Response(css, content_type="text/css")
 
     def login(self) -> ResponseReturnValue:
+        # Another site may have sent the person here; only our provider's name is listened to
+        # (OpenID Connect Core, 4).
+        if request.args.get("iss", self._party.issuer) != self._party.issuer:
+            raise SignInFailed("invalid_issuer", request.args["iss"])
         attempt = Attempt()
         extra = {name: request.args[name] for name in _PASSED_ON if request.args.get(name)}
         address = self._party.authorization_url(attempt, extra)

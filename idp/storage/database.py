@@ -122,7 +122,7 @@ class Statement:
     def __init__(self, sql: str) -> None:
         self.sqlite = " ".join(sql.split())
         self.postgres = re.sub(r"(?<!:):([a-z_]+)", r"%(\1)s", self.sqlite)
-        self.commits = 0 if self.sqlite.upper().startswith("SELECT") else 1
+        self.commits = int(re.search(r"\b(INSERT|UPDATE|DELETE)\b", self.sqlite) is not None)
 
 
 _PING = Statement("SELECT 1")

@@ -13,7 +13,7 @@ from flask import Flask, Response, make_response, request
 
 from idp.domain.events import AuditEvent, Event
 from idp.domain.sessions import Session
-from idp.web import i18n, screens
+from idp.web import i18n, screens, start
 from idp.web.account import owner
 from idp.web.devices import describe
 from idp.web.journey import again, current_session, house, read_id, visitor
@@ -240,7 +240,10 @@ def _portals(session: Session) -> Response:
     visits = house().portal_links.visits(session.account_id, since=now - KEPT, limit=20)
     told = "revoked" in request.args
     context = {
-        "links": tuple((house().portal_name(link.client_id), link) for link in links),
+        "links": tuple(
+            (house().portal_name(link.client_id), link, start.path_of(link.client_id))
+            for link in links
+        ),
         "visits": tuple((house().portal_name(visit.client_id), visit.at) for visit in visits),
         "notice": Notice(Message("portals.revoked"), Tone.SUCCESS) if told else None,
     }

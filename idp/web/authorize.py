@@ -138,6 +138,8 @@ class AuthorizePages:
             decision = decide(asked, seen, self._around(house(), now, now))
         except AuthorizationError as error:
             return self._send_error(client, error)
+        if asked.response_mode.is_signed:
+            self._check_encryption(client)
         if isinstance(decision, Ready):
             return self._send_code(client, asked, decision, now)
         waiting = Waiting(asked, int(now.timestamp() * 1000))
@@ -293,8 +295,19 @@ class AuthorizePages:
         """The answer on its way to the portal, as a JWT where it asked for one (JARM)."""
         parameters = target.answer(self._provider.issuer, **values)
         if target.response_mode.is_signed:
-            parameters = sign(self._provider.tokens.keys, client, parameters, now=now)
+            tools = self._provider.tools
+            try:
+                parameters = sign(tools.tokens.keys, tools.encryption, client, parameters, now=now)
+            except OAuth2Error as error:
+                return _no_key(error)
         return _travel(target, parameters, client.client_name)
+
+    def _check_encryption(self, client: Client) -> None:
+        """Whether an answer that has to be encrypted can be; never in clear instead (JARM, 2.2)."""
+        try:
+            self._provider.tools.encryption.check_authorization(client)
+        except OAuth2Error as error:
+            raise NotRedirectable(Untrusted.REQUEST_INVALID, str(error.description)) from error
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -374,6 +387,12 @@ _PROBLEMS = {
     Untrusted.REDIRECT_URI_UNKNOWN: errors.Problem.REDIRECT_URI_UNKNOWN,
     Untrusted.REQUEST_INVALID: errors.Problem.REQUEST_INVALID,
 }
+
+
+def _no_key(error: OAuth2Error) -> Response:
+    """An answer that cannot be encrypted is not sent at all."""
+    _log.warning("authorize.refused", reason=str(error.description))
+    return errors.show(errors.Problem.REQUEST_INVALID)
 
 
 def _travel(target: Target, values: dict[str, str], portal: str) -> Response:

@@ -23,6 +23,7 @@ from idp.web import errors
 from idp.web.authorize import AuthorizePages
 from idp.web.journey import EXTENSION as HOUSE
 from idp.web.journey import House, again
+from idp.web.security import Policy, nearest_stranger
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -39,12 +40,13 @@ class HotPath:
     """A WSGI application in front of ``app``."""
 
     def __init__(
-        self, app: Flask, provider: Provider, pages: AuthorizePages, mtls: Mtls, cookie: str
+        self, app: Flask, provider: Provider, pages: AuthorizePages, mtls: Mtls, policy: Policy
     ) -> None:
         self._app, self._after, self._pages = app, app.wsgi_app, pages
+        self._proxies = policy.trusted_proxies
         self._house: House = app.extensions[HOUSE]
         self._certificate = _environ_name(mtls.header) if mtls.header else ""
-        self._cookie = f"{cookie}="
+        self._cookie = f"{policy.cookie('session')}="
         self._answers: Mapping[tuple[str, str], Callable[[Call], Reply]] = {
             ("POST", "/token"): provider.token,
             ("POST", "/introspect"): provider.introspect,
@@ -64,7 +66,7 @@ class HotPath:
         body = self._body(environ) if answer else None
         if answer is None or body is None:
             return self._after(environ, start_response)
-        call = _call(environ, body)
+        call = self._call(environ, body)
 
         def send() -> Iterable[bytes]:
             return self._send(answer(call), path, start_response)
@@ -85,6 +87,29 @@ class HotPath:
             return None
         return environ["wsgi.input"].read(size) if size else b""
 
+    def _call(self, environ: WSGIEnvironment, body: bytes) -> Call:
+        """What a program sent. Repeated headers come joined by commas, which a JWT cannot hold."""
+        dpop = environ.get("HTTP_DPOP", "")
+        return Call(
+            method=environ["REQUEST_METHOD"],
+            path=environ["PATH_INFO"],
+            body=body,
+            content_type=environ.get("CONTENT_TYPE", ""),
+            authorization=environ.get("HTTP_AUTHORIZATION"),
+            dpop=tuple(each.strip() for each in dpop.split(",")) if dpop else (),
+            accept=environ.get("HTTP_ACCEPT", ""),
+            address=self._address(environ),
+        )
+
+    def _address(self, environ: WSGIEnvironment) -> str:
+        """Where the call comes from, for limits by network; behind our own proxies as they say."""
+        peer = environ.get("REMOTE_ADDR", "")
+        if not self._proxies:
+            return str(peer)
+        forwarded = environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        chain = [peer, *(hop.strip() for hop in reversed(forwarded))]
+        return nearest_stranger(chain, self._proxies)
+
     def _send(self, reply: Reply, path: str, start_response: StartResponse) -> Iterable[bytes]:
         headers = [
             ("Content-Type", reply.content_type),
@@ -102,11 +127,11 @@ class HotPath:
         """A sign-on that needs nobody (OpenID Connect Core, 3.1.2): one redirect."""
         cookie = self._session(environ.get("HTTP_COOKIE", ""))
         query = environ.get("QUERY_STRING", "")
-        if not cookie or len(query) > _LONGEST_BODY:
+        if not cookie or len(query) > _LONGEST_BODY or query.count("&") >= _MOST_PARAMETERS:
             return self._after(environ, start_response)
 
         def redirect() -> Iterable[bytes]:
-            params = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
+            params = parse_qsl(query, keep_blank_values=True)
             location = self._pages.answer_at_once(self._house, params, cookie)
             if location is None:
                 return self._after(environ, start_response)
@@ -144,20 +169,6 @@ class HotPath:
             for name, value in found.headers
             if name not in _OWN and (path == "/authorize" or name != "Cache-Control")
         ]
-
-
-def _call(environ: WSGIEnvironment, body: bytes) -> Call:
-    """What a program sent. Repeated headers come joined by commas, which a JWT cannot hold."""
-    dpop = environ.get("HTTP_DPOP", "")
-    return Call(
-        method=environ["REQUEST_METHOD"],
-        path=environ["PATH_INFO"],
-        body=body,
-        content_type=environ.get("CONTENT_TYPE", ""),
-        authorization=environ.get("HTTP_AUTHORIZATION"),
-        dpop=tuple(each.strip() for each in dpop.split(",")) if dpop else (),
-        accept=environ.get("HTTP_ACCEPT", ""),
-    )
 
 
 def _environ_name(header: str) -> str:

@@ -238,7 +238,12 @@ def init_app(app: Flask, catalogues: Catalogues, *, browsers: BrowserLanguage) -
         languages=tuple(Language),
         current_language=lambda: current().language,
     )
-    app.jinja_env.filters.update(date=format_date, time=format_time, datetime=format_datetime)
+    app.jinja_env.filters.update(
+        date=format_date,
+        time=format_time,
+        datetime=format_datetime,
+        moment=datetime.fromisoformat,
+    )
     app.add_url_rule("/lang/<code>", "language", _switch, methods=["GET"])
     app.after_request(_vary)
 

@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 
@@ -49,6 +50,7 @@ def kill_at(visitor: Visitor, request: Prepared, table: str, moment: Moment) -> 
                     watching.execute("SELECT pg_terminate_backend(%s, 5000)", (backend,))
             else:
                 os.kill(process, signal.SIGSTOP)
+                _wait_until_stopped(process)
         if moment is Moment.AFTER:
             _wait_until_done(watching, waiting)
             os.kill(process, signal.SIGKILL)
@@ -81,6 +83,17 @@ def _waiters(connection: psycopg.Connection, table: str) -> list[int]:
             return found
         time.sleep(0.01)
     raise AssertionError(f"nothing writes to {table}")
+
+
+def _wait_until_stopped(process: int) -> None:
+    """On a busy machine a thread may run on for a moment after the signal."""
+    for _ in range(1000):
+        tasks = Path(f"/proc/{process}/task").iterdir()
+        states = {(each / "stat").read_text().rpartition(")")[2].split()[0] for each in tasks}
+        if states == {"T"}:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the process does not stop")
 
 
 def _wait_until_done(connection: psycopg.Connection, backends: list[int]) -> None:

@@ -111,3 +111,27 @@ def test_rfc8725_the_header_of_a_token_chooses_nothing(tmp_path: Path) -> None:
     ):  # fmt: skip
         assert ring.verify(forged, "at+jwt") is None
     assert ring.verify(token, "JWT") is None
+
+
+def test_a_remembered_signature_dies_with_its_key(tmp_path: Path) -> None:
+    ring = ring_of(tmp_path, TestClock())
+    token = ring.sign("ES256", "at+jwt", {"sub": "a"})
+    assert ring.verify(token, "at+jwt") == {"sub": "a"}
+
+    for path in tmp_path.glob("*"):
+        if path.suffix in {".pem", ".toml"}:
+            path.unlink()
+    ring.list()
+
+    assert ring.verify(token, "at+jwt") is None
+
+
+def test_a_changed_token_is_not_the_remembered_one(tmp_path: Path) -> None:
+    ring = ring_of(tmp_path, TestClock())
+    token = ring.sign("ES256", "at+jwt", {"sub": "a"})
+    other = ring.sign("ES256", "at+jwt", {"sub": "b"})
+    head, body, signature = token.split(".")
+
+    assert ring.verify(f"{head}.{other.split('.')[1]}.{signature}", "at+jwt") is None
+    assert ring.verify(f"{head}.{body}.{other.split('.')[2]}", "at+jwt") is None
+    assert ring.verify(token, "JWT") is None

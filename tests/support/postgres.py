@@ -42,7 +42,7 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def server(run_dir: Path) -> str:
+def server(run_dir: Path, durability: str = "-c fsync=off") -> str:
     """The URL of the cluster without a database name; the first caller starts it."""
     given = os.environ.get("IDP_TEST_POSTGRES")
     programs = binaries()
@@ -51,7 +51,7 @@ def server(run_dir: Path) -> str:
     url = given or f"postgresql+psycopg://idp@/{{}}?host={data}"
     with locked(run_dir / "postgres.lock"):
         if not given and not (data / "started").exists():
-            _start(programs or Path(), data)
+            _start(programs or Path(), data, durability)
         if not (run_dir / "template.made").exists():
             _make_template(url)
             (run_dir / "template.made").touch()
@@ -73,14 +73,14 @@ def resume(run_dir: Path) -> None:
     _run(_starting(binaries() or Path(), run_dir / "postgres"))
 
 
-def _starting(programs: Path, data: Path) -> list[str]:
-    options = f"-k {data} -c listen_addresses='' -c fsync=off -c max_connections=300"
+def _starting(programs: Path, data: Path, durability: str = "-c fsync=off") -> list[str]:
+    options = f"-k {data} -c listen_addresses='' {durability} -c max_connections=300"
     log = str(data / "log")
     command = [str(programs / "pg_ctl"), "-D", str(data / "cluster"), "-w", "-l", log]
     return [*command, "-o", options, "start"]
 
 
-def _start(programs: Path, data: Path) -> None:
+def _start(programs: Path, data: Path, durability: str) -> None:
     data.mkdir(mode=0o700)
     if os.geteuid() == 0:
         shutil.chown(data, "postgres", "postgres")
@@ -88,7 +88,7 @@ def _start(programs: Path, data: Path) -> None:
     cluster = str(data / "cluster")
     initdb = ["-A", "trust", "-U", "idp", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8"]
     _run([str(programs / "initdb"), "-D", cluster, *initdb])
-    _run(_starting(programs, data))
+    _run(_starting(programs, data, durability))
     (data / "started").touch()
     if os.geteuid() == 0:
         data.chmod(0o755)

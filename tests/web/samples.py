@@ -392,8 +392,8 @@ def portals() -> Page:
     """One that looks while the person is away, one that sees nothing."""
     items = ("name", "birthdate", "id_number", "offline_access")
     links = (
-        (PORTAL.name, PortalLink("hanoi", items, NOW, NOW, is_offline=True)),
-        (LONG_NAME, PortalLink("dai", (), NOW, None, is_offline=False)),
+        (PORTAL.name, PortalLink("hanoi", items, NOW, NOW, is_offline=True), "/start/hanoi"),
+        (LONG_NAME, PortalLink("dai", (), NOW, None, is_offline=False), None),
     )
     return screens.plain("portals.html", links=links, visits=((PORTAL.name, NOW),))
 

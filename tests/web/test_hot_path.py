@@ -11,6 +11,7 @@ import pytest
 from werkzeug.test import Client, TestResponse
 
 from idp.domain.errors import StorageUnavailable
+from idp.oidc.calls import Call
 from tests.support import house as houses
 from tests.support.house import House, add_portal
 
@@ -138,3 +139,35 @@ def _headers(response: TestResponse) -> list[tuple[str, str]]:
         for name, value in response.headers
         if name not in {"X-Request-Id", "Content-Length", "Date"}
     ]
+
+
+@pytest.mark.parametrize("number", [99, 150, 3000])
+def test_any_number_of_unknown_parameters_is_passed_over(house: House, number: int) -> None:
+    portal = add_portal(house, "other")
+    browser = house.browser()
+    browser.client.set_cookie("idp_session", "somebody")
+    many = "&".join(f"unknown{place}=1" for place in range(number))
+
+    answer = browser.client.get(f"{portal.request()}&{many}")
+
+    assert (answer.status_code, answer.headers["Location"][:7]) == (303, "/login/")
+
+
+def test_both_ways_know_which_network_calls(house: House) -> None:
+    seen: list[str] = []
+    pages = house.app.wsgi_app._after._pages  # type: ignore[attr-defined]
+
+    def admit(call: Call, _subject: str, _assertion: str) -> None:
+        seen.append(call.address)
+
+    object.__setattr__(pages._provider.authenticator, "admit", admit)
+    claims = base64.urlsafe_b64encode(b'{"sub":"hanoi"}').decode().rstrip("=")
+    form = {
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": f"e30.{claims}.AA",
+    }
+
+    peer = {"REMOTE_ADDR": "192.0.2.7"}
+    both(house, path="/token", method="POST", data=form, environ_overrides=peer)
+
+    assert seen == ["192.0.2.7", "192.0.2.7"]

@@ -20,7 +20,7 @@ IS_REQUIRED = "chromium" in os.environ.get("IDP_REQUIRE", "").split(",")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "looking",
-    product(("vi", "en"), ("light", "dark"), (320, 1280)),
+    tuple(product(("vi", "en"), ("light", "dark"), (320, 1280))),
     ids=lambda look: "-".join(map(str, look)),
 )
 def test_every_page_in_every_look_has_no_finding(

@@ -81,6 +81,11 @@ def test_a_page_has_one_primary_button(name: str, language: str) -> None:
 
 
 @EVERY_PAGE
+def test_no_date_is_printed_in_another_order_than_day_month_year(name: str, language: str) -> None:
+    assert re.findall(r">[^<]*\b\d{4}-\d{2}-\d{2}[^<]*<", render(name, language)) == []
+
+
+@EVERY_PAGE
 def test_every_input_has_a_label_and_every_id_is_there_once(name: str, language: str) -> None:
     page = Document(render(name, language))
 

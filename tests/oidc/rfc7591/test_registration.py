@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from idp import app as application
 from idp.config import Config, RegistrationMode
 from idp.config import Oidc as OidcSettings
+from idp.oidc.client_metadata import InvalidMetadata, Loopback, build, check
 from idp.ports import WebAnswer
 from tests.support import house as houses
 from tests.support.house import House, PortalClient, answer_of
@@ -326,6 +327,88 @@ def test_oidc_registration_5_every_redirect_uri_stands_in_the_sectors_document(
     )
 
     assert answer.status_code == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [(b'["https://a.vn/"]', 400), (b"[]", 400), (b'["https://a.vn/jwks"]', 201)],
+)
+def test_ciba_4_a_client_without_redirect_uris_names_its_keys_in_the_sectors_document(
+    open_house: House, monkeypatch: pytest.MonkeyPatch, body: bytes, expected: int
+) -> None:
+    web = Sectors(200, body)
+    monkeypatch.setattr("idp.adapters.web.WebAdapter.get", lambda _, *a, **kw: web.get(*a, **kw))
+
+    answer = register(
+        open_house,
+        redirect_uris=[],
+        grant_types=["urn:ietf:params:oauth:grant-type:device_code"],
+        jwks_uri="https://a.vn/jwks",
+        sector_identifier_uri="https://sector.vn/list.json",
+    )
+
+    assert answer.status_code == expected
+
+
+def test_core_8_1_who_fetches_tokens_is_of_no_hosts_sector_without_its_word(
+    open_house: House,
+) -> None:
+    grants = ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]
+
+    answer = register(open_house, grant_types=grants)
+
+    assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_client_metadata")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"redirect_uris": ["http://127.0.0.1/cb"], "application_type": "native"},
+        {"redirect_uris": ["http://[::1]:5/cb"], "application_type": "native"},
+        {"redirect_uris": ["http://localhost:8201/cb"]},
+        {"redirect_uris": ["vn.example.app:/cb"], "application_type": "native"},
+        {"redirect_uris": [], "grant_types": ["client_credentials"]},
+    ],
+    ids=str,
+)
+def test_core_8_1_programs_on_the_persons_own_machine_share_no_sector(
+    changes: dict[str, Any],
+) -> None:
+    sectors = {
+        build(check({**METADATA, **changes, "client_id": name}, Loopback.ALLOWED), None).sector
+        for name in ("first", "second")
+    }
+
+    assert sectors == {"first", "second"}
+
+
+def test_core_8_1_the_host_is_the_sector() -> None:
+    built = build(check({**METADATA, "client_id": "first"}, Loopback.REFUSED), None)
+
+    assert built.sector == "rp.example.vn"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id_token_encrypted_response_enc": "A128GCM"},
+        {"userinfo_encrypted_response_enc": "A128GCM"},
+        {"authorization_encrypted_response_enc": "A128GCM"},
+        {"introspection_encrypted_response_enc": "A128GCM"},
+        {"authorization_encrypted_response_alg": "RSA-OAEP"},
+        {"introspection_encrypted_response_alg": "RSA1_5"},
+        {"request_object_encryption_alg": "RSA-OAEP"},
+        {"request_object_encryption_enc": "A128GCM"},
+        {"default_max_age": -1},
+        {"default_max_age": 10**30},
+        {"default_max_age": 1.5},
+        {"default_max_age": True},
+    ],
+    ids=str,
+)
+def test_registration_2_metadata_that_cannot_be_kept_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidMetadata):
+        check({**METADATA, **changes}, Loopback.REFUSED)
 
 
 def test_strangers_register_a_limited_number_of_clients(open_house: House) -> None:
