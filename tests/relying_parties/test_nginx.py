@@ -135,7 +135,7 @@ def certificates(place: Path) -> dict[str, Held]:
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    require("nginx", found=bool(NGINX), how="apt-get install nginx-light")
+    require("nginx", found=bool(NGINX), how="apt-get install nginx")
     port, plain = free_port(), free_port()
     data = tmp_path_factory.mktemp("front")
     (data / "more.toml").write_text(
