@@ -23,8 +23,14 @@ SYSTEM_PARTS = {
     "softhsm": ("softhsm2-util", "softhsm2"),
     "chromium": ("chromium", "chromium"),
     "postgres": ("initdb", "postgresql"),
+    "apache": ("mod_auth_openidc.so", "libapache2-mod-auth-openidc"),
+    "nginx": ("nginx", "nginx"),
 }
-"""What some tests use: its name in IDP_REQUIRE, a program that shows it is here, its package."""
+"""What some tests use: its name in IDP_REQUIRE, a file that shows it is here, its package.
+
+Node.js is not among them: what Debian has may be too old for it; its tests say so (``node``).
+"""
+_POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def main(arguments: list[str]) -> int:
@@ -163,13 +169,14 @@ def provide_system_parts(wanted: Collection[str] = tuple(SYSTEM_PARTS)) -> set[s
     packages = [SYSTEM_PARTS[name][1] for name in sorted(missing)]
     if packages and os.geteuid() == 0 and shutil.which("apt-get"):
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for step in (["update", "-qq"], ["install", "-y", "-qq", *packages]):
-            subprocess.run(
-                ["apt-get", *step],
-                check=False,
-                env=environment,
-                stdout=subprocess.DEVNULL,
-            )
+        with _no_services():
+            for step in (["update", "-qq"], ["install", "-y", "-qq", *packages]):
+                subprocess.run(
+                    ["apt-get", *step],
+                    check=False,
+                    env=environment,
+                    stdout=subprocess.DEVNULL,
+                )
         missing = {name for name in missing if not _find(SYSTEM_PARTS[name][0])}
     for name in sorted(missing):
         print(
@@ -179,8 +186,25 @@ def provide_system_parts(wanted: Collection[str] = tuple(SYSTEM_PARTS)) -> set[s
     return missing
 
 
-def _find(program: str) -> bool:
-    return bool(shutil.which(program)) or any(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
+@contextlib.contextmanager
+def _no_services() -> Iterator[None]:
+    """Debian asks this file before it starts what it installs; tests start their own."""
+    if _POLICY.exists():
+        yield
+        return
+    _POLICY.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
+    _POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        _POLICY.unlink()
+
+
+def _find(name: str) -> bool:
+    path = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin"
+    places = ("postgresql/*/bin", "apache2/modules")
+    found = (file for place in places for file in Path("/usr/lib").glob(f"{place}/{name}"))
+    return bool(shutil.which(name, path=path)) or any(found)
 
 
 def with_workers(arguments: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -70,3 +71,32 @@ def test_packages_are_compiled_once_where_python_may_not_keep_bytecode(
     bootstrap._install(bootstrap.RUNTIME)
 
     assert ("--compile-bytecode" in ran[-1]) is not is_kept
+
+
+def test_what_is_installed_for_tests_is_not_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy-rc.d"
+    monkeypatch.setattr(bootstrap, "_POLICY", policy)
+
+    with bootstrap._no_services():
+        answer = subprocess.run([policy, "nginx", "start"], check=False).returncode
+
+    assert answer == 101  # "action forbidden by policy"
+    assert not policy.exists()
+    policy.touch()
+    with bootstrap._no_services():
+        assert policy.read_text(encoding="utf-8") == ""
+    assert policy.exists()
+
+
+def test_a_missing_part_is_told_with_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap, "_find", lambda _: False)
+    monkeypatch.setattr(bootstrap.os, "geteuid", lambda: 1000)
+
+    missing = bootstrap.provide_system_parts(["apache", "nginx"])
+
+    assert missing == {"apache", "nginx"}
+    assert "sudo apt-get install libapache2-mod-auth-openidc" in capsys.readouterr().out

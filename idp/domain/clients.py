@@ -200,6 +200,13 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a federation vouches for it: every request proves its key (Federation, 12.1)."""
         return "automatic" in self.client_registration_types
 
+    @property
+    def allowed_scope(self) -> frozenset[str]:
+        """What may be granted to it; offline access is for who can use it (Core, 11)."""
+        allowed = self.scope | {"openid"}
+        may_refresh = GrantType.REFRESH_TOKEN in self.grant_types
+        return allowed if may_refresh else allowed - {"offline_access"}
+
     def has_secret(self, secret: str) -> bool:
         """Compare in constant time."""
         digest = hashlib.sha256(secret.encode()).digest()

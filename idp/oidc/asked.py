@@ -23,7 +23,8 @@ def read(client: Client, form: Mapping[str, str], *, ip: str) -> Asked:
     asked = form.get("scope", "openid").split()
     if "openid" not in asked:
         raise InvalidScopeError("scope must contain openid")
-    scope = tuple(name for name in SCOPES if name in asked and name in {*client.scope, "openid"})
+    allowed = client.allowed_scope
+    scope = tuple(name for name in SCOPES if name in asked and name in allowed)
     named = tuple(dict.fromkeys(form.get("resource", "").split()))
     if not all(each in client.resources and urlsplit(each).scheme for each in named):
         raise InvalidTargetError("resource is not the client's")

@@ -1,7 +1,7 @@
-"""``sub`` asked for by value in the claims parameter (OpenID Connect Core, 3.1.2.2, 5.5.1).
+"""Whom an answer may be about: ``sub`` by value in the claims parameter, or ``id_token_hint``.
 
-An answer about anybody else is never given: who is signed in as another has to sign in, and who
-then signed in as another gets the portal an error.
+OpenID Connect Core, 3.1.2.1, 3.1.2.2 and 5.5.1. An answer about anybody else is never given: who is
+signed in as another has to sign in, and who then signed in as another gets the portal an error.
 """
 
 from __future__ import annotations
@@ -20,16 +20,22 @@ def asked_for(
     sub_of: Callable[[UUID], str],
     *,
     since: datetime,
+    hinted: str | None = None,
 ) -> Seen | None:
     """The session unless it is another person's than the one asked for.
 
-    Raises ``AuthorizationError('access_denied')`` when that other person signed in for this very
-    request: asking again would go round in circles.
+    ``hinted`` is the subject of ``id_token_hint``. Raises ``AuthorizationError`` when that other
+    person signed in for this very request: asking again would go round in circles.
     """
-    subjects = request.wishes.subjects
-    if subjects is None or seen is None or sub_of(seen.session.account_id) in subjects:
+    if seen is None:
+        return None
+    sub, subjects = sub_of(seen.session.account_id), request.wishes.subjects
+    is_named, is_hinted = subjects is None or sub in subjects, hinted in {None, sub}
+    if is_named and is_hinted:
         return seen
     if max(proof.at for proof in seen.session.evidence) > since:
-        detail = "somebody else signed in than was asked for"
-        raise AuthorizationError("access_denied", detail, request.target)
+        error = "login_required" if is_named else "access_denied"
+        raise AuthorizationError(
+            error, "somebody else signed in than was asked for", request.target
+        )
     return None

@@ -236,7 +236,8 @@ def _scope(values: Mapping[str, str], client: Client, target: Target) -> tuple[s
     asked = values.get("scope", "").split()
     if "openid" not in asked:
         raise AuthorizationError("invalid_scope", "scope must contain openid", target)
-    return tuple(name for name in SCOPES if name in asked and name in {*client.scope, "openid"})
+    allowed = client.allowed_scope
+    return tuple(name for name in SCOPES if name in asked and name in allowed)
 
 
 def _prompt(text: str, target: Target) -> tuple[str, ...]:

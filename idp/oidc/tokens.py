@@ -34,6 +34,7 @@ from idp.storage.vault import Seal, Sealed, Vault
 _LONGEST_CODE = 16384
 _REFRESH_BYTES = 16 + 4 + 32
 ACCESS_TYPE, ID_TYPE = "at+jwt", "JWT"
+_ID_CLAIMS = frozenset({"sub", "aud", "iat", "exp", "auth_time"})
 _OPAQUE = "mc_"
 """How a sealed access token begins: so that a leaked one is recognised by scanners."""
 
@@ -291,9 +292,14 @@ class Tokens:
         return found
 
     def read_id_token_hint(self, text: str) -> dict[str, Any] | None:
-        """The claims of an ID token of ours, also an expired one (RP-Initiated Logout, 4)."""
+        """The claims of an ID token of ours, also an expired one (RP-Initiated Logout, 4).
+
+        Answers that are signed for other purposes, JARM or userinfo, lack one of its claims.
+        """
         claims = self.keys.verify(text, ID_TYPE)
-        return claims if claims and claims.get("iss") == self.issuer else None
+        if claims is None or claims.get("iss") != self.issuer or not claims.keys() >= _ID_CLAIMS:
+            return None
+        return claims
 
 
 def grant_of(claims: Mapping[str, Any]) -> UUID | None:

@@ -132,9 +132,9 @@ class AuthorizePages:
         now = house().clock()
         try:
             asked = self._read(client, params, now)
-            self._check_hint(client, asked)
+            hinted = self._hinted(asked)
             seen = house().sessions.find(session_cookie(), client_id=client.client_id, now=now)
-            seen = asked_for(asked, seen, self._sub_of(client), since=now)
+            seen = asked_for(asked, seen, self._sub_of(client), since=now, hinted=hinted)
             decision = decide(asked, seen, self._around(house(), now, now))
         except AuthorizationError as error:
             return self._send_error(client, error)
@@ -176,8 +176,10 @@ class AuthorizePages:
         now = house().clock()
         since = datetime.fromtimestamp(waiting.since / 1000, now.tzinfo)
         try:
-            seen = self._seen(client, now)
-            seen = asked_for(waiting.request, seen, self._sub_of(client), since=since)
+            seen, hinted = self._seen(client, now), self._hinted(waiting.request)
+            seen = asked_for(
+                waiting.request, seen, self._sub_of(client), since=since, hinted=hinted
+            )
             around = self._around(house(), now, since, consented=waiting.consented)
             decision = decide(waiting.request, seen, around)
         except AuthorizationError as error:
@@ -353,19 +355,15 @@ class AuthorizePages:
     def _sub_of(self, client: Client) -> Callable[[UUID], str]:
         return lambda account_id: self._provider.tokens.subject(client, account_id)
 
-    def _check_hint(self, client: Client, asked: AuthorizationRequest) -> None:
-        """The hint must be ours, and of the person who is signed in (Core, 3.1.2.1)."""
+    def _hinted(self, asked: AuthorizationRequest) -> str | None:
+        """The subject of the hint, which must be ours; it may have expired (Core, 3.1.2.1)."""
         if not asked.id_token_hint:
-            return
-        target = asked.target
+            return None
         claims = self._provider.tokens.read_id_token_hint(asked.id_token_hint)
         if claims is None:
-            raise AuthorizationError("invalid_request", "id_token_hint is not ours", target)
-        seen = self._seen(client, house().clock())
-        if seen is None or "none" not in asked.prompt:
-            return
-        if claims.get("sub") != self._provider.tokens.subject(client, seen.session.account_id):
-            raise AuthorizationError("login_required", "somebody else is signed in", target)
+            detail = "id_token_hint is not ours"
+            raise AuthorizationError("invalid_request", detail, asked.target)
+        return str(claims["sub"])
 
     def _around(
         self, home: House, now: datetime, since: datetime, *, consented: bool = False

@@ -60,6 +60,8 @@ class Citizen(Visitor):
             return self.submit(username=self.number, password=PASSWORD)
         if 'name="code"' in self.text:
             return self.submit(code=self.newest_code())
+        if "?method=password_otp" in self.text:  # asked for more than a password proves
+            return self.get(f"{self.path}?method=password_otp")
         return self.submit(do="all" if self.path.startswith("/logout/") else "confirm")
 
     def leaves(self) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.demo.conftest import Demo, started
 from tests.relying_parties.citizen import Citizen, Place
 
-_SETTINGS = """
+SETTINGS = """
 [otp]
 resend_after = 0
 per_hour = 1000
@@ -31,7 +31,7 @@ Register = Callable[..., dict[str, Any]]
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     data = tmp_path_factory.mktemp("parties")
     more = data / "more.toml"
-    more.write_text(_SETTINGS)
+    more.write_text(SETTINGS)
     with started(data, "--config", str(more)) as running:
         yield running
 
@@ -50,16 +50,20 @@ def citizen(place: Place) -> Iterator[Citizen]:
         yield found
 
 
-@pytest.fixture
-def register(demo: Demo, tmp_path: Path) -> Register:
+def registration(demo: Demo, folder: Path) -> Register:
     """Registers a portal as an operator does (docs/integrating.md)."""
 
-    def one(**metadata: Any) -> dict[str, Any]:
-        file = tmp_path / "client.json"
+    def register(**metadata: Any) -> dict[str, Any]:
+        file = folder / "client.json"
         file.write_text(json.dumps({"client_name": "Cổng thử", **metadata}))
         done = demo.idp("clients", "register", "--json", str(file), "--allow-http-loopback")
         assert done.returncode == 0, done.stderr
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
-    return one
+    return register
+
+
+@pytest.fixture
+def register(demo: Demo, tmp_path: Path) -> Register:
+    return registration(demo, tmp_path)

@@ -18,13 +18,21 @@ from tests.support.postgres import require
 ROOT = Path(__file__).parents[2]
 PYTHON, NODE = Path(__file__).parent / "programs", Path(__file__).parent / "node"
 CACHE = ROOT / ".cache" / "relying_parties"
-_PATIENCE = 60.0
+_PATIENCE, _NODE = 60.0, 20
+
+
+def _has_node() -> bool:
+    if not (shutil.which("node") and shutil.which("npm")):
+        return False
+    command = ["node", "-p", "process.versions.node"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return said.partition(".")[0].isdecimal() and int(said.partition(".")[0]) >= _NODE
 
 
 def node_home() -> Path:
     """A folder with the locked packages; made once and kept. Skips where Node.js is missing."""
-    npm = shutil.which("npm") if shutil.which("node") else None
-    require("node", found=npm is not None, how="apt-get install nodejs npm (Node.js 20 or newer)")
+    how = f"install Node.js {_NODE} or newer with npm (apt-get install nodejs npm, or nodejs.org)"
+    require("node", found=_has_node(), how=how)
     CACHE.mkdir(parents=True, exist_ok=True)
     lock = (NODE / "package-lock.json").read_bytes()
     stamp = CACHE / "installed"
@@ -32,7 +40,7 @@ def node_home() -> Path:
         if not stamp.exists() or stamp.read_bytes() != lock:
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(NODE / name, CACHE)
-            command = [npm or "", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
             done = subprocess.run(command, cwd=CACHE, capture_output=True, text=True, check=False)
             require("node", found=done.returncode == 0, how=f"npm ci failed: {done.stderr[-300:]}")
             stamp.write_bytes(lock)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _PATIENCE, _STOP = 20.0, 10
@@ -34,9 +34,12 @@ def folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def listening(command: list[str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def listening(
+    command: list[str], port: int, log: Path, more: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A server in the foreground, until it answers; ended by its own process id."""
-    environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    plain = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    environment = {**plain, **(more or {})}
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
     try:

@@ -70,7 +70,7 @@ def response_mode() -> str:
 @pytest.fixture
 def site(demo: Demo, register: Register, response_mode: str) -> Iterator[Site]:
     found = bool(APACHE) and (MODULES / "mod_auth_openidc.so").exists()
-    require("apache", found=found, how="apt-get install apache2 libapache2-mod-auth-openidc")
+    require("apache", found=found, how="apt-get install libapache2-mod-auth-openidc")
     port = free_port()
     callback = f"http://localhost:{port}/app/callback"
     client = register(

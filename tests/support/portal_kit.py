@@ -12,6 +12,7 @@ import shutil
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -151,6 +152,7 @@ def certificate(common_name: str = "portal") -> Certificate:
             x509.DNSName(f"{common_name}.example.vn"),
             x509.UniformResourceIdentifier(f"https://{common_name}.example.vn/id"),
             x509.RFC822Name(f"{common_name}@example.vn"),
+            x509.IPAddress(ip_address("192.0.2.9")),
         ]
     )
     built = (
