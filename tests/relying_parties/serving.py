@@ -12,7 +12,32 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tests.support.postgres import require
+
 _PATIENCE, _STOP = 20.0, 10
+
+
+MODULES = Path("/usr/lib/apache2/modules")
+
+
+def apache() -> str:
+    """Apache with mod_auth_openidc; skips where it is missing."""
+    program = _server("apache2")
+    found = bool(program) and (MODULES / "mod_auth_openidc.so").exists()
+    require("apache", found=found, how="apt-get install libapache2-mod-auth-openidc")
+    return program
+
+
+def nginx() -> str:
+    """nginx; skips where it is missing."""
+    program = _server("nginx")
+    require("nginx", found=bool(program), how="apt-get install nginx")
+    return program
+
+
+def _server(name: str) -> str:
+    """Servers stand where plain users do not look."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin") or ""
 
 
 def free_port() -> int:

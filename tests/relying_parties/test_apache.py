@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,13 +16,10 @@ import pytest
 from tests.demo.conftest import Demo
 from tests.relying_parties.citizen import Citizen
 from tests.relying_parties.conftest import Register
-from tests.relying_parties.serving import folder, free_port, listening
-from tests.support.postgres import require
+from tests.relying_parties.serving import MODULES, apache, folder, free_port, listening
 
 pytestmark = pytest.mark.xdist_group("relying_parties")
 
-MODULES = Path("/usr/lib/apache2/modules")
-APACHE = shutil.which("apache2", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 HERE = Path(__file__).parent
 
 
@@ -69,8 +65,7 @@ def response_mode() -> str:
 
 @pytest.fixture
 def site(demo: Demo, register: Register, response_mode: str) -> Iterator[Site]:
-    found = bool(APACHE) and (MODULES / "mod_auth_openidc.so").exists()
-    require("apache", found=found, how="apt-get install libapache2-mod-auth-openidc")
+    program = apache()
     port = free_port()
     callback = f"http://localhost:{port}/app/callback"
     client = register(
@@ -99,7 +94,7 @@ def site(demo: Demo, register: Register, response_mode: str) -> Iterator[Site]:
         for name, value in values.items():
             text = text.replace(f"@{name}@", value)
         (place / "apache.conf").write_text(text, encoding="utf-8")
-        command = [APACHE or "", "-f", str(place / "apache.conf"), "-DFOREGROUND"]
+        command = [program, "-f", str(place / "apache.conf"), "-DFOREGROUND"]
         with listening(command, port, place / "out.log"), httpx.Client(trust_env=False) as browser:
             yield Site(port, browser, place)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import ssl
 from base64 import b64encode
@@ -24,14 +23,12 @@ from tests.demo.conftest import Demo, started
 from tests.relying_parties.certificates import Held, hold, trusting
 from tests.relying_parties.citizen import Citizen, Place
 from tests.relying_parties.conftest import SETTINGS, registration
-from tests.relying_parties.serving import folder, free_port, listening
-from tests.support.postgres import require
+from tests.relying_parties.serving import folder, free_port, listening, nginx
 
 pytestmark = pytest.mark.xdist_group("nginx")
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 NAME, MTLS = "id.example.vn", "mtls.id.example.vn"
 CALLBACK, VERIFIER = "https://portal.example.vn/callback", "v" * 64
 
@@ -135,7 +132,7 @@ def certificates(place: Path) -> dict[str, Held]:
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    require("nginx", found=bool(NGINX), how="apt-get install nginx")
+    program = nginx()
     port, plain = free_port(), free_port()
     data = tmp_path_factory.mktemp("front")
     (data / "more.toml").write_text(
@@ -151,7 +148,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
         (place / "front.conf").write_text(front_conf(place, port, plain, demo.base))
         text = (HERE / "nginx.conf").read_text(encoding="utf-8").replace("@FOLDER@", str(place))
         (place / "nginx.conf").write_text(text, encoding="utf-8")
-        command = [NGINX or "", "-p", str(place), "-c", str(place / "nginx.conf")]
+        command = [program, "-p", str(place), "-c", str(place / "nginx.conf")]
         stack.enter_context(listening(command, port, place / "out.log"))
         yield Front(demo, port, plain, held, stack)
 
