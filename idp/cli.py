@@ -438,6 +438,7 @@ def operators_remove(ctx: click.Context, number: str, role: str, by: str) -> Non
 def operators_list(ctx: click.Context) -> None:
     """Show every role that stands."""
     from idp.domain.accounts import Attribute  # noqa: PLC0415  heavy
+    from idp.domain.operators import staff_number  # noqa: PLC0415  heavy
     from idp.storage.accounts import AccountStore  # noqa: PLC0415  heavy
     from idp.storage.operators import OperatorStore  # noqa: PLC0415  heavy
 
@@ -448,7 +449,10 @@ def operators_list(ctx: click.Context) -> None:
         name = own.find(Attribute.FULL_NAME)
         number = own.id_numbers[0][0].value if own.id_numbers else ""
         about = f"{number}  {name.value if name else ''}"
-        click.echo(f"{post.role:<12}{post.unit}  {about}  since {post.added_at:%d/%m/%Y}")
+        click.echo(
+            f"{staff_number(post.account_id)}  {post.role:<12}{post.unit}  {about}"
+            f"  since {post.added_at:%d/%m/%Y}"
+        )
 
 
 @main.group()

@@ -43,9 +43,14 @@ class Operator:
     name: str
     units: Mapping[Role, str]
 
+    @property
+    def number(self) -> str:
+        """See ``staff_number``."""
+        return staff_number(self.account_id)
+
     def officer(self, role: Role) -> Officer:
         """The operator acting in one of their roles."""
-        return Officer(self.account_id, self.session_id, self.name, role, self.units[role])
+        return Officer(self.account_id, self.session_id, role, self.units[role])
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +59,23 @@ class Officer:
 
     account_id: UUID
     session_id: UUID
-    name: str
     role: Role
     unit: str
 
     @property
+    def number(self) -> str:
+        """See ``staff_number``."""
+        return staff_number(self.account_id)
+
+    @property
     def label(self) -> str:
-        """How the person concerned reads it in their history."""
-        return f"{self.name}, {self.unit}"
+        """How the person concerned reads it in their history, which is kept in clear."""
+        return f"{self.number}, {self.unit}"
+
+
+def staff_number(account_id: UUID) -> str:
+    """What an operator's badge says: eight characters, from the random end of their account's id.
+
+    It stands in the audit and beside evidence instead of the name, which is kept sealed.
+    """
+    return account_id.hex[-8:].upper()

@@ -113,7 +113,7 @@ class ClerkFlow:
         try:
             issued = self.counter.issue(
                 identity,
-                Clerk(officer.name, officer.unit),
+                Clerk(officer.number, officer.unit),
                 delivery=delivery,
                 officer=officer,
                 now=now,

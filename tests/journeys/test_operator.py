@@ -17,11 +17,12 @@ from idp.domain.accounts import AccountStatus
 from idp.domain.assurance import IAL
 from idp.domain.errors import Conflict
 from idp.domain.events import AuditEvent, Event
-from idp.domain.operators import Role
+from idp.domain.operators import Role, staff_number
 from idp.domain.subjects import IdNumber
 from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
 from idp.storage.models import ActivationRow, AuditRow, EvidenceRow, OperatorRow, RecoveryRow
+from tests.journeys.test_activity import dump
 from tests.journeys.test_complaint import complain, look
 from tests.journeys.test_usb import certificate, opens_login, registers, signs
 from tests.journeys.test_vnpost import activate, finish
@@ -106,7 +107,7 @@ def test_an_operator_sees_who_they_are_and_only_their_own_pages(house: House) ->
 
     browser = comes_in(house)
 
-    assert "Trần Văn Bình" in browser.text
+    assert f"Trần Văn Bình ({staff_number(account_id(house, OFFICER['username']))})" in browser.text
     assert UNIT in browser.text
     assert COUNTER in browser.text
     assert POST not in browser.text
@@ -286,10 +287,11 @@ def test_a_clerk_issues_on_a_slip_and_the_citizen_activates(house: House) -> Non
         vouched = connection.scalar(
             select(EvidenceRow.vouched_by).where(EvidenceRow.account_id == found.id)
         )
-    assert vouched == f"Trần Văn Bình @ {UNIT}"
+    badge = staff_number(account_id(house, OFFICER["username"]))
+    assert vouched == f"{badge} @ {UNIT}"
     house.clock.forward(seconds=61)
     browser.signs_in()
-    assert f"Trần Văn Bình @ {UNIT}" in browser.get("/account/history").text
+    assert f"{badge} @ {UNIT}" in browser.get("/account/history").text
 
 
 def test_a_code_by_sms_is_not_shown_to_the_clerk(house: House) -> None:
@@ -373,7 +375,9 @@ def test_an_existing_account_is_told_to_the_clerk_and_stands_in_the_history(hous
     browser.signs_in()
     page = browser.get("/account/history")
     assert "Nhân viên tra cứu tài khoản" in page.text
-    assert f"Trần Văn Bình, {UNIT}" in page.text
+    badge = staff_number(account_id(house, OFFICER["username"]))
+    assert f"{badge}, {UNIT}" in page.text
+    assert OFFICER["full_name"] not in page.text
 
 
 def test_the_other_number_of_an_account_is_found_as_well(house: House) -> None:
@@ -672,3 +676,26 @@ def test_an_unknown_complaint_is_not_found(house: House, name: str) -> None:
 def activations(house: House) -> int:
     with house.database.transaction() as connection:
         return connection.scalar(select(func.count()).select_from(ActivationRow)) or 0
+
+
+def test_what_operators_do_leaves_no_name_in_a_log_or_in_clear(
+    house: House, capfd: pytest.CaptureFixture[str]
+) -> None:
+    issued = "031099000777"
+    appoint(house, *Role)
+    clerk = comes_in(house, POST)
+    searches(clerk, POST, issued)
+    clerk.post({**CARD, "full_name": "Đoàn Kiều Oanh", "phone": "0829876001"})
+    house.browser().registers()
+    teller = comes_in(house, COUNTER)
+    searches(teller, COUNTER)
+    code = code_on(teller.post({"card_seen": "yes"}))
+
+    said, kept = "".join(capfd.readouterr()), dump(house)
+
+    for planted in (
+        *(OFFICER["username"], OFFICER["full_name"], PERSON["username"], PERSON["full_name"]),
+        *(issued, "Đoàn Kiều Oanh", "0829876001", "829876001", code, code.replace("-", "")),
+    ):
+        assert planted not in said, planted
+        assert planted not in kept, planted
