@@ -34,6 +34,9 @@ from idp.flows.confirming import ConfirmingFlow, ConfirmingState
 from idp.flows.counter import CounterFlow
 from idp.flows.counter_desk import CounterDesk, DeskState
 from idp.flows.decoupled import DecoupledFlow
+from idp.flows.decoupled_answering import Answering
+from idp.flows.decoupled_asking import Asking
+from idp.flows.decoupled_phones import Phones
 from idp.flows.enrolling import EnrollingFlow, EnrollingState
 from idp.flows.freezing import FreezingFlow
 from idp.flows.journeys import Journeys
@@ -216,7 +219,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     journey.install(app, house)
     for pages in _PAGES:
         pages.init_app(app)
-    provider = add_decoupled(build_provider(base, ports.web), base, house.decoupled)
+    provider = add_decoupled(build_provider(base, ports.web), base, house.decoupled.asking)
     authorize_pages = AuthorizePages(provider)
     authorize_pages.init_app(app)
     LogoutPages(provider).init_app(app)
@@ -349,26 +352,30 @@ def decoupled_flow(base: Foundation, methods: tuple[Method, ...], words: Words) 
         timedelta(seconds=config.server.session_idle),
         timedelta(seconds=config.server.session_absolute),
     )
-    return DecoupledFlow(
-        tuple(method for method in methods if config.is_enabled(method.name)),
+    able = tuple(method for method in methods if config.is_enabled(method.name))
+    store, consents = DecoupledStore(database, vault), ConsentStore(database, vault)
+    credentials = CredentialStore(database, vault)
+    notices, limits = account.notices, account.limits
+    asking = Asking(able, database, store, account.accounts, credentials, consents, notices, limits)
+    answering = Answering(
         database,
-        DecoupledStore(database, vault),
-        account.accounts,
-        CredentialStore(database, vault),
+        store,
         SessionStore(database, vault, lifetimes),
-        ConsentStore(database, vault),
-        account.notices,
-        account.notices.outbox,
-        account.limits,
+        consents,
+        notices,
+        notices.outbox,
+        limits,
         timedelta(seconds=config.server.level3_max_age),
     )
+    phones = Phones(able, store, account.accounts, credentials, limits, answering)
+    return DecoupledFlow(asking, answering, phones)
 
 
-def add_decoupled(provider: Provider, base: Foundation, flow: DecoupledFlow) -> Provider:
+def add_decoupled(provider: Provider, base: Foundation, asks: Asking) -> Provider:
     """The same protocol with device authorization (RFC 8628) and CIBA."""
     settings, subjects = base.config.oidc, KnownSubjects(base.database)
     devices = device.DeviceAuthorization(
-        provider.issuer, settings, provider.authenticator, flow, base.clock
+        provider.issuer, settings, provider.authenticator, asks, base.clock
     )
     asking = ciba.Ciba(
         provider.issuer,
@@ -378,7 +385,7 @@ def add_decoupled(provider: Provider, base: Foundation, flow: DecoupledFlow) -> 
         provider.authenticator.single_use,
         provider.tokens,
         subjects,
-        flow,
+        asks,
         base.clock,
     )
     return replace(
@@ -386,8 +393,8 @@ def add_decoupled(provider: Provider, base: Foundation, flow: DecoupledFlow) -> 
         tools=replace(provider.tools, remember=subjects.remember),
         grants_by_name={
             **provider.grants_by_name,
-            GrantType.DEVICE_CODE: DecoupledGrant(flow.store, Kind.DEVICE, "device_code"),
-            GrantType.CIBA: DecoupledGrant(flow.store, Kind.CIBA, "auth_req_id"),
+            GrantType.DEVICE_CODE: DecoupledGrant(asks.store, Kind.DEVICE, "device_code"),
+            GrantType.CIBA: DecoupledGrant(asks.store, Kind.CIBA, "auth_req_id"),
         },
         more={**provider.more, device.PATH: devices.answer, ciba.PATH: asking.answer},
     )

@@ -15,7 +15,8 @@ from idp import authenticators
 from idp.adapters.web import WebAdapter
 from idp.app import Foundation, decoupled_flow
 from idp.domain.errors import PortError, PortUnavailable
-from idp.flows.decoupled import PING, DecoupledFlow
+from idp.flows.decoupled_answering import PING
+from idp.flows.decoupled_phones import Phones
 from idp.outside import build_ports
 from idp.ports import WebClient
 from idp.storage.outbox import Job
@@ -30,13 +31,13 @@ class Follower:
     """Follows requests to their answer."""
 
     base: Foundation
-    flow: DecoupledFlow
+    phones: Phones
     web: WebClient
 
     def look(self) -> None:
         """See to the phones that are due; one that cannot be reached is due again."""
         try:
-            self.flow.follow(now=self.base.clock())
+            self.phones.follow(now=self.base.clock())
         except PortError as error:
             _log.warning("follower.retry", system=error.system)
 
@@ -70,4 +71,5 @@ def build(base: Foundation) -> Follower:
     """The follower of this installation."""
     methods = authenticators.build_all(build_ports(base).methods)
     words = Words(i18n.load(i18n.Missing.LOG, [method.texts for method in methods]))
-    return Follower(base, decoupled_flow(base, methods, words), WebAdapter(base.config.tls))
+    flow = decoupled_flow(base, methods, words)
+    return Follower(base, flow.phones, WebAdapter(base.config.tls))

@@ -68,7 +68,8 @@ _ORIGIN_BOUND = frozenset({Amr.HWK, Amr.SWK})
 class Evidence:
     """One finished proof: which method, when, what it can prove, and by what means.
 
-    ``vouched_by`` is the human who vouched, where there was one.
+    ``vouched_by`` is the human who vouched, where there was one. ``made_for`` is the request that
+    it answers, where the person made it for that request and for nothing else (CIBA).
     """
 
     method: str
@@ -76,6 +77,7 @@ class Evidence:
     amr: tuple[Amr, ...]
     at: datetime
     vouched_by: str | None = None
+    made_for: str = ""
 
     @property
     def resistance(self) -> Resistance:

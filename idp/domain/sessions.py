@@ -41,3 +41,8 @@ class Session:
     def is_own(self) -> bool:
         """Whether the owner of the account acts, and nobody in their place."""
         return self.actor_id == self.account_id
+
+    @property
+    def free_proofs(self) -> tuple[Evidence, ...]:
+        """Those that were made for no one request: only they count as fresh for a change."""
+        return tuple(proof for proof in self.evidence if not proof.made_for)

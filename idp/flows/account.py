@@ -61,7 +61,7 @@ class AccountFlow:
 
     def check_fresh(self, session: Session, *, now: datetime) -> None:
         """Raises ``ProofStale`` unless the person proved themselves in the last five minutes."""
-        if now - max(proof.at for proof in session.evidence) > FRESH:
+        if not any(now - proof.at <= FRESH for proof in session.free_proofs):
             raise ProofStale
 
     def check_change(self, session: Session, *, now: datetime) -> Account:
@@ -115,7 +115,7 @@ class AccountFlow:
     def needs_current(self, session: Session, account: Account, *, now: datetime) -> bool:
         """Whether the current password is asked for: a fresh signature is worth more."""
         has_signed = any(
-            proof.ial is IAL.HIGH and now - proof.at <= FRESH for proof in session.evidence
+            proof.ial is IAL.HIGH and now - proof.at <= FRESH for proof in session.free_proofs
         )
         return account.password_hash is not None and not has_signed
 

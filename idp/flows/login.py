@@ -86,8 +86,9 @@ class LoginState(msgspec.Struct, frozen=True):
     ``wanted`` is the level that was asked for, ``floor`` the level below which no method does,
     ``resists`` the least that it has to withstand.
     ``binding`` is the account that a proven credential is added to, instead of looking up whose it
-    is; ``back`` is the page of ours that the sign-in is for. ``captcha`` is the answer of the
-    picture on the page, empty when none is shown.
+    is; ``back`` is the page of ours that the sign-in is for, ``made_for`` the one request of a
+    portal that its proof answers (CIBA). ``captcha`` is the answer of the picture on the page,
+    empty when none is shown.
     """
 
     method: str
@@ -99,6 +100,7 @@ class LoginState(msgspec.Struct, frozen=True):
     resists: int = 0
     binding: str = ""
     back: str = ""
+    made_for: str = ""
     ui_locales: str = ""
     redirect_uri: str = ""
     typed: dict[str, str] = {}
@@ -338,7 +340,7 @@ class LoginFlow:
             self.limits.after_right_code(account.id.hex)
         if journey.state.number:
             self.limits.after_login(IdNumber.parse(journey.state.number), visitor, now=now)
-        proven = Proven(account.id, evidence, journey.state.client_id)
+        proven = _proven(journey, account.id, evidence)
         cookie = self.opening.open(journey.stored, proven, visitor, now=now)
         return SignedIn(cookie, journey.state.request, journey.state.back)
 
@@ -578,7 +580,7 @@ class LoginFlow:
         if not self.representatives.may_act(firm, credential.numbers):
             return self._refuse(journey, "refusal.representative_over", {})
         acting = Acting(actor, choice.actor_name, choice.organisation_name)
-        proven = Proven(firm, evidence, journey.state.client_id, acting=acting)
+        proven = replace(_proven(journey, firm, evidence), acting=acting)
         cookie = self.opening.open(journey.stored, proven, visitor, now=now)
         return SignedIn(cookie, journey.state.request, journey.state.back)
 
@@ -604,7 +606,7 @@ class LoginFlow:
         if account.status is AccountStatus.FROZEN:
             self._note(journey, Event.LOGIN_BLOCKED, account, visitor, now=now)
             return self._refuse(journey, "refusal.frozen", {})
-        proven = Proven(account.id, evidence, journey.state.client_id, renewed)
+        proven = replace(_proven(journey, account.id, evidence), renewed=renewed)
         cookie = self.opening.open(journey.stored, proven, visitor, now=now)
         return SignedIn(cookie, journey.state.request, journey.state.back)
 
@@ -654,7 +656,7 @@ class LoginFlow:
         if not isinstance(outcome, Verified):
             return self._answer(journey, faults={"": Said("refusal.wrong_credentials")})
         self.limits.after_login(IdNumber.parse(state.number), visitor, now=now)
-        proven = Proven(account.id, outcome.evidence, state.client_id)
+        proven = _proven(journey, account.id, outcome.evidence)
         cookie = self.opening.open(journey.stored, proven, visitor, now=now)
         return SignedIn(cookie, state.request, state.back)
 
@@ -757,6 +759,12 @@ class LoginFlow:
 def does(method: Method, floor: int, resists: int) -> bool:
     """Whether the method can prove what is essential."""
     return method.ial >= floor and method.resists >= resists
+
+
+def _proven(journey: Journey[LoginState], account_id: UUID, evidence: Evidence) -> Proven:
+    """What this sign-in proved, and for what."""
+    state = journey.state
+    return Proven(account_id, replace(evidence, made_for=state.made_for), state.client_id)
 
 
 def _blocked(account: Account) -> Said | None:

@@ -30,7 +30,7 @@ from idp.domain.clients import Client, GrantType, Profile, SigningAlg, TokenDeli
 from idp.domain.decoupled import Ping, is_message
 from idp.domain.errors import InvalidInput
 from idp.domain.subjects import IdNumber
-from idp.flows.decoupled import DecoupledFlow
+from idp.flows.decoupled_asking import Asking
 from idp.oidc import asked, assertions
 from idp.oidc.calls import NO_STORE, Call, Reply, read_form
 from idp.oidc.client_auth import SAFE_ALGS, Authenticator
@@ -73,7 +73,7 @@ class Ciba:
     single_use: SingleUse
     tokens: Tokens
     subjects: KnownSubjects
-    flow: DecoupledFlow
+    asking: Asking
     clock: Clock
 
     def answer(self, call: Call) -> Reply:
@@ -88,11 +88,11 @@ class Ciba:
         request = msgspec.structs.replace(
             asked.read(client, params, ip=call.address), message=_message(params)
         )
-        name = self.flow.store.new_name(now=now)
+        name = self.asking.store.new_name(now=now)
         request = msgspec.structs.replace(request, ping=_ping(client, params, name))
         ttl = _ttl(params, self.settings.ciba_ttl)
         account_id = self._account(client, params, now=now)
-        code = self.flow.begin_ciba(
+        code = self.asking.begin_ciba(
             request,
             account_id,
             name,
@@ -170,7 +170,7 @@ class Ciba:
             raise UnauthorizedClientError("the client may not name people by their numbers")
         self._count(client, number[1], now=now)
         try:
-            found = self.flow.accounts.find_by_id_number(IdNumber.parse(number[1]))
+            found = self.asking.accounts.find_by_id_number(IdNumber.parse(number[1]))
         except InvalidInput:
             return None
         return found.id if found else None
@@ -190,7 +190,7 @@ class Ciba:
 
     def _count(self, client: Client, hint: str, *, now: datetime) -> None:
         """Nobody's phone rings all day; counted by the hint, whether or not somebody has it."""
-        if not self.flow.limits.before_hint(hint, client.client_id, now=now):
+        if not self.asking.limits.before_hint(hint, client.client_id, now=now):
             raise DeniedError("too many requests for this person", status_code=403)
 
 

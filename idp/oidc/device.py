@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from idp.config import Oidc
 from idp.domain.clients import GrantType
-from idp.flows.decoupled import DecoupledFlow
+from idp.flows.decoupled_asking import Asking
 from idp.oidc import asked
 from idp.oidc.calls import NO_STORE, Call, Reply, read_form
 from idp.oidc.client_auth import Authenticator
@@ -31,7 +31,7 @@ class DeviceAuthorization:
     issuer: str
     settings: Oidc
     authenticator: Authenticator
-    flow: DecoupledFlow
+    asking: Asking
     clock: Clock
 
     def answer(self, call: Call) -> Reply:
@@ -42,7 +42,7 @@ class DeviceAuthorization:
             raise UnauthorizedClientError("the client may not use this grant")
         request = asked.read(client, form, ip=call.address)
         settings = self.settings
-        codes = self.flow.begin_device(
+        codes = self.asking.begin_device(
             request,
             ttl=timedelta(seconds=settings.device_code_ttl),
             interval=timedelta(seconds=settings.poll_interval),

@@ -93,6 +93,11 @@ class Waiting:
     created_at: datetime
     expires_at: datetime
 
+    @property
+    def proof_name(self) -> str:
+        """What a proof is marked with that was made for this request."""
+        return f"ciba {self.id.hex}"
+
 
 @dataclass(frozen=True, slots=True)
 class Polled:

@@ -46,6 +46,7 @@ class _Proof(msgspec.Struct, frozen=True, array_like=True):
     ial: int
     amr: tuple[str, ...]
     at: int
+    made_for: str = ""
 
 
 _DECODE = msgspec.json.Decoder(tuple[_Proof, ...]).decode
@@ -297,7 +298,9 @@ class ConsentStore:
 def encode_evidence(evidence: Sequence[Evidence]) -> str:
     """Proofs as JSON for a row."""
     proofs = [
-        _Proof(proof.method, int(proof.ial), tuple(proof.amr), milliseconds(proof.at))
+        _Proof(
+            proof.method, int(proof.ial), tuple(proof.amr), milliseconds(proof.at), proof.made_for
+        )
         for proof in evidence
     ]
     return _ENCODE(proofs).decode()
@@ -306,7 +309,13 @@ def encode_evidence(evidence: Sequence[Evidence]) -> str:
 def decode_evidence(text: str) -> tuple[Evidence, ...]:
     """The inverse."""
     return tuple(
-        Evidence(proof.method, IAL(proof.ial), tuple(map(Amr, proof.amr)), moment(proof.at))
+        Evidence(
+            proof.method,
+            IAL(proof.ial),
+            tuple(map(Amr, proof.amr)),
+            moment(proof.at),
+            made_for=proof.made_for,
+        )
         for proof in _DECODE(text)
     )
 

@@ -1,7 +1,8 @@
 """``/account/approvals``: what portals ask a person to confirm (CIBA), and the answer.
 
-A request is confirmed with a proof that was made for it: by a method that reaches its level, since
-it came, and used for no other request. Refusing needs none; Không phải tôi freezes.
+A request is confirmed with a proof that was made for it: by a sign-in that its own page began, with
+a method that reaches its level; what was proven before, or for another request, does not count.
+Refusing needs none; Không phải tôi freezes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from flask import Flask, Response, request
 
 from idp.domain.errors import Conflict
 from idp.domain.sessions import Session
-from idp.flows.decoupled import Answerer
+from idp.flows.decoupled_answering import Answerer
 from idp.storage.decoupled import Waiting
 from idp.web import screens
 from idp.web.account import owner
@@ -33,7 +34,7 @@ def init_app(app: Flask) -> None:
 
 @owner(_HERE)
 def _list(session: Session) -> Response:
-    waiting = house().decoupled.store.of_account(session.account_id, now=house().clock())
+    waiting = house().decoupled.answering.store.of_account(session.account_id, now=house().clock())
     told = next((name for name in _TOLD if name in request.args), "")
     tone = Tone.SUCCESS if told == "given" else Tone.INFO
     notice = Notice(Message(f"approvals.{told}"), tone) if told else None
@@ -43,7 +44,7 @@ def _list(session: Session) -> Response:
 @owner(_HERE)
 def _one(session: Session, approval: str) -> Response:
     now = house().clock()
-    waiting = house().decoupled.store.find(read_id(approval), now=now)
+    waiting = house().decoupled.answering.store.find(read_id(approval), now=now)
     if waiting is None or waiting.account_id != session.account_id:
         return again(f"{_HERE}?over")
     if request.method == "GET":
@@ -52,7 +53,7 @@ def _one(session: Session, approval: str) -> Response:
         if request.form.get("do") == "freeze":
             return _freeze(session, waiting)
         if screens.read_action(request.form) is Action.CANCEL:
-            house().decoupled.refuse(waiting, session.account_id, visitor(), now=now)
+            house().decoupled.answering.refuse(waiting, session.account_id, visitor(), now=now)
             return again(f"{_HERE}?refused")
         return _confirm(session, waiting)
     except Conflict as error:
@@ -63,24 +64,21 @@ def _one(session: Session, approval: str) -> Response:
 
 def _confirm(session: Session, waiting: Waiting) -> Response:
     """Yes, with a proof of its own; without one the person makes it first."""
-    now, flow, here = house().clock(), house().decoupled, f"{_HERE}/{waiting.id.hex}"
+    now, flow, here = house().clock(), house().decoupled.answering, f"{_HERE}/{waiting.id.hex}"
     fresh = flow.fresh(waiting, session, now=now)
     if fresh is None:
-        return to_login(waiting, here) if can_reach(session, waiting) else again(here)
+        if not can_reach(session, waiting):
+            return again(here)
+        return to_login(waiting, here, made_for=waiting.proof_name)
     answerer = Answerer(session.account_id, session.account_ial, (fresh,), CONSENT_TEXT)
-    try:
-        flow.approve(waiting, answerer, visitor(), now=now)
-    except Conflict as error:
-        if error.code != "request.proof_spent":
-            raise
-        return to_login(waiting, here)
+    flow.approve(waiting, answerer, visitor(), now=now)
     return again(f"{_HERE}?given")
 
 
 def _freeze(session: Session, waiting: Waiting) -> Response:
     """Không phải tôi: refuse, and let nobody in until the account is recovered."""
     now = house().clock()
-    house().decoupled.refuse(waiting, session.account_id, visitor(), now=now)
+    house().decoupled.answering.refuse(waiting, session.account_id, visitor(), now=now)
     house().freezing.freeze(session.account_id, "approval", visitor(), now=now)
     response = respond(screens.plain("frozen.html"))
     clear_session_cookie(response)
@@ -103,6 +101,6 @@ def _page(session: Session, waiting: Waiting) -> Page:
         "at": waiting.created_at,
         "until": waiting.expires_at,
         "is_able": is_able,
-        "is_proven": house().decoupled.fresh(waiting, session, now=now) is not None,
+        "is_proven": house().decoupled.answering.fresh(waiting, session, now=now) is not None,
     }
     return Page("approval.html", context)

@@ -16,7 +16,7 @@ from idp.domain.decoupled import read_user_code, show_user_code
 from idp.domain.errors import Conflict
 from idp.domain.sessions import Session
 from idp.flows.answers import Said
-from idp.flows.decoupled import Answerer
+from idp.flows.decoupled_answering import Answerer
 from idp.flows.login import LoginState
 from idp.storage.decoupled import Waiting
 from idp.storage.transactions import Stored
@@ -59,7 +59,7 @@ def _enter() -> Response:
         return respond(_form(show_user_code(code) if code else "", None))
     typed = screens.read_fields(FORM, request.form).values["user_code"]
     now = house().clock()
-    found = house().decoupled.find_code(typed, visitor(), now=now)
+    found = house().decoupled.answering.find_code(typed, visitor(), now=now)
     if isinstance(found, Said):
         return respond(_form(typed, found), 422)
     state = DeviceState(found.id.hex, show_user_code(read_user_code(typed)))
@@ -82,7 +82,7 @@ def _form(typed: str, fault: Said | None) -> Page:
 
 
 def _step(transaction: str) -> Response:
-    now, flow = house().clock(), house().decoupled
+    now, flow = house().clock(), house().decoupled.answering
     stored = house().transactions.find(
         read_id(transaction), KIND, browser_hash=visitor().browser_hash, now=now
     )
@@ -105,7 +105,7 @@ def _step(transaction: str) -> Response:
 
 def _answer(stored: Stored, waiting: Waiting, session: Session) -> Response:
     """Yes or no, once; what was decided before stays."""
-    now, flow = house().clock(), house().decoupled
+    now, flow = house().clock(), house().decoupled.answering
     is_yes = screens.read_action(request.form) is not Action.CANCEL
     try:
         if is_yes:
@@ -174,7 +174,7 @@ def can_reach(session: Session, waiting: Waiting) -> bool:
     return min(max(levels), session.account_ial) >= waiting.asked.wanted
 
 
-def to_login(waiting: Waiting, back: str) -> Response:
+def to_login(waiting: Waiting, back: str, *, made_for: str = "") -> Response:
     """Sign in for this request, with a method that reaches its level."""
     asked, flow = waiting.asked, house().login
     wanted = asked.wanted
@@ -185,5 +185,6 @@ def to_login(waiting: Waiting, back: str) -> Response:
         wanted=int(wanted) if wanted > IAL.NONE else 0,
         floor=int(wanted),
         back=back,
+        made_for=made_for,
     )
     return again(f"/login/{flow.start(state, visitor(), now=house().clock()).hex}")

@@ -24,7 +24,7 @@ def flow_of(house: House) -> DecoupledFlow:
 def works(house: House, seconds: float = 3) -> None:
     """What a worker does meanwhile."""
     house.clock.forward(seconds=seconds)
-    flow_of(house).follow(now=house.clock())
+    flow_of(house).phones.follow(now=house.clock())
 
 
 @dataclass

@@ -221,7 +221,7 @@ def test_two_workers_at_once_let_a_phone_ring_once(house: House) -> None:
     add_office(house).asks()
     before = len(house.signer.prompts)
 
-    at_once(8, lambda: flow_of(house).follow(now=house.clock()))
+    at_once(8, lambda: flow_of(house).phones.follow(now=house.clock()))
 
     assert len(house.signer.prompts) == before + 1
 
@@ -378,7 +378,7 @@ def test_of_a_yes_and_a_no_at_once_one_counts(house: House) -> None:
     works(house)
     answers(house, certificate(**LEAF))
     house.clock.forward(seconds=3)
-    flow = flow_of(house)
+    flow = flow_of(house).phones
     [waiting] = flow.store.claim(now=house.clock(), lease=timedelta(seconds=20), limit=5)
 
     at_once(6, lambda: flow.look(waiting, now=house.clock()))
@@ -425,7 +425,7 @@ class MemoryWeb:
 
 def pings(house: House, web: MemoryWeb) -> int:
     """What the worker takes from the outbox for us."""
-    follower = Follower(house.base, flow_of(house), web)
+    follower = Follower(house.base, flow_of(house).phones, web)
     outbox = OutboxStore(house.database, house.base.vault)
     jobs = outbox.claim(now=house.clock(), limit=100, lease=timedelta(seconds=-1))
     ours = [job for job in jobs if follower.is_ping(job)]

@@ -107,7 +107,7 @@ def test_rfc8628_4_discovery_names_the_endpoint_and_the_grant(house: House) -> N
 def test_a_taken_user_code_is_never_given_twice(house: House) -> None:
     """Two devices with one code would let a person confirm the wrong one."""
     kiosk, codes = add_kiosk(house), iter(["BCDFGHJK", "BCDFGHJK", "LMNPQRST"])
-    object.__setattr__(flow_of(house), "new_user_code", lambda: next(codes))
+    object.__setattr__(flow_of(house).asking, "new_user_code", lambda: next(codes))
 
     first, second = kiosk.begins().get_json(), kiosk.begins().get_json()
 

@@ -1,0 +1,174 @@
+"""A page answer takes a proof that was made for its request, and for nothing else (CIBA, 7.3)."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from idp.domain.assurance import IAL, Evidence
+from idp.domain.errors import Conflict
+from idp.domain.subjects import IdNumber
+from idp.flows.answers import Visitor
+from idp.flows.decoupled_answering import Answerer
+from idp.storage.sessions import decode_evidence, encode_evidence
+from tests.oidc.ciba.test_answers import password_owner
+from tests.support.decoupled import Office, add_office, flow_of
+from tests.support.house import PERSON, Browser, House
+
+
+def asked(house: House, *names: str) -> list[Office]:
+    """Requests of several back offices, oldest first."""
+    offices = [add_office(house, name) for name in names]
+    for office in offices:
+        house.clock.forward(seconds=1)
+        office.asks()
+    house.clock.forward(seconds=1)
+    return offices
+
+
+def pages(browser: Browser) -> list[str]:
+    """Where the requests are answered, oldest first."""
+    text = browser.get("/account/approvals").text
+    return re.findall(r'href="(/account/approvals/[0-9a-f]{32})"', text)[::-1]
+
+
+def proves(house: House, browser: Browser, page: str) -> None:
+    """Sign in as the page of that request asks for."""
+    browser.get(page)
+    browser.post({"do": "confirm"})
+    assert browser.path.startswith("/login/"), browser.text
+    browser.types_again()
+    browser.post({"code": house.last_code()})
+    assert browser.path == page
+
+
+def fires(house: House, browser: Browser, paths: list[str]) -> None:
+    """Confirm on all these pages at the same moment, in one browser."""
+    form = {"csrf": browser._csrf(), "do": "confirm"}
+    cookies = browser.client._cookies
+
+    def confirm(path: str) -> None:
+        client = house.app.test_client()
+        client._cookies = cookies
+        client.post(path, data=form)
+
+    with ThreadPoolExecutor(len(paths)) as pool:
+        list(pool.map(confirm, paths))
+
+
+def given(house: House) -> int:
+    with house.database.transaction() as connection:
+        count = connection.exec_driver_sql(
+            "SELECT COUNT(*) FROM audit WHERE event = 'approval.given'"
+        ).scalar()
+    return int(count or 0)
+
+
+def test_a_sign_in_after_the_request_that_its_page_did_not_begin_confirms_nothing(
+    house: House,
+) -> None:
+    browser = password_owner(house)
+    [office] = asked(house, "office")
+    browser.signs_in_again()
+    [page] = pages(browser)
+    browser.get(page)
+    assert "Tiếp tục để xác nhận" in browser.text
+
+    browser.post({"do": "confirm"})
+
+    assert browser.path.startswith("/login/")
+    assert office.polls().get_json()["error"] == "authorization_pending"
+
+
+def test_a_proof_for_one_request_confirms_no_other(house: House) -> None:
+    browser = password_owner(house)
+    first, second = asked(house, "first", "second")
+    one, other = pages(browser)
+    proves(house, browser, one)
+
+    browser.get(other)
+    browser.post({"do": "confirm"})
+
+    assert browser.path.startswith("/login/")
+    assert second.polls().get_json()["error"] == "authorization_pending"
+    browser.get(one)
+    browser.post({"do": "confirm"})
+    assert first.polls().status_code == 200
+
+
+def test_one_proof_fired_at_all_requests_at_once_answers_its_own_once(house: House) -> None:
+    browser = password_owner(house)
+    first, second, third = asked(house, "first", "second", "third")
+    one, two, three = pages(browser)
+    proves(house, browser, two)
+
+    fires(house, browser, [one, two, three] * 5)
+
+    assert given(house) == 1
+    answers = [office.polls() for office in (first, second, third)]
+    assert [answer.status_code for answer in answers] == [400, 200, 400]
+    assert {answers[0].get_json()["error"], answers[2].get_json()["error"]} == {
+        "authorization_pending"
+    }
+
+
+def test_a_proof_is_worth_nothing_for_the_next_request_of_the_same_portal(house: House) -> None:
+    browser = password_owner(house)
+    [office] = asked(house, "office")
+    [page] = pages(browser)
+    proves(house, browser, page)
+    browser.post({"do": "confirm"})
+    house.clock.forward(seconds=1)
+    office.asks()
+
+    browser.get(pages(browser)[0])
+    browser.post({"do": "confirm"})
+
+    assert browser.path.startswith("/login/")
+    assert given(house) == 1
+
+
+def test_a_proof_made_for_a_request_opens_no_change_of_the_account(house: House) -> None:
+    browser = password_owner(house)
+    house.clock.forward(minutes=6)
+    asked(house, "office")
+    proves(house, browser, pages(browser)[0])
+
+    browser.get("/account/password")
+
+    assert browser.path.startswith("/login/"), browser.text
+    browser.signs_in_again()
+    assert browser.get("/account/password").request.path == "/account/password"
+
+
+@pytest.mark.parametrize("made_for", ["", "ciba", f"ciba {'0' * 32}"])
+def test_the_flow_takes_no_proof_that_was_not_made_for_the_request(
+    house: House, made_for: str
+) -> None:
+    password_owner(house)
+    asked(house, "office")
+    now, answering = house.clock(), flow_of(house).answering
+    owner = flow_of(house).asking.accounts.find_by_id_number(IdNumber.parse(PERSON["username"]))
+    assert owner
+    [found] = answering.store.of_account(owner.id, now=now)
+    proof = Evidence("password_otp", IAL.MEDIUM, (), now, made_for=made_for)
+    answerer = Answerer(owner.id, IAL.MEDIUM, (proof,))
+
+    with pytest.raises(Conflict, match=r"request\.proof"):
+        answering.approve(found, answerer, Visitor(b"", "", ""), now=now)
+
+    assert given(house) == 0
+    right = replace(answerer, evidence=(replace(proof, made_for=found.proof_name),))
+    answering.approve(found, right, Visitor(b"", "", ""), now=now + timedelta(seconds=1))
+    assert given(house) == 1
+
+
+def test_what_a_proof_was_made_for_is_kept_and_older_rows_are_still_read() -> None:
+    proof = Evidence("sim", IAL.HIGH, (), datetime(2026, 11, 24, tzinfo=UTC), made_for="ciba 1")
+
+    assert decode_evidence(encode_evidence([proof])) == (proof,)
+    assert decode_evidence('[["sim", 3, [], 1000]]')[0].made_for == ""
