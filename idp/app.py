@@ -95,6 +95,7 @@ from idp.storage.phones import PhoneStore
 from idp.storage.portal_links import PortalLinkStore
 from idp.storage.pushed import PushedStore
 from idp.storage.recoveries import RecoveryStore
+from idp.storage.registered_agencies import RegisteredAgencies
 from idp.storage.representatives import RepresentativeStore
 from idp.storage.sessions import ConsentStore, Lifetimes, SessionStore
 from idp.storage.signals import SignalStore
@@ -308,7 +309,7 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
         authenticator,
         proofs,
         RequestObjects(issuer, config.oidc, keys, web, pushed, authenticator, proofs),
-        Introspection(tokens, grants, encryption),
+        Introspection(tokens, grants, encryption, clients.find),
         features,
         entrance=entrance,
     )
@@ -452,7 +453,8 @@ def operators(base: Foundation) -> OperatorFlow:
 
 def agency_desk(base: Foundation) -> AgencyDesk:
     """The directory, for the command line and the demo."""
-    return AgencyDesk(operators(base), AgencyStore(base.database))
+    registered = RegisteredAgencies(base.vault)
+    return AgencyDesk(operators(base), AgencyStore(base.database), registered)
 
 
 def issue_recovery(base: Foundation, number: str, operator: str) -> str:
@@ -625,7 +627,7 @@ def _build_console(
             Journeys(counter_desk.KIND, DeskState, transactions, pictures, ttl),
         ),
         ComplaintDesk(operators, ComplaintStore(database, vault), account.owners),
-        AgencyDesk(operators, AgencyStore(database)),
+        AgencyDesk(operators, AgencyStore(database), RegisteredAgencies(vault)),
     )
 
 

@@ -24,6 +24,7 @@ from idp.domain.subjects import IdNumber
 if TYPE_CHECKING:
     from idp.app import Foundation
     from idp.oidc.keys import KeyRing
+    from idp.portals import Switch
 
 _DEFAULT = Path("config.toml")
 
@@ -368,11 +369,51 @@ def initial_token(ctx: click.Context, uses: int, days: int) -> None:
 @clients.command(name="list")
 @click.pass_context
 def clients_list(ctx: click.Context) -> None:
-    """Show every client: id, where it comes from, profile, name."""
+    """Show every client: id, where it comes from, profile, name, and how it stands."""
     from idp import portals  # noqa: PLC0415  heavy
 
-    for client, source in portals.every(_found(ctx)):
-        click.echo(f"{client.client_id}  {source:<10}  {client.profile:<8}  {client.client_name}")
+    base = _found(ctx)
+    for client, stored in portals.every(base):
+        about = f"{client.client_id}  {stored.source:<10}  {client.profile:<8}  "
+        standing = portals.standing(stored, now=base.clock())
+        click.echo(f"{about}{client.client_name}  {standing}".rstrip())
+
+
+_CLIENT = click.argument("client_id")
+_DECIDED = click.option("--by", default="cli", show_default=True, help="Who decided it.")
+
+
+@clients.command(name="disable")
+@_CLIENT
+@_DECIDED
+@click.pass_context
+def clients_disable(ctx: click.Context, client_id: str, by: str) -> None:
+    """Refuse CLIENT_ID and its tokens, within five seconds everywhere, until it is enabled."""
+    from idp.portals import Switch  # noqa: PLC0415  heavy
+
+    _switch_client(ctx, client_id, Switch.DISABLE, by)
+
+
+@clients.command(name="enable")
+@_CLIENT
+@_DECIDED
+@click.pass_context
+def clients_enable(ctx: click.Context, client_id: str, by: str) -> None:
+    """Let CLIENT_ID in again; what it had before works again."""
+    from idp.portals import Switch  # noqa: PLC0415  heavy
+
+    _switch_client(ctx, client_id, Switch.ENABLE, by)
+
+
+def _switch_client(ctx: click.Context, client_id: str, way: Switch, by: str) -> None:
+    from idp import portals  # noqa: PLC0415  heavy
+
+    base, word = _found(ctx), f"{way.name.lower()}d"
+    try:
+        changed = portals.switch(base, client_id, way, by=by)
+    except DomainError as error:
+        raise click.ClickException(error.code) from error
+    click.echo(f"{client_id} {word}" if changed else f"{client_id} was {word} already")
 
 
 @main.group()
@@ -464,7 +505,10 @@ def agencies() -> None:
 @click.argument("file", type=click.File("r", encoding="utf-8-sig"))
 @click.pass_context
 def agencies_import(ctx: click.Context, file: Any) -> None:  # noqa: ANN401  an open text file
-    """Add or change the agencies of FILE (CSV or JSON lines); all of them or none."""
+    """Add or change the agencies of FILE (CSV or JSON lines); all of them or none.
+
+    Those that have an account are called there as in the file from the same moment.
+    """
     from idp import app  # noqa: PLC0415  heavy
     from idp.flows.agencies import Faulty  # noqa: PLC0415  heavy
 
@@ -479,6 +523,8 @@ def agencies_import(ctx: click.Context, file: Any) -> None:  # noqa: ANN401  an 
             click.echo(f"{file.name}: {fault}", err=True)
         ctx.exit(1)
     click.echo(", ".join(f"{done[name]} {name}" for name in ("added", "changed", "unchanged")))
+    if done["accounts"]:
+        click.echo(f"{done['accounts']} accounts updated")
 
 
 def _say_why(work: Callable[[], None]) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator
+from datetime import datetime
 
 from idp.app import Foundation
 from idp.config import Config, Profile
 from idp.domain.clients import Client, Metadata
+from idp.domain.errors import Conflict
+from idp.domain.events import AuditEvent, Event
 from idp.oidc import registration
 from idp.oidc.client_metadata import Loopback, build, gaps_to_fapi2
-from idp.storage.clients import ClientStore
+from idp.storage.audit import AuditStore
+from idp.storage.clients import ClientStore, StoredClient
 
 
 def loopback(config: Config, *, is_asked: bool) -> Loopback:
@@ -32,13 +37,50 @@ def register(base: Foundation, found: list[Metadata], allowed: Loopback) -> list
     return [answer for _, answer in made]
 
 
-def every(base: Foundation) -> Iterator[tuple[Client, str]]:
-    """Every client that is not disabled, and where it comes from."""
+def every(base: Foundation) -> Iterator[tuple[Client, StoredClient]]:
+    """Every client, with its row."""
     for stored in ClientStore(base.database, build).all():
-        yield build(stored.metadata, stored.secret_hash), stored.source
+        yield build(stored.metadata, stored.secret_hash), stored
+
+
+def standing(stored: StoredClient, *, now: datetime) -> str:
+    """How a client stands, where it is not simply registered."""
+    if stored.is_disabled:
+        return "[disabled]"
+    if stored.until is None:
+        return ""
+    return f"[{'ended' if stored.until <= now else 'until'} {stored.until:%Y-%m-%d %H:%M}Z]"
 
 
 def report(base: Foundation) -> Iterator[tuple[str, str, list[str]]]:
     """Per client: id, profile, and what keeps it from FAPI 2.0."""
     for client, _ in every(base):
         yield client.client_id, client.profile, list(gaps_to_fapi2(client))
+
+
+class Switch(enum.Enum):
+    """What an operator does with a client that exists."""
+
+    DISABLE = Event.CLIENT_DISABLED
+    ENABLE = Event.CLIENT_ENABLED
+
+
+def switch(base: Foundation, client_id: str, way: Switch, *, by: str) -> bool:
+    """Disable or enable a client, and note who decided it; False when it stood so already.
+
+    Raises ``Conflict`` for a client that nobody knows. Every process hears of it within two
+    seconds, since none remembers a client for longer.
+    """
+    store, now = ClientStore(base.database, build), base.clock()
+    if not store.is_known(client_id):
+        raise Conflict("client.unknown")
+    event = AuditEvent(way.value, now, client_id=client_id, details={"by": by})
+    with base.database.transaction() as connection:
+        match way:
+            case Switch.DISABLE:
+                changed = store.disable(connection, client_id, now=now)
+            case Switch.ENABLE:
+                changed = store.enable(connection, client_id)
+        if changed:
+            AuditStore(base.database, base.vault).add(connection, event)
+    return changed

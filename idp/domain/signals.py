@@ -142,8 +142,10 @@ def _reset(event: AuditEvent) -> list[Signal]:
     return [*changed(event), Signal(SignalType.RECOVERY_ACTIVATED)]
 
 
-def _claims(*names: str) -> Callable[[AuditEvent], list[Signal]]:
-    details = _said(By.USER, "Facts about the person changed.")
+def _claims(
+    *names: str, by: By = By.USER, text: str = "Facts about the person changed."
+) -> Callable[[AuditEvent], list[Signal]]:
+    details = _said(by, text)
 
     def make(_event: AuditEvent) -> list[Signal]:
         return [Signal(SignalType.TOKEN_CLAIMS_CHANGE, details, claims=names)]
@@ -197,6 +199,9 @@ _MAKERS: Final[Mapping[Event, Callable[[AuditEvent], list[Signal]]]] = {
     Event.EMAIL_CONFIRMED: _claims("email", "email_verified"),
     Event.CONTACT_CHANGED: _contact,
     Event.IDENTITY_RENEWED: _claims("name", "birthdate", "gender", "id_number", "id_number_type"),
+    Event.AGENCY_CHANGED: _claims(
+        "name", "organization", by=By.SYSTEM, text="The directory of agencies changed."
+    ),
     Event.ACCOUNT_FROZEN: _frozen,
     Event.ACCOUNT_THAWED: _plain(SignalType.ACCOUNT_ENABLED),
     Event.ACCOUNT_CLOSED: _plain(SignalType.ACCOUNT_PURGED),

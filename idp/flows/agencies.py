@@ -1,7 +1,8 @@
 """The agency directory from outside: a file is imported whole or not at all; operators bind.
 
 A file is CSV with a heading line, or one JSON object a line; the columns are ``code``, ``name``,
-``parent``, ``address``, ``budget_code``. Importing the same file again changes nothing.
+``parent``, ``address``, ``budget_code``. Importing the same file again changes nothing. An agency
+that has an account is called what the directory calls it, from the same moment.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from idp.domain.subjects import AgencyCode, IdKind, IdNumber
 from idp.flows.answers import Said
 from idp.flows.operators import OperatorFlow, act
 from idp.storage.agencies import AgencyStore, Binding
+from idp.storage.registered_agencies import Refreshed, RegisteredAgencies
 
 COLUMNS = ("code", "name", "parent", "address", "budget_code")
 LONGEST = 300
@@ -118,14 +120,20 @@ class AgencyDesk:
 
     operators: OperatorFlow
     agencies: AgencyStore
+    registered: RegisteredAgencies
 
-    def load(self, text: str, *, now: datetime) -> Counter[str] | Faulty:
-        """Import a file, whole or not at all."""
+    def load(self, text: str, *, by: str = "import", now: datetime) -> Counter[str] | Faulty:
+        """Import a file, whole or not at all; counts also the accounts that it changed."""
         found = read(text)
         if isinstance(found, Faulty):
             return found
+        audit = self.operators.account.notices.audit
         with self.operators.account.database.transaction() as connection:
-            return self.agencies.save(connection, found, now=now)
+            counted = self.agencies.save(connection, found, now=now)
+            for each in self.registered.refresh(connection, found, now=now):
+                audit.add(connection, _renamed(each, by, now))
+                counted["accounts"] += 1
+        return counted
 
     def bind(
         self, officer: Officer, key: str, typed: str, *, now: datetime
@@ -166,3 +174,9 @@ class AgencyDesk:
         account = self.operators.account.accounts.find_by_id_number(number)
         details = {"code": code.value, "subject": found.subject.name, "key": found.key}
         return act(officer, event, account.id if account else None, now=now, **details)
+
+
+def _renamed(found: Refreshed, by: str, now: datetime) -> AuditEvent:
+    """What the history of the agency's account says."""
+    details = {"code": found.code.value, "what": " ".join(found.attributes), "by": by}
+    return AuditEvent(Event.AGENCY_CHANGED, now, found.account_id, details=details)

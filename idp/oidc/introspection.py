@@ -1,8 +1,9 @@
 """What a resource server is told about a token (RFC 7662; as a JWT, RFC 9701).
 
 Asked by an authenticated client that a token was issued to, or that serves the resource a token is
-for; everybody else hears ``active: false``, and nothing more. A grant that was good is taken for
-good for two seconds, so a busy resource server costs no statement.
+for; everybody else hears ``active: false``, and nothing more. So does everybody about a token whose
+client was disabled. A grant that was good is taken for good for two seconds, so a busy resource
+server costs no statement.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Introspection:
     tokens: Tokens
     grants: GrantStore
     encryption: Encryption
+    find_client: Callable[[str], Client | None]
     timer: Callable[[], float] = time.monotonic
     _good: dict[UUID, float] = field(default_factory=dict)
 
@@ -67,6 +69,8 @@ class Introspection:
     ) -> Mapping[str, Any] | None:
         claims = self.tokens.read_access_token(token, now=int(now.timestamp()))
         if claims is None or not _may_ask(client, claims):
+            return None
+        if self.find_client(str(claims.get("client_id", ""))) is None:
             return None
         grant_id = grant_of(claims)
         if grant_id is not None and not self._is_good(grant_id, now):

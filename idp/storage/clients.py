@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from idp.domain.clients import Metadata
 from idp.ports import Clock
@@ -33,6 +33,9 @@ class StoredClient:
     metadata: Metadata
     secret_hash: bytes | None
     source: str
+    is_disabled: bool = False
+    until: datetime | None = None
+    """When the word of its federation ends; None for every other client."""
 
 
 def _now() -> datetime:
@@ -93,24 +96,57 @@ class ClientStore(Generic[T]):
             rows = connection.execute(select(ClientRow).order_by(ClientRow.client_id)).all()
         return tuple(
             StoredClient(
-                row.client_id, msgspec.json.decode(row.metadata_json), row.secret_hash, row.source
+                row.client_id,
+                msgspec.json.decode(row.metadata_json),
+                row.secret_hash,
+                row.source,
+                row.disabled_at is not None,
+                row.expires_at,
             )
             for row in rows
         )
 
+    def is_known(self, client_id: str) -> bool:
+        """Whether there is such a client, disabled or not."""
+        query = select(ClientRow.client_id).where(ClientRow.client_id == client_id)
+        with self._database.transaction() as connection:
+            return "\0" not in client_id and connection.execute(query).first() is not None
+
     def save(self, connection: Connection, client: StoredClient, *, now: datetime) -> None:
-        """Add a client, or put new metadata in its place."""
+        """Add a client, or put new metadata in its place; one that is disabled stays disabled."""
         values = {
             "metadata_json": msgspec.json.encode(client.metadata, order="sorted").decode(),
             "secret_hash": client.secret_hash,
             "source": client.source,
             "updated_at": now,
             "expires_at": None,
-            "disabled_at": None,
         }
         where = ClientRow.client_id == client.client_id
         if not connection.execute(update(ClientRow).where(where).values(values)).rowcount:
             connection.execute(insert(ClientRow).values({"client_id": client.client_id, **values}))
+
+    def disable(self, connection: Connection, client_id: str, *, now: datetime) -> bool:
+        """Refuse it and its tokens until it is enabled; False when nothing changed."""
+        return self._switch(connection, client_id, ClientRow.disabled_at.is_(None), now)
+
+    def enable(self, connection: Connection, client_id: str) -> bool:
+        """Let it in again, with the grants it had; False when nothing changed."""
+        return self._switch(connection, client_id, ClientRow.disabled_at.is_not(None), None)
+
+    def _switch(
+        self,
+        connection: Connection,
+        client_id: str,
+        where: ColumnElement[bool],
+        disabled_at: datetime | None,
+    ) -> bool:
+        changed = connection.execute(
+            update(ClientRow)
+            .where(ClientRow.client_id == client_id, where)
+            .values(disabled_at=disabled_at)
+        )
+        self._memory.pop(client_id, None)
+        return bool(changed.rowcount)
 
     def remove(self, connection: Connection, client_id: str, *, now: datetime) -> None:
         """Take a client out, and end every grant it has."""

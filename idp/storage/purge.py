@@ -12,6 +12,9 @@ _BATCH = 1000
 _KEEP = timedelta(days=1)
 """Ended sessions and grants stay a day, so that a late reuse is still told from an unknown one."""
 
+_KEEP_FEDERATED = timedelta(days=7)
+"""A portal of a federation that asked for nothing for a week is forgotten, and may come back."""
+
 _EXPIRED = (
     "recoveries",
     "activations",
@@ -35,6 +38,7 @@ def purge(database: Database, *, now: datetime) -> Iterator[tuple[str, int]]:
     for table in _EXPIRED:
         yield table, _drain(database, _expired(table), now - _KEEP)
     yield "outbox", _drain(database, _DELIVERED, now - _KEEP)
+    yield "clients", _drain(database, _FEDERATED, now - _KEEP_FEDERATED)
 
 
 def _expired(table: str) -> Statement:
@@ -49,6 +53,16 @@ _DELIVERED = Statement(
     "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox "  # noqa: S608  constants
     f"WHERE done_at < :before LIMIT {_BATCH}) RETURNING 1"
 )
+
+_FEDERATED = Statement(
+    "DELETE FROM clients WHERE client_id IN (SELECT client_id FROM clients "  # noqa: S608  constants
+    "WHERE source IN ('federation', 'federation-explicit') AND expires_at < :before "
+    "AND disabled_at IS NULL "
+    "AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.client_id = clients.client_id) "
+    f"LIMIT {_BATCH}) AND expires_at < :before RETURNING 1"
+)
+"""One that an operator disabled stays, or the next chain would bring it back; one that has grants
+stays until they went, since a chain that is good again gives them back (section 12.3)."""
 
 
 def _drain(database: Database, statement: Statement, before: datetime) -> int:

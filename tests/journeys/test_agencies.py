@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+from sqlalchemy import text as sql
 
 from idp.app import agency_desk
 from idp.domain.operators import Role
@@ -293,3 +294,67 @@ def test_hostile_files_are_told_and_change_nothing(text: str) -> None:
 
     assert isinstance(found, Faulty)
     assert all(fault.startswith("line ") for fault in found.faults)
+
+# --- importing again: agencies that have an account -----------------------------------------------
+
+RENAMED = DIRECTORY.replace("Cục Kiểm soát thủ tục hành chính", "Cục Cải cách hành chính").replace(
+    '"1 Hoàng Hoa Thám, Hà Nội"', ""
+)
+
+
+def with_account(house: House) -> None:
+    registered(house, leaf("Cục Kiểm soát thủ tục hành chính", o="Văn phòng Chính phủ"))
+
+
+def history(house: House) -> list[str]:
+    query = sql("SELECT event FROM audit WHERE event = 'agency.changed'")
+    with house.database.transaction() as connection:
+        return list(connection.scalars(query))
+
+
+def test_importing_again_renames_the_account_and_its_history_says_so(house: House) -> None:
+    with_account(house)
+    before = facts(house, "G22.17")
+    house.clock.forward(hours=1)
+
+    counted = loads(house, RENAMED.replace("Văn phòng Chính phủ,", "Bộ Nội vụ,", 1))
+
+    after = facts(house, "G22.17")
+    assert (counted["changed"], counted["accounts"]) == (1, 1)
+    assert before["full_name"] == ("Cục Kiểm soát thủ tục hành chính", "directory")
+    assert after["full_name"] == ("Cục Cải cách hành chính", "directory")
+    assert after["parent_agency"] == ("Bộ Nội vụ", "directory")
+    assert "address" in before
+    assert "address" not in after
+    assert history(house) == ["agency.changed"]
+
+
+def test_importing_the_same_again_touches_no_account(house: House) -> None:
+    with_account(house)
+
+    counted = loads(house, DIRECTORY)
+
+    assert counted == {"unchanged": 4}
+    assert history(house) == []
+
+
+def test_of_two_imports_at_once_one_changes_the_account(house: House) -> None:
+    with_account(house)
+    house.clock.forward(hours=1)
+
+    with ThreadPoolExecutor(4) as pool:
+        counted = list(pool.map(lambda _: loads(house, RENAMED), range(4)))
+
+    assert sorted(each["accounts"] for each in counted) == [0, 0, 0, 1]
+    assert facts(house, "G22.17")["full_name"][0] == "Cục Cải cách hành chính"
+    assert history(house) == ["agency.changed"]
+
+
+def test_a_file_with_a_fault_renames_nobody(house: House) -> None:
+    with_account(house)
+
+    found = loads(house, f"{RENAMED}x,A,,,\n")
+
+    assert isinstance(found, Faulty)
+    assert facts(house, "G22.17")["full_name"][0] == "Cục Kiểm soát thủ tục hành chính"
+    assert history(house) == []
