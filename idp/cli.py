@@ -101,7 +101,7 @@ def test(arguments: tuple[str, ...]) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def bridge(arguments: tuple[str, ...]) -> None:
     """Run the signing tool for USB tokens on this computer (--help tells its options)."""
-    from idp import bridge as tool  # noqa: PLC0415  not part of the provider
+    from idp.bridge import cli as tool  # noqa: PLC0415  not part of the provider
 
     sys.exit(tool.main(list(arguments)))
 

@@ -20,7 +20,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from idp import app, bridge, check, portals, seed, serve
+from idp import app, check, portals, seed, serve
 from idp import config as settings
 from idp.adapters import trust
 from idp.config import Config
@@ -215,7 +215,7 @@ def _inside(options: Options) -> list[subprocess.Popen[bytes]]:
     if driver:
         commands.append(
             [
-                *(sys.executable, str(Path(bridge.__file__))),
+                *(sys.executable, "-m", "idp.bridge"),
                 *("--port", str(options.port_base + 300), "--origin", options.issuer),
                 *("--module", driver, "--prompt", "sandbox", "--sandbox", options.sandbox),
             ]

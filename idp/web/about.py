@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-from flask import Flask, Response, send_file
+from flask import Flask, Response, request
 
+from idp.bridge import pack
 from idp.web.journey import house
 from idp.web.screens import plain, respond
-
-_TOOL = Path(__file__).parents[1] / "bridge.py"
 
 
 def init_app(app: Flask) -> None:
@@ -18,7 +16,9 @@ def init_app(app: Flask) -> None:
     for name in ("terms", "privacy"):
         app.add_url_rule(f"/{name}", name, _text(name))
     app.add_url_rule("/tool", "tool", _tool)
-    app.add_url_rule("/tool/bridge.py", "tool_file", _tool_file)
+    # Python reads the archive under either name; the older one is in people's notes.
+    for name in ("bridge.pyz", "bridge.py"):
+        app.add_url_rule(f"/tool/{name}", name, _program)
 
 
 def _text(name: str) -> Callable[[], Response]:
@@ -29,5 +29,11 @@ def _tool() -> Response:
     return respond(plain("tool.html", issuer=house().config.server.issuer))
 
 
-def _tool_file() -> Response:
-    return send_file(_TOOL, mimetype="text/x-python", as_attachment=True)
+def _program() -> Response:
+    return _download(pack.program(), request.path.rpartition("/")[2], "application/zip")
+
+
+def _download(content: bytes, name: str, kind: str) -> Response:
+    answer = Response(content, mimetype=kind)
+    answer.headers["Content-Disposition"] = f"attachment; filename={name}"
+    return answer

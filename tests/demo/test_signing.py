@@ -121,7 +121,7 @@ def test_without_a_token_the_page_says_how_to_go_on(demo: Demo, page: Page) -> N
     expect(page.get_by_text("Chưa thấy USB ký số")).to_be_visible()
     page.get_by_role("link", name="Xem hướng dẫn cài đặt").click()
     accessible(page)
-    assert "bridge.py" in page.inner_text("body")
+    assert "bridge.pyz" in page.inner_text("body")
 
 
 def test_cancelling_in_the_tool_is_told(demo: Demo, page: Page) -> None:

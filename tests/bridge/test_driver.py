@@ -11,15 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from idp import bridge
-from idp.bridge import Choice, Found, Tool, ToolError
+from idp.bridge import child
+from idp.bridge.contract import Choice, Found, ToolError
+from idp.bridge.protocol import Tool
+from idp.bridge.terminal import TerminalPrompt
 from idp.sandbox import tokens
 from idp.sandbox.ca import Authorities
 from idp.sandbox.devices import Devices
 from idp.sandbox.people import People
 from tests.support.postgres import require
 
-SHIM = Path(__file__).parent / "support" / "shim.c"
+SHIM = Path(__file__).parent / "shim.c"
 ORIGIN, NONCE, PIN = "https://id.example.vn", "n" * 44, "4711"
 
 
@@ -47,14 +49,14 @@ def driver(shim: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[
 def tries(found: Found, pin: str) -> str:
     """What one click on Đăng nhập leads to."""
     try:
-        bridge.sign(found, pin, b"message")
+        child.sign(found, pin, b"message")
     except ToolError as error:
         return f"{error.code} {error.more.get('pin_state', '')}".strip()
     return "signed"
 
 
 def listed(driver: list[str]) -> Found:
-    [found] = bridge.list_certificates(driver)
+    [found] = child.list_certificates(driver)
     return found
 
 
@@ -114,14 +116,14 @@ def test_a_driver_that_hangs_while_signing_is_given_up_and_the_tool_goes_on(
     driver: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tool = Tool((ORIGIN,), driver, Impatient())
-    monkeypatch.setattr(bridge, "SIGN_SECONDS", 2.0)
+    monkeypatch.setattr(child, "SIGN_SECONDS", 2.0)
     monkeypatch.setenv("SHIM_SIGN", "hang")
     started = time.monotonic()
     with pytest.raises(ToolError, match="busy"):
         tool.authenticate(ORIGIN, NONCE)
     assert time.monotonic() - started < 20
     monkeypatch.delenv("SHIM_SIGN")
-    monkeypatch.setattr(bridge, "SIGN_SECONDS", 60.0)
+    monkeypatch.setattr(child, "SIGN_SECONDS", 60.0)
 
     assert tool.authenticate(ORIGIN, NONCE)["format"] == "web-eid:1.0"
 
@@ -176,7 +178,7 @@ def test_the_terminal_warns_before_a_pin_is_typed(
     monkeypatch.setattr("builtins.input", lambda _: "1")
     monkeypatch.setattr("getpass.getpass", lambda _: PIN)
 
-    choice = bridge.TerminalPrompt().ask(ORIGIN, [listed(driver)])
+    choice = TerminalPrompt().ask(ORIGIN, [listed(driver)])
 
     shown = capsys.readouterr().out
     assert text in shown

@@ -1,0 +1,74 @@
+"""The tool as one file: it needs nothing of this project, and starts its own processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from idp.bridge import pack
+from idp.sandbox import tokens
+from tests.bridge.kit import NONCE, ORIGIN, softhsm
+
+
+@pytest.fixture(params=["bridge.pyz", "bridge.py"])
+def program(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    made = tmp_path / "downloads" / str(request.param)
+    made.parent.mkdir()
+    made.write_bytes(pack.program())
+    return made
+
+
+def natively(program: Path, *arguments: str) -> list[dict[str, object]]:
+    """What the file answers to one command when it is started in a folder of its own."""
+    order = {"command": "authenticate", "arguments": {"origin": ORIGIN, "challengeNonce": NONCE}}
+    data = json.dumps(order).encode()
+    done = subprocess.run(
+        [sys.executable, str(program), "--native", "--origin", ORIGIN, *arguments],
+        input=struct.pack("=I", len(data)) + data,
+        stdout=subprocess.PIPE,
+        cwd=program.parent,
+        env={**os.environ, "PYTHONPATH": ""},
+        check=True,
+        timeout=60,
+    )
+    answers, rest = [], done.stdout
+    while rest:
+        size = struct.unpack("=I", rest[:4])[0]
+        answers.append(json.loads(rest[4 : 4 + size]))
+        rest = rest[4 + size :]
+    return answers
+
+
+def test_the_file_asks_the_driver_in_a_process_of_its_own(
+    program: Path, reader: tokens.Reader
+) -> None:
+    assert reader.inserted is None
+
+    _, without_token = natively(program, "--module", *softhsm())
+    _, without_driver = natively(program, "--module", "/nowhere.so")
+
+    fatal = "ERR_WEBEID_NATIVE_FATAL"
+    assert without_token == {"error": {"code": fatal, "message": "no_token"}}
+    assert without_driver == {"error": {"code": fatal, "message": "driver_missing"}}
+
+
+def test_the_file_is_the_same_each_time() -> None:
+    assert pack.program() == pack.program()
+
+
+def test_the_tool_loads_nothing_but_itself_and_the_standard_library() -> None:
+    script = "import sys; before = set(sys.modules); import idp.bridge.cli; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    ours = {name for name in loaded if name.split(".")[0] == "idp"}
+    others = {name.split(".")[0] for name in loaded} - {"idp"} - set(sys.stdlib_module_names)
+    assert all(name == "idp" or name.startswith("idp.bridge") for name in ours)
+    assert not others & {"flask", "click", "sqlalchemy", "pkcs11", "asn1crypto", "cryptography"}
