@@ -66,7 +66,7 @@ def compare(name: str, rounds: int, prepare: Callable[[str], Callable[[], object
             start = time.perf_counter()
             act()
             spent = (time.perf_counter() - start) * 1e3
-            if turn >= 10:  # noqa: PLR2004  the first ones warm caches
+            if turn >= 10:  # the first ones warm caches
                 times[number].append(spent)
     known, unknown = times.values()
     chance = mann_whitney(known, unknown)
