@@ -90,6 +90,10 @@ class Account:
         """The number that receives a code unless the person picks another (R68)."""
         return next((phone for phone in self.phones if phone.is_default), None)
 
+    def is_held(self, now: datetime) -> bool:
+        """Whether its phone was replaced a short while ago (S23)."""
+        return self.held_until is not None and self.held_until > now
+
 
 class Attribute(enum.StrEnum):
     """A verified or self-declared fact about the subject; each is kept with its source."""

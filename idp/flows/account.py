@@ -72,7 +72,7 @@ class AccountFlow:
     def check_held(self, session: Session, *, now: datetime) -> Account:
         """The account, unless its phone was replaced a short while ago."""
         account = self.accounts.get(session.account_id)
-        if account.held_until is not None and account.held_until > now:
+        if account.held_until is not None and account.is_held(now):
             raise AccountHeld(account.held_until)
         return account
 

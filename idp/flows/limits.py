@@ -203,6 +203,20 @@ class Limits:
                 return Said("notice.sms_limit", {"n": -(-counted.seconds // 60)})
         return None
 
+    def before_no_message(self, number: str, visitor: Visitor, *, now: datetime) -> None:
+        """Do the work of ``before_message`` where there is nobody to write to.
+
+        The network pays as for a message; the site's budget is not touched by what costs nothing.
+        """
+        otp, nobody = self.settings.otp, f"nobody {number}"
+        for limit, subject in (
+            (Limit("sms ip", otp.per_ip_hour, _HOUR), network(visitor.ip)),
+            (Limit("sms hour", otp.per_hour, _HOUR), nobody),
+            (Limit("sms day", otp.per_day, _DAY), nobody),
+            (Limit("sms site", otp.site_per_minute, timedelta(minutes=1)), "nobody"),
+        ):
+            self.throttle.hit(limit, subject, now=now)
+
     def before_code(self, owner: str, *, now: datetime) -> Said | None:
         """Count a try at a code, over all channels; a right one starts from nothing."""
         return self._first(((self._codes, owner),), now=now)

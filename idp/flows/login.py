@@ -345,11 +345,15 @@ class LoginFlow:
         return SignedIn(cookie, journey.state.request, journey.state.back)
 
     def _with_keys(self, journey: Journey[LoginState], account: Account | None) -> Account | None:
-        """The account with what its method kept, where the method needs it."""
+        """The account with what its method kept, where the method needs it.
+
+        Without an account the same question is asked in vain (security rule 6).
+        """
         method = self._method(journey)
-        if account is None or not method.has_keys:
+        if not method.has_keys:
             return account
-        return replace(account, keys=self.credentials.keys(account.id, method.name))
+        keys = self.credentials.keys(account.id if account else _NOBODY, method.name)
+        return replace(account, keys=keys) if account else None
 
     # --- methods with a credential --------------------------------------------------------------
 
@@ -628,6 +632,10 @@ class LoginFlow:
         if wait:
             return self._answer(journey, notice=wait)
         account = self.accounts.get(UUID(hex=journey.state.account))
+        blocked = _blocked(account)
+        if blocked:
+            self._note(journey, Event.LOGIN_BLOCKED, account, visitor, now=now)
+            return self._answer(journey, faults={"": blocked})
         picked = next((phone for phone in account.phones if phone.id.hex == phone_id), None)
         phone = picked or self._phone(account, sent.to)
         return self._send(journey, phone, visitor, now=now)
@@ -707,13 +715,15 @@ class LoginFlow:
         *,
         now: datetime,
     ) -> None:
-        """A failure goes into the history of the account it was about, when there is one."""
-        if account is None:
-            return
+        """A failure goes into the history of the account it was about.
+
+        One about nobody is kept as well: it shows who tries numbers, and takes the same time
+        (security rule 6).
+        """
         row = AuditEvent(
             event,
             now,
-            account.id,
+            account.id if account else None,
             client_id=journey.state.client_id or None,
             details=details_of(visitor, journey.state.method, ""),
         )
@@ -780,6 +790,8 @@ def is_awaited(result: Answer[LoginState] | SignedIn) -> bool:
 
 
 _CHOICE_LIVES = timedelta(minutes=5)
+_NOBODY = UUID(int=0)
+"""The id of no account."""
 _SECRETS = frozenset({FieldKind.PASSWORD, FieldKind.CODE})
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(LoginState).decode

@@ -150,6 +150,8 @@ class LostPhoneFlow:
         )
         if account.status is not AccountStatus.ACTIVE or name is None or birth is None:
             return Said("refusal.phone_mismatch")
+        if not account.allows_sms:
+            return Said("refusal.sms_off")
         refusal = self.account.limits.before_identity_check(numbers[0].value, visitor, now=now)
         if refusal:
             return refusal

@@ -5,9 +5,10 @@
       +--(a counter's one-time code)--> new password --> done
 
 Until the end nothing tells whether the number has an account: an unknown one, one with a
-certificate (which signs instead) and one whose phone was just replaced go through the same pages
-with a code that nobody knows. A reset gives no level, ends every session and refresh token, and is
-what brings a frozen account back.
+certificate (which signs instead), one whose phone was just replaced and one whose owner wants no
+sign-in by SMS go through the same pages with a code that nobody knows; every page names the other
+ways. A reset gives no level, ends every session and refresh token, and is what brings a frozen
+account back.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -137,13 +139,7 @@ class RecoveryFlow:
     def _recoverable(self, number: IdNumber, *, now: datetime) -> Account | None:
         """The account, if a code by SMS may reset its password."""
         account = self.account.accounts.find_by_id_number(number)
-        if account is None or account.status is AccountStatus.CLOSED:
-            return None
-        is_held = account.held_until is not None and account.held_until > now
-        # Who has a certificate signs in with it and then sets the password (S3).
-        may_sign = account.ial is IAL.HIGH
-        has_what = account.password_hash is not None and account.default_phone is not None
-        return account if has_what and not is_held and not may_sign else None
+        return account if account is not None and is_recoverable(account, now=now) else None
 
     def _send(
         self,
@@ -160,7 +156,10 @@ class RecoveryFlow:
             target = account.default_phone.number if phone is None else phone
             target = target if target in numbers else None
         sent: SentCode | Said | None = None
-        if target is not None:
+        if target is None:
+            number = IdNumber.parse(journey.state.typed["username"]).value
+            self.account.limits.before_no_message(number, visitor, now=now)
+        else:
             sent = self.codes.send(
                 target,
                 purpose="reset",
@@ -202,9 +201,11 @@ class RecoveryFlow:
         refusal = self.account.limits.before_recovery(number.value, visitor, now=now)
         if refusal:
             return Answer(journey, {}, refusal)
-        phone = state.code.number if state.account else None
-        account = self._recoverable(number, now=now) if state.account else None
-        return self._send(journey, account, phone, visitor, now=now)
+        # Looked up for unknown numbers as well, since that takes its time.
+        account = self._recoverable(number, now=now)
+        if not state.account:
+            return self._send(journey, None, None, visitor, now=now)
+        return self._send(journey, account, state.code.number, visitor, now=now)
 
     def confirm(
         self, journey: Journey[RecoveryState], typed: str, *, now: datetime
@@ -220,6 +221,9 @@ class RecoveryFlow:
         )
         if fault:
             return Answer(journey, {"code": fault})
+        if self._recoverable(IdNumber.parse(state.typed["username"]), now=now) is None:
+            # Told to whoever has the phone: since the code was sent, its owner forbade this way.
+            return Answer(self.journeys.save(journey, account=""), {"": _NOT_BY_SMS})
         return Answer(self.journeys.save(journey, step=Step.PASSWORD, code=None))
 
     # --- the password ---------------------------------------------------------------------------
@@ -239,12 +243,24 @@ class RecoveryFlow:
             return Answer(journey)
         account_id = UUID(hex=state.account)
         flow = self.account
+        if state.way is Way.PHONE and not is_recoverable(flow.accounts.get(account_id), now=now):
+            return Answer(self.journeys.save(journey, **_FROM_START), {"": _NOT_BY_SMS})
         faults = flow.password_faults(account_id, new, again)
         if faults:
             return Answer(journey, faults)
         hashed = flow.hasher.hash(new)
         # Whoever saves this step is the only one to do so: a double post resets once.
         done = self.journeys.save(journey, step=Step.DONE, typed={}, account="")
+        try:
+            self._set(state, hashed, visitor, now=now)
+        except Conflict:
+            self.journeys.save(done, **_FROM_START)
+            raise
+        return Answer(done)
+
+    def _set(self, state: RecoveryState, hashed: str, visitor: Visitor, *, now: datetime) -> None:
+        """Everything that a reset is. Raises ``Conflict`` when it may not be any more."""
+        flow, account_id = self.account, UUID(hex=state.account)
         details = {"ip": visitor.ip, "way": state.way}
         with flow.database.transaction() as connection:
             if state.way is Way.COUNTER:
@@ -253,6 +269,10 @@ class RecoveryFlow:
                 if not self.recoveries.use(connection, code, number, now=now):
                     raise Conflict("recovery.spent")
             flow.owners.set_password(connection, account_id, hashed, now=now)
+            # Read under the account's lock, so a switch that was turned before counts.
+            account = flow.accounts.read(connection, account_id)
+            if state.way is Way.PHONE and not is_recoverable(account, now=now):
+                raise Conflict("recovery.not_by_sms")
             flow.owners.end_all(connection, account_id, "reset", now=now)
             reset = AuditEvent(Event.PASSWORD_RESET, now, account_id, details=details)
             flow.notices.tell(connection, reset)
@@ -260,7 +280,6 @@ class RecoveryFlow:
             if flow.owners.thaw(connection, account_id) or is_back:
                 thawed = AuditEvent(Event.ACCOUNT_THAWED, now, account_id, details=details)
                 flow.notices.tell(connection, thawed)
-        return Answer(done)
 
     # --- captcha --------------------------------------------------------------------------------
 
@@ -270,6 +289,19 @@ class RecoveryFlow:
         """Another picture, keeping what was typed."""
         typed = dict(filled.values) if filled else journey.state.typed
         return self.journeys.new_picture(journey, typed=typed)
+
+
+def is_recoverable(account: Account, *, now: datetime) -> bool:
+    """Whether a code by SMS may reset the password of this account."""
+    has_what = account.password_hash is not None and account.default_phone is not None
+    # Who has a certificate signs in with it and then sets the password (S3).
+    may_sign = account.ial is IAL.HIGH
+    is_open = account.status is not AccountStatus.CLOSED and not account.is_held(now)
+    return has_what and is_open and account.allows_sms and not may_sign
+
+
+_NOT_BY_SMS = Said("refusal.recovery_not_by_sms")
+_FROM_START: dict[str, Any] = {"step": Step.FORM, "typed": {}, "account": "", "code": None}
 
 
 @dataclass(frozen=True, slots=True)

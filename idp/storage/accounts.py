@@ -94,7 +94,11 @@ class AccountStore:
     def get(self, account_id: UUID) -> Account:
         """An account that is known to exist. Raises ``Conflict('account.gone')``."""
         with self._database.transaction() as connection:
-            rows = connection.execute(_ACCOUNTS.where(AccountRow.id == account_id)).mappings().all()
+            return self.read(connection, account_id)
+
+    def read(self, connection: Connection, account_id: UUID) -> Account:
+        """The same, in a transaction that depends on it. Raises ``Conflict('account.gone')``."""
+        rows = connection.execute(_ACCOUNTS.where(AccountRow.id == account_id)).mappings().all()
         found = self._one(rows)
         if found is None:
             raise Conflict("account.gone")

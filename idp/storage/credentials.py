@@ -160,15 +160,21 @@ class CredentialStore:
 
     def keys(self, account_id: UUID, method: str) -> tuple[Key, ...]:
         """What the method kept with the account's credentials."""
-        query = select(CredentialRow.id, CredentialRow.kept_sealed).where(
-            CredentialRow.account_id == account_id,
-            CredentialRow.method == method,
-            CredentialRow.removed_at.is_(None),
-            CredentialRow.kept_sealed.is_not(None),
+        query = (
+            select(CredentialRow.id, CredentialRow.kept_sealed, AccountRow.data_key)
+            .join(AccountRow, AccountRow.id == CredentialRow.account_id)
+            .where(
+                CredentialRow.account_id == account_id,
+                CredentialRow.method == method,
+                CredentialRow.removed_at.is_(None),
+                CredentialRow.kept_sealed.is_not(None),
+            )
         )
         with self._database.transaction() as connection:
-            seal = self._seal(connection, account_id)
             rows = connection.execute(query).all()
+        if not rows:
+            return ()
+        seal = self._vault.data_key(bytes(rows[0].data_key), account_id)
         found = [
             json.loads(seal.open_text(bytes(row.kept_sealed), context=f"kept {row.id}"))
             for row in rows

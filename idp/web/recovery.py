@@ -104,8 +104,8 @@ def _page(answer: Answer[RecoveryState]) -> Page:
 
 
 def _links(state: RecoveryState) -> tuple[Link, ...]:
-    """The other ways: each page of the first step names them."""
-    if state.step is not Step.FORM:
+    """The other ways: each page names them, whether or not a code went out."""
+    if state.step not in {Step.FORM, Step.CODE}:
         return ()
     other = Way.COUNTER if state.way is Way.PHONE else Way.PHONE
     return (

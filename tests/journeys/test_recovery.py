@@ -291,6 +291,17 @@ def test_of_two_uses_of_a_counter_code_at_once_one_counts(house: House) -> None:
         assert sorted(pool.map(choose, range(2))) == [303, 409]
 
 
+def test_a_counter_code_that_somebody_else_used_leads_back_to_the_form(house: House) -> None:
+    house.browser().registers()
+    code = counter_code(house)
+    first, second = uses_counter_code(house, code), uses_counter_code(house, code)
+    first.post({"password": NEW, "password_again": NEW})
+
+    assert second.post({"password": PASSWORD, "password_again": PASSWORD}).status_code == 409
+
+    assert "Đã đặt mật khẩu mới" not in second.get(second.path).text
+
+
 def test_no_counter_code_for_a_number_without_an_account(house: House) -> None:
     with pytest.raises(Conflict):
         counter_code(house, STRANGER)
