@@ -41,7 +41,14 @@ from idp.flows.enrolling import EnrollingFlow, EnrollingState
 from idp.flows.freezing import FreezingFlow
 from idp.flows.journeys import Journeys
 from idp.flows.limits import Limits, network
-from idp.flows.login import LoginFlow
+from idp.flows.login.acting import ActingSteps
+from idp.flows.login.credential import CredentialSteps
+from idp.flows.login.entering import Entering
+from idp.flows.login.flow import KIND as LOGIN
+from idp.flows.login.flow import LoginFlow
+from idp.flows.login.password import PasswordSteps
+from idp.flows.login.state import LoginState
+from idp.flows.login.steps import Steps
 from idp.flows.lost_phone import LostPhoneFlow, LostPhoneState
 from idp.flows.notices import Notices
 from idp.flows.opening import Opening
@@ -518,21 +525,20 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
         lambda expected, typed: is_right(expected, typed, test_answer=config.captcha.test_answer),
     )
     account = _account_flow(base, ports.methods.hasher, words)
-    login_flow = LoginFlow(
+    steps = Steps(
         methods,
         database,
-        transactions,
+        Journeys(LOGIN, LoginState, transactions, pictures, ttl),
         accounts,
         credentials,
-        levels,
         Opening(database, transactions, sessions, credentials, audit, account.notices),
         audit,
-        account.notices,
         limits,
-        codes,
-        pictures,
-        ttl,
-        RepresentativeStore(database, vault),
+    )
+    entering = Entering(steps, levels, account.notices)
+    acting = ActingSteps(steps, entering, RepresentativeStore(database, vault))
+    login_flow = LoginFlow(
+        steps, PasswordSteps(steps, codes), CredentialSteps(steps, entering, acting), acting
     )
     activations = ActivationStore(database, vault)
     counter = CounterFlow(database, accounts, activations, outbox, audit, words.sms)

@@ -112,6 +112,7 @@ def level_change(before: IAL, after: IAL) -> Signal:
 
 # --- what the history says ------------------------------------------------------------------------
 
+
 def _credential(change: str, text: str, kind: str = "") -> Callable[[AuditEvent], list[Signal]]:
     """CAEP, 3.3. Without a ``kind`` its method is named; what that is there, the method says."""
 

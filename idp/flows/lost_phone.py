@@ -22,7 +22,7 @@ from idp.domain.subjects import BirthDate, IdKind, PersonName, PhoneNumber
 from idp.flows.account import AccountFlow
 from idp.flows.answers import Answer, Journey, Said, Visitor, source_down
 from idp.flows.journeys import Journeys
-from idp.flows.login import LoginState
+from idp.flows.login.state import LoginState
 from idp.flows.notices import Extra
 from idp.flows.otp import Codes, SentCode
 from idp.ports import SubscriberRecord, SubscriberRegistry

@@ -18,7 +18,7 @@ from flask import Flask, Response, request
 from idp.domain.assurance import IAL
 from idp.domain.clients import Client
 from idp.domain.events import AuditEvent, Event
-from idp.flows.login import LoginState
+from idp.flows.login.state import LoginState
 from idp.oidc.asked_subject import asked_for
 from idp.oidc.authorization import (
     AuthorizationError,

@@ -17,7 +17,7 @@ from idp.domain.errors import Conflict
 from idp.domain.sessions import Session
 from idp.flows.answers import Said
 from idp.flows.decoupled_answering import Answerer
-from idp.flows.login import LoginState
+from idp.flows.login.state import LoginState
 from idp.storage.decoupled import Waiting
 from idp.storage.transactions import Stored
 from idp.web import i18n, screens

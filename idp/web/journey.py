@@ -26,7 +26,7 @@ from idp.flows.counter_desk import CounterDesk
 from idp.flows.decoupled import DecoupledFlow
 from idp.flows.enrolling import EnrollingFlow
 from idp.flows.freezing import FreezingFlow
-from idp.flows.login import LoginFlow
+from idp.flows.login.flow import LoginFlow
 from idp.flows.lost_phone import LostPhoneFlow
 from idp.flows.operators import OperatorFlow
 from idp.flows.recovery import RecoveryFlow

@@ -9,7 +9,7 @@ from flask import Flask, Response, request
 from idp.authenticators.contract import AskSignature, AwaitPhone, FieldKind, Filled
 from idp.domain.assurance import IAL
 from idp.flows.answers import Answer, Journey
-from idp.flows.login import LoginState, SignedIn, does
+from idp.flows.login.state import LoginState, SignedIn, does
 from idp.web import i18n, screens
 from idp.web.journey import (
     again,
@@ -104,14 +104,14 @@ def _step(journey: Journey[LoginState]) -> _Answer | SignedIn:
     flow, now = house().login, house().clock()
     action = screens.read_action(request.form)
     if journey.state.choice is not None:
-        return flow.act(journey, request.form.get("act_for", ""), visitor(), now=now)
+        return flow.acting.act(journey, request.form.get("act_for", ""), visitor(), now=now)
     # A late second answer of the signing tool is no answer to the form that may stand here now.
     if journey.state.screen is not None or "token" in request.form:
         return _credential_step(journey, action)
     if journey.state.code is not None:
         if action in {Action.RESEND, Action.PHONE}:
-            return flow.resend(journey, request.form.get("phone"), visitor(), now=now)
-        return flow.confirm(journey, screens.read_code(request.form), visitor(), now=now)
+            return flow.password.resend(journey, request.form.get("phone"), visitor(), now=now)
+        return flow.password.confirm(journey, screens.read_code(request.form), visitor(), now=now)
     if action is Action.NEW_CAPTCHA and journey.state.captcha:
         typed = screens.typed(flow.form(journey), _filled(journey))
         return Answer(flow.new_captcha(flow.keep(journey, typed)))
@@ -125,8 +125,8 @@ def _credential_step(journey: Journey[LoginState], action: Action) -> _Answer | 
     if action is Action.RESTART:
         return flow.restart(journey, visitor(), now=now)
     if "token" in request.form:
-        return flow.sign(journey, screens.read_token(request.form), visitor(), now=now)
-    return flow.poll(journey, visitor(), now=now)
+        return flow.credential.sign(journey, screens.read_token(request.form), visitor(), now=now)
+    return flow.credential.poll(journey, visitor(), now=now)
 
 
 def _poll(transaction: str) -> Response:
@@ -136,7 +136,7 @@ def _poll(transaction: str) -> Response:
     if journey is None:
         return expired("/login")
     here = f"/login/{transaction}"
-    result = flow.poll(journey, visitor(), now=now)
+    result = flow.credential.poll(journey, visitor(), now=now)
     if isinstance(result, SignedIn):
         return next_of(_signed_in(result))
     if not isinstance(result.journey.state.screen, AwaitPhone):
@@ -151,7 +151,7 @@ def _filled(journey: Journey[LoginState]) -> Filled:
 def _signed_in(result: SignedIn) -> Response:
     now = house().clock()
     before = current_session(now=now)
-    house().login.opening.renew(result.cookie, before, now=now)
+    house().login.steps.opening.renew(result.cookie, before, now=now)
     response = again(
         f"/authorize/{result.request}" if result.request else result.back or "/account"
     )
@@ -174,11 +174,11 @@ def _show(answer: _Answer) -> Response:
             return respond(page, status)
         case None:
             pass
-    screen = house().login.code_screen(answer.journey)
+    screen = house().login.password.code_screen(answer.journey)
     if screen is None:
         return respond(_form_page(answer), status)
     code = answer.journey.state.code
-    codes, now = house().login.codes, house().clock()
+    codes, now = house().login.password.codes, house().clock()
     frame = _frame(answer)
     if code is None:
         return respond(_form_page(answer), status)

@@ -14,7 +14,7 @@ from idp.domain.errors import Conflict, LastMethodError
 from idp.domain.sessions import Session
 from idp.flows.answers import Answer
 from idp.flows.enrolling import EnrollingState
-from idp.flows.login import LoginState
+from idp.flows.login.state import LoginState
 from idp.web import i18n, screens
 from idp.web.account import name_of, owner, start_phone
 from idp.web.journey import again, expired, faults, house, read_id, signature_page, visitor

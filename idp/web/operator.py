@@ -17,7 +17,7 @@ from idp.authenticators.contract import AskFields
 from idp.domain.errors import NotPermitted, ProofStale
 from idp.domain.operators import Officer, Operator, Role
 from idp.flows.answers import Said
-from idp.flows.login import LoginState
+from idp.flows.login.state import LoginState
 from idp.web import screens
 from idp.web.journey import again, current_session, house, message, visitor
 from idp.web.parts import FieldView, Frame, Page

@@ -81,7 +81,7 @@ def test_captcha_comes_after_the_first_failure(house: House) -> None:
 
 def test_ten_wrong_passwords_in_parallel_are_the_most_that_are_compared(house: House) -> None:
     house.browser().registers()
-    hasher = house.app.extensions["idp.house"].login.first_method.login.hasher
+    hasher = house.app.extensions["idp.house"].login.steps.first_method.login.hasher
     browser = house.browser()
     browser.get("/login")
     compared = []

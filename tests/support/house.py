@@ -276,7 +276,7 @@ class House:
         self._settings("limits", **changes)
 
     def _settings(self, section: str, **changes: int) -> None:
-        limits = self.app.extensions["idp.house"].login.limits
+        limits = self.app.extensions["idp.house"].login.steps.limits
         changed = {section: replace(getattr(limits.settings, section), **changes)}
         object.__setattr__(limits, "settings", replace(limits.settings, **changed))
 

@@ -36,7 +36,7 @@ from idp.flows.complaint_desk import Case
 from idp.flows.confirming import FORMS as CONFIRMING
 from idp.flows.confirming import Address
 from idp.flows.counter_desk import SEARCH as COUNTER_SEARCH
-from idp.flows.login import Choice
+from idp.flows.login.state import Choice
 from idp.flows.lost_phone import FORM as LOST_PHONE
 from idp.flows.recovery import FORMS as FORGOT
 from idp.flows.recovery import Way
