@@ -169,12 +169,15 @@ def upgrade(ctx: click.Context, *, sql: bool) -> None:
 @main.command()
 @click.pass_context
 def purge(ctx: click.Context) -> None:
-    """Delete what has expired."""
+    """Delete what has expired; link what of the audit the worker overlooked."""
     from idp.storage import purge as purging  # noqa: PLC0415  heavy
+    from idp.storage.audit import AuditStore  # noqa: PLC0415  heavy
 
     base = _found(ctx)
     for table, count in purging.purge(base.database, now=base.clock()):
         click.echo(f"{table}: {count}")
+    store = AuditStore(base.database, base.vault)
+    click.echo(f"audit: {sum(iter(store.seal_pending, 0))} linked")
 
 
 @main.group()

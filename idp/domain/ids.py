@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 
@@ -19,6 +19,12 @@ def uuid7(now: datetime) -> UUID:
     tick = _CLOCK.next(int(now.timestamp() * 1000))
     random = int.from_bytes(os.urandom(8), "big") & (1 << 62) - 1
     return UUID(int=(tick >> 12) << 80 | 0x7 << 76 | (tick & 0xFFF) << 64 | 0b10 << 62 | random)
+
+
+def earlier(row_id: UUID, by: timedelta) -> UUID:
+    """The lowest id of a row written so much before that one."""
+    milliseconds = max(0, (row_id.int >> 80) - by // timedelta(milliseconds=1))
+    return UUID(int=milliseconds << 80)
 
 
 class _Ticks:

@@ -10,23 +10,28 @@ import hashlib
 import hmac
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Select, and_, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from idp.domain.events import AuditEvent, Event
-from idp.domain.ids import uuid7
+from idp.domain.ids import earlier, uuid7
 from idp.storage import signals
 from idp.storage.database import Database
 from idp.storage.models import AuditRow, AuditSealRow, milliseconds
 from idp.storage.vault import Vault
 
 _FIRST = bytes(32)
-_BATCH = 1000
+BATCH = 1000
+"""So many rows at a time."""
+
+_NOBODY = UUID(int=0)
+_NOTHING = (0, _FIRST, _NOBODY)
+"""What stands before the first link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +100,21 @@ class AuditStore:
         with self._database.transaction() as connection:
             return tuple(self._to_domain(row) for row in connection.execute(query))
 
-    def seal_pending(self) -> int:
-        """Link the rows that are not linked yet; answers how many. One worker at a time wins."""
-        unsealed = (
-            select(AuditRow.id, AuditRow.mac)
-            .outerjoin(AuditSealRow, AuditSealRow.audit_id == AuditRow.id)
-            .where(AuditSealRow.number.is_(None))
-            .order_by(AuditRow.id)
-            .limit(_BATCH)
+    def seal_pending(self, *, late: timedelta | None = None) -> int:
+        """Link the rows that are not linked yet; answers how many. One worker at a time wins.
+
+        With ``late`` only rows are looked for that are at most so much older than the newest link,
+        which costs the same however long the audit is; without, the whole audit is searched.
+        """
+        last = select(AuditSealRow.number, AuditSealRow.hash, AuditSealRow.audit_id).order_by(
+            AuditSealRow.number.desc()
         )
-        last = select(AuditSealRow.number, AuditSealRow.hash).order_by(AuditSealRow.number.desc())
         try:
             with self._database.transaction() as connection:
-                number, link = connection.execute(last.limit(1)).one_or_none() or (0, _FIRST)
+                number, link, newest = connection.execute(last.limit(1)).one_or_none() or _NOTHING
+                first = _NOBODY if late is None else earlier(newest, late)
                 rows = []
-                for audit_id, mac in connection.execute(unsealed):
+                for audit_id, mac in connection.execute(_unsealed(first)):
                     number, link = number + 1, _link(link, mac)
                     rows.append({"number": number, "audit_id": audit_id, "hash": link})
                 if rows:
@@ -133,7 +138,7 @@ class AuditStore:
                 .join(AuditRow, AuditRow.id == AuditSealRow.audit_id)
                 .where(AuditSealRow.number > number)
                 .order_by(AuditSealRow.number)
-                .limit(_BATCH)
+                .limit(BATCH)
             )
             with self._database.transaction() as connection:
                 rows = connection.execute(query).all()
@@ -152,7 +157,7 @@ class AuditStore:
                 .outerjoin(AuditRow, AuditRow.id == AuditSealRow.audit_id)
                 .where(AuditSealRow.number > number)
                 .order_by(AuditSealRow.number)
-                .limit(_BATCH)
+                .limit(BATCH)
             )
             with self._database.transaction() as connection:
                 rows = connection.execute(query).all()
@@ -196,6 +201,18 @@ class AuditStore:
             data.session_id,
             msgspec.json.decode(details, type=dict[str, str]),
         )
+
+
+def _unsealed(first: UUID) -> Select[UUID, bytes]:
+    """The rows from this id on that no link names; both tables are read from there only."""
+    named = and_(AuditSealRow.audit_id == AuditRow.id, AuditSealRow.audit_id >= first)
+    return (
+        select(AuditRow.id, AuditRow.mac)
+        .outerjoin(AuditSealRow, named)
+        .where(AuditSealRow.number.is_(None), AuditRow.id >= first)
+        .order_by(AuditRow.id)
+        .limit(BATCH)
+    )
 
 
 def _link(before: bytes, mac: bytes) -> bytes:

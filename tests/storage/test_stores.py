@@ -393,6 +393,19 @@ def audited(database: Database, count: int) -> AuditStore:
     return audit
 
 
+def test_the_worker_looks_for_rows_only_at_the_end_of_a_long_audit(database: Database) -> None:
+    audit = audited(database, 60)
+    for seconds in (58, 30):
+        with database.transaction() as connection:
+            at = NOW + timedelta(seconds=seconds)
+            audit.add(connection, AuditEvent(Event.LOGIN_REFUSED, at))
+
+    assert audit.seal_pending(late=timedelta(seconds=15)) == 1
+    assert audit.seal_pending(late=timedelta(seconds=15)) == 0
+    assert audit.seal_pending() == 1
+    assert audit.verify() is None
+
+
 def test_audit_chain_holds(database: Database) -> None:
     audit = audited(database, 5)
 
