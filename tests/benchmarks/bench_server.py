@@ -1,11 +1,14 @@
 """CPU µs of the server's own processes for every hot operation, beside node-oidc-provider's.
 
     .venv/bin/python -m tests.benchmarks.bench_server [--rounds N] [--operations N] [--sqlite]
+        [--accounts N]
 
 Both servers run alone on this machine with one process; each round measures one, then the other,
 and the lowest round of each counts. Only the servers are measured (/proc/PID/task/*/schedstat).
 node keeps everything in memory; ours writes to PostgreSQL with its default durability. Needs node
-and npm for the comparison; without them only our side is printed.
+and npm for the comparison; without them only our side is printed. With ``--accounts`` our side is
+measured a second time with that many accounts and twice as many sessions in its tables, and the
+size of each table is printed: growth must cost nothing (docs/capacity.md).
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
+from tests.benchmarks import nation
 from tests.faults import installation as installations
 from tests.faults.installation import ROOT, Installation, free_base, wait_for
 from tests.faults.visitor import REDIRECT, SECRET, VERIFIER, Visitor
@@ -49,6 +53,7 @@ class Server:
     port: int
     pids: list[int]
     paths: dict[str, str]
+    database: str = ""
     cookie: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
     connection: http.client.HTTPConnection | None = None
@@ -183,6 +188,7 @@ def ours(folder: Path, *, sqlite: bool) -> Iterator[Server]:
                 "userinfo": "/userinfo",
                 "introspect": "/introspect",
             },
+            url,
             cookie,
         )
         visitor.get(f"/authorize?{urlencode(_first())}")
@@ -281,6 +287,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--operations", type=int, default=600)
     parser.add_argument("--sqlite", action="store_true")
+    parser.add_argument("--accounts", type=int, default=0)
     given = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as name,
@@ -288,24 +295,48 @@ def main() -> None:
         node(Path(name)) as peer,
     ):
         servers = [server for server in (us, peer) if server]
-        best: dict[tuple[str, str], tuple[float, float]] = {}
-        for _ in range(given.rounds):
-            for operation in OPERATIONS:
-                for server in servers:
-                    server.code()
-                    work = getattr(server, operation)
-                    server.measure(work, 50)
-                    found = server.measure(work, given.operations)
-                    key = (operation, server.name)
-                    best[key] = min(best.get(key, found), found)
+        best = _measure(servers, given.rounds, given.operations)
         print(f"{'operation':<20}{'ours µs':>9}{'wall':>8}{'node µs':>9}{'wall':>8}{'ratio':>7}")
         for operation in OPERATIONS:
             cpu, wall = best[operation, "ours"]
             theirs = best.get((operation, "node"))
             told = f"{theirs[0]:>9.0f}{theirs[1]:>8.0f}{theirs[0] / cpu:>7.2f}" if theirs else ""
             print(f"{operation:<20}{cpu:>9.0f}{wall:>8.0f}{told}")
+        if given.accounts and not given.sqlite:
+            _grow(us, given.accounts)
+            grown = _measure([us], given.rounds, given.operations)
+            print(f"\n{'operation':<20}{'few µs':>9}{'many µs':>9}{'ratio':>7}")
+            for operation in OPERATIONS:
+                few, many = best[operation, "ours"][0], grown[operation, "ours"][0]
+                print(f"{operation:<20}{few:>9.0f}{many:>9.0f}{many / few:>7.2f}")
         rss = sum(_resident(pid) for pid in us.pids)
         print(f"resident: {rss / 1024:.0f} MB")
+
+
+def _measure(
+    servers: list[Server], rounds: int, operations: int
+) -> dict[tuple[str, str], tuple[float, float]]:
+    """The lowest round of each operation on each server: µs of CPU, and of the clock."""
+    best: dict[tuple[str, str], tuple[float, float]] = {}
+    for _ in range(rounds):
+        for operation in OPERATIONS:
+            for server in servers:
+                server.code()
+                work = getattr(server, operation)
+                server.measure(work, 50)
+                found = server.measure(work, operations)
+                key = (operation, server.name)
+                best[key] = min(best.get(key, found), found)
+    return best
+
+
+def _grow(server: Server, accounts: int) -> None:
+    began = time.monotonic()
+    nation.populate(server.database, accounts, accounts * 2)
+    print(f"\n{accounts} accounts in {time.monotonic() - began:.0f} s")
+    print(f"{'table':<20}{'rows':>10}{'heap B':>8}{'index B':>8}")
+    for table, rows, heap, indexes in nation.sizes(server.database):
+        print(f"{table:<20}{rows:>10}{heap:>8.0f}{indexes:>8.0f}")
 
 
 def _resident(pid: int) -> int:
