@@ -110,6 +110,8 @@ def test_a_person_signs_in_on_a_kiosk_with_her_own_phone(demo: Demo, screen: Scr
     press(kiosk, "Kết thúc")
     expect(kiosk.get_by_role("button", name="Bắt đầu")).to_be_visible()
     assert person["full_name"] not in kiosk.inner_text("body")
+    hers.goto(f"{demo.issuer}/account/sessions")
+    assert "Ki-ốt Một cửa Hà Nội" not in hers.inner_text("main")
 
 
 def test_without_javascript_a_refusal_comes_back_to_the_kiosk_by_itself(
