@@ -20,7 +20,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from idp import app, check, portals, seed, serve
+from idp import app, check, demo_clients, portals, seed, serve
 from idp import config as settings
 from idp.adapters import trust
 from idp.config import Config
@@ -105,7 +105,9 @@ def _prepare(options: Options) -> Config:
     shown = _portals(options)
     (data / "portals.json").write_bytes(msgspec.json.format(msgspec.json.encode(shown)))
     allowed = portals.loopback(config, is_asked=True)
-    portals.register(base, [_metadata(portal) for portal in shown], allowed)
+    clients = [_metadata(portal) for portal in shown]
+    outposts = [each for portal in shown for each in demo_clients.outposts(portal)]
+    portals.register(base, [*clients, *outposts], allowed)
     base.database.close()
     return config
 
@@ -158,18 +160,24 @@ def _to_toml(data: dict[str, Any], path: str = "") -> str:
 
 
 def _portals(options: Options) -> list[dict[str, Any]]:
-    """The two portals; their secrets are made once."""
+    """The two portals with their kiosk and desks; their secrets are made once."""
     path = options.data / "portals.json"
     known = msgspec.json.decode(path.read_bytes()) if path.exists() else []
-    kept = {portal["client_id"]: portal["client_secret"] for portal in known}
+    everybody = [*known, *(portal["desk"] for portal in known if "desk" in portal)]
+    kept = {client["client_id"]: client["client_secret"] for client in everybody}
+
+    def secret(client_id: str) -> str:
+        return kept.get(client_id) or os.urandom(24).hex()
+
     return [
         {
             "client_id": client_id,
-            "client_secret": kept.get(client_id) or os.urandom(24).hex(),
+            "client_secret": secret(client_id),
             "name": name,
             "port": options.port_base + offset,
             "theme": theme,
             "sector": sector,
+            **demo_clients.beside(client_id, secret),
         }
         for client_id, name, offset, theme, sector in _PORTALS
     ]
@@ -309,6 +317,8 @@ def _show(options: Options, config: Config) -> None:
     table.add_row("Sandbox: SMS inbox, USB and SIM, people, faults", options.sandbox)
     for _, name, offset, *_ in _PORTALS:
         table.add_row(name, f"http://localhost:{options.port_base + offset}")
+    for what, port, path in demo_clients.pages(_portals(options)):
+        table.add_row(what, f"http://localhost:{port}{path}")
     table.add_row("Signing tool", _tool(options))
     number = seed.OPERATOR["id_number"]
     table.add_row(

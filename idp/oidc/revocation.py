@@ -1,4 +1,7 @@
-"""Giving a token back (RFC 7009): whichever token of a grant it is, the grant ends with it."""
+"""Giving a token back (RFC 7009): whichever token of a grant it is, the grant ends with it.
+
+With it ends the session of a kiosk or a back office, which was opened for that grant alone.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from uuid import UUID
 from idp.domain.clients import Client
 from idp.oidc.errors import InvalidGrantError, InvalidRequestError, UnsupportedTokenTypeError
 from idp.oidc.grants.answer import GrantTools
-from idp.oidc.tokens import Tokens, grant_of
+from idp.oidc.tokens import Tokens, data_from_text, grant_of
 
 
 def revoke(tools: GrantTools, client: Client, form: Mapping[str, str], *, now: datetime) -> None:
@@ -28,7 +31,9 @@ def revoke(tools: GrantTools, client: Client, form: Mapping[str, str], *, now: d
         return
     if alive.client_id != client.client_id:
         raise InvalidGrantError("the token is another client's")
-    owner = tools.grants.revoke(grant_id, "revoked", now=now)
+    is_alone = data_from_text(alive.request_json).owns_session
+    end = tools.grants.revoke_with_session if is_alone else tools.grants.revoke
+    owner = end(grant_id, "revoked", now=now)
     if owner:
         tools.note(owner, client.client_id, "revoked")
 

@@ -40,7 +40,10 @@ _OPAQUE = "mc_"
 
 
 class GrantData(msgspec.Struct, frozen=True):
-    """What later tokens of a grant need: kept with it, so they say what the sign-in proved."""
+    """What later tokens of a grant need: kept with it, so they say what the sign-in proved.
+
+    ``owns_session`` where the session was opened for this grant alone: no browser has it.
+    """
 
     sub: str
     sid: str
@@ -54,6 +57,7 @@ class GrantData(msgspec.Struct, frozen=True):
     binding: Binding = UNBOUND
     ial: int = 0
     wishes: Wishes = Wishes()
+    owns_session: bool = False
 
     @property
     def asks_id_token(self) -> bool:
@@ -163,6 +167,7 @@ class Tokens:
             amr=proved.amr,
             auth_time=proved.auth_time,
             resource=asked.resource,
+            owns_session=True,
         )
 
     # --- tokens ---------------------------------------------------------------------------------

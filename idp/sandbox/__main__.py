@@ -7,16 +7,18 @@ import threading
 from pathlib import Path
 
 import click
-from flask import Flask
+from flask import Blueprint, Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from idp.sandbox import mail, portal_settings
+from idp.sandbox import desk, kiosk, mail, portal_settings
 from idp.sandbox.app import World, create_app
 from idp.sandbox.ca import Authorities
 from idp.sandbox.event_receiver import EventReceiver
+from idp.sandbox.events import Events
 from idp.sandbox.people import People
 from idp.sandbox.portal import create_portal
 from idp.sandbox.portal_sessions import Browsers
+from idp.sandbox.portal_settings import PortalSettings
 from idp.sandbox.relying_party import RelyingParty
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
@@ -32,6 +34,16 @@ class _Silent(WSGIRequestHandler):
 
 def _server(app: Flask, port: int) -> BaseWSGIServer:
     return make_server("127.0.0.1", port, app, threaded=True, request_handler=_Silent)
+
+
+def _outposts(portal: PortalSettings, events: Events, issuer: str) -> list[Blueprint]:
+    """The kiosk and the desk that work for this portal."""
+    found = []
+    for settings, make in ((portal.kiosk, kiosk.blueprint), (portal.desk, desk.blueprint)):
+        if settings is not None:
+            party = RelyingParty(settings, issuer=issuer)
+            found.append(make(settings, party=party, events=events))
+    return found
 
 
 @click.command()
@@ -54,7 +66,12 @@ def main(port_base: int, issuer: str, data: Path, portals: Path | None) -> None:
         receiver = EventReceiver(portal, party=party, events=world.events, browsers=browsers)
         receivers.append(receiver)
         app = create_portal(
-            portal, party=party, events=world.events, receiver=receiver, browsers=browsers
+            portal,
+            party=party,
+            events=world.events,
+            receiver=receiver,
+            browsers=browsers,
+            outposts=_outposts(portal, world.events, issuer),
         )
         servers.append(_server(app, portal.port))
     stop = threading.Event()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Flask, Response, redirect, render_template, request
+from flask import Blueprint, Flask, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from idp.sandbox.event_receiver import EventReceiver
@@ -30,18 +30,22 @@ _WORDS = {
 }
 _MOST_SHOWN = 100
 _OTHER_WORDS = "Cổng không nhận được kết quả đăng nhập hợp lệ."
-_POLICY = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'"
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src data:; script-src 'self'; connect-src 'self'; "
+    "base-uri 'none'"
+)
 
 
-def create_portal(
+def create_portal(  # noqa: PLR0913  keywords
     settings: PortalSettings,
     *,
     party: RelyingParty,
     events: Events,
     receiver: EventReceiver | None = None,
     browsers: Browsers | None = None,
+    outposts: Sequence[Blueprint] = (),
 ) -> Flask:
-    """One portal's application; ``receiver`` takes its security events."""
+    """One portal's application; ``receiver`` takes its security events, ``outposts`` stand by."""
     app = Flask(__name__)
     browsers = browsers or Browsers()
     receiver = receiver or EventReceiver(settings, party=party, events=events, browsers=browsers)
@@ -55,6 +59,8 @@ def create_portal(
     app.add_url_rule("/frontchannel-logout", view_func=portal.frontchannel_logout)
     app.add_url_rule("/events", view_func=portal.received)
     app.add_url_rule("/events", "take_event", portal.take_event, methods=["POST"])
+    for outpost in outposts:
+        app.register_blueprint(outpost)
     app.register_error_handler(SignInFailed, portal.failed)
     app.after_request(_protect)
     return app

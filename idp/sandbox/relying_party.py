@@ -55,6 +55,7 @@ class SignedIn:
 
     id_token: str = field(repr=False)
     claims: dict[str, Any]
+    access_token: str = field(default="", repr=False)
 
 
 class RelyingParty:
@@ -118,12 +119,15 @@ class RelyingParty:
             "redirect_uri": self.redirect_uri,
             "code_verifier": attempt.verifier,
         }
-        tokens = self._json("POST", self._endpoint("token_endpoint"), data=form, auth=self._basic())
+        return self.accept(self.ask("token_endpoint", form), nonce=attempt.nonce)
+
+    def accept(self, tokens: Mapping[str, Any], *, nonce: str | None = None) -> SignedIn:
+        """Verify what the token endpoint answered, and ask for the user's claims."""
         id_token, access = tokens.get("id_token"), tokens.get("access_token")
         if not isinstance(id_token, str) or not isinstance(access, str):
             raise SignInFailed("invalid_token_response")
         claims = self._verified(id_token, {"exp": {"essential": True}, "sub": {"essential": True}})
-        if claims.get("nonce") != attempt.nonce:
+        if claims.get("nonce") != nonce:
             raise SignInFailed("invalid_nonce")
         user = self._json(
             "GET",
@@ -132,7 +136,7 @@ class RelyingParty:
         )
         if user.get("sub") != claims["sub"]:
             raise SignInFailed("invalid_userinfo")
-        return SignedIn(id_token=id_token, claims={**user, **claims})
+        return SignedIn(id_token=id_token, claims={**user, **claims}, access_token=access)
 
     def logout_claims(self, logout_token: str) -> dict[str, Any]:
         """The claims of a back-channel logout token that is really meant for us."""
@@ -161,8 +165,13 @@ class RelyingParty:
     def own_token(self, scope: str) -> str:
         """An access token of the portal itself (RFC 6749, 4.4)."""
         form = {"grant_type": "client_credentials", "scope": scope}
-        tokens = self._json("POST", self._endpoint("token_endpoint"), data=form, auth=self._basic())
-        return str(tokens["access_token"])
+        return str(self.ask("token_endpoint", form)["access_token"])
+
+    def ask(self, endpoint: str, form: Mapping[str, str]) -> dict[str, Any]:
+        """Post to an endpoint as this client (RFC 6749, 2.3): by its secret, or by its name."""
+        own = {} if self._settings.client_secret else {"client_id": self._settings.client_id}
+        auth = self._basic() if self._settings.client_secret else None
+        return self._json("POST", self._endpoint(endpoint), data={**form, **own}, auth=auth)
 
     def transmitter(self) -> dict[str, Any]:
         """Where the provider's streams of security events are managed."""
@@ -238,7 +247,7 @@ class RelyingParty:
     def _json(self, method: str, address: str, **how: Any) -> dict[str, Any]:  # noqa: ANN401
         try:
             answer = self._http.request(method, address, **how)
-            content = answer.json()
+            content = answer.json() if answer.content or answer.is_error else {}
         except httpx.HTTPError as error:
             raise SignInFailed("provider_unreachable", type(error).__name__) from error
         except ValueError as error:

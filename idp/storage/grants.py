@@ -14,9 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from sqlalchemy import update
+
 from idp.storage.accounts import open_attribute, open_identifier
 from idp.storage.database import Database, Statement, as_uuid
-from idp.storage.models import milliseconds, moment
+from idp.storage.endings import Endings
+from idp.storage.models import GrantRow, milliseconds, moment
 from idp.storage.representatives import authorised
 from idp.storage.vault import Seal, Vault
 
@@ -170,6 +173,7 @@ class GrantStore:
 
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database, self._vault = database, vault
+        self._endings = Endings(database, vault)
 
     def redeem(self, grant: NewGrant, *, now: datetime) -> bool:
         """Whether the code was good: first use, live session, active account. One statement."""
@@ -233,6 +237,18 @@ class GrantStore:
         """End a grant and every token of it; answers whose it was, None if it was over."""
         values = {"id": grant_id, "reason": reason, "now": milliseconds(now)}
         return _account(self._database.one(_REVOKE, values))
+
+    def revoke_with_session(self, grant_id: UUID, reason: str, *, now: datetime) -> UUID | None:
+        """The same for a grant that its session was opened for."""
+        mine = (GrantRow.id == grant_id) & GrantRow.revoked_at.is_(None)
+        over = update(GrantRow).where(mine).values(revoked_at=now, revoke_reason=reason)
+        with self._database.transaction() as connection:
+            columns = (GrantRow.account_id, GrantRow.session_id)
+            found = connection.execute(over.returning(*columns)).first()
+            if found is None:
+                return None
+            self._endings.sessions(connection, [found.session_id], reason, now=now)
+        return as_uuid(found.account_id)
 
     def subject(self, grant_id: UUID, *, now: datetime) -> Subject | None:
         """Everything userinfo needs, if the grant is still good. One statement."""

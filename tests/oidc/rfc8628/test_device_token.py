@@ -244,3 +244,49 @@ def test_two_statements_answer_an_approved_poll_and_one_a_pending_one(house: Hou
     assert between - before <= 2  # with the look at the client's version
     assert house.database.counted.statements - between <= 3
     assert SingleUse(house.database)
+
+
+def gives_back(kiosk: Kiosk, token: str) -> None:
+    portal = kiosk.portal
+    answer = kiosk.house.app.test_client().post(
+        "/revoke", data={"token": token}, auth=(portal.client_id, portal.secret)
+    )
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("name", ["access_token", "refresh_token"])
+def test_rfc7009_2_1_what_a_kiosk_gives_back_signs_its_person_out_there(
+    house: House, name: str
+) -> None:
+    kiosk, browser = approved(house)
+    token = kiosk.polls().get_json()[name]
+    assert browser.get("/account/sessions").text.count("Cổng kiosk") == 1
+
+    gives_back(kiosk, token)
+
+    page = browser.get("/account/sessions")
+    assert page.status_code == 200
+    assert "Cổng kiosk" not in page.text
+    assert open_sessions(house) == 1  # her own browser's
+
+
+def test_rfc7009_2_1_a_kiosk_that_gives_back_at_once_many_times_ends_it_once(house: House) -> None:
+    kiosk, _ = approved(house)
+    token = kiosk.polls().get_json()["access_token"]
+
+    at_once(8, lambda: gives_back(kiosk, token))
+
+    assert open_sessions(house) == 1
+    with house.database.transaction() as connection:
+        ended = connection.exec_driver_sql(
+            "SELECT COUNT(*) FROM sessions WHERE end_reason = 'revoked'"
+        ).scalar()
+    assert ended == 1
+
+
+def open_sessions(house: House) -> int:
+    with house.database.transaction() as connection:
+        count = connection.exec_driver_sql(
+            "SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL"
+        ).scalar()
+    return int(count or 0)
