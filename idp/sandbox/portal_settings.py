@@ -20,11 +20,13 @@ class PortalSettings:
     port: int
     theme: str = "blue"
     is_pushed: bool = False
+    at: str = ""
+    """Its address, where it has no port of its own."""
 
     @property
     def origin(self) -> str:
         """Where browsers find the portal."""
-        return f"http://localhost:{self.port}"
+        return self.at or f"http://localhost:{self.port}"
 
     @property
     def colour(self) -> str:
