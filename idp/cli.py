@@ -378,7 +378,7 @@ def clients_list(ctx: click.Context) -> None:
     base = _found(ctx)
     for client, stored in portals.every(base):
         about = f"{client.client_id}  {stored.source:<10}  {client.profile:<8}  "
-        standing = portals.standing(stored, now=base.clock())
+        standing = portals.standing(client, stored, now=base.clock())
         click.echo(f"{about}{client.client_name}  {standing}".rstrip())
 
 

@@ -104,7 +104,7 @@ class Federation:
     trust_marks: tuple[str, ...] = ()
     required_trust_marks: tuple[str, ...] = ()
     statement_ttl: int = _between(86400, 300, 2592000)
-    refresh: int = _between(3600, 60, 86400)
+    refresh: int = _between(3600, 5, 86400)
     longest: int = _between(86400, 300, 2592000)
     max_chain_length: int = _between(6, 3, 10)
     max_fetches: int = _between(20, 3, 100)

@@ -25,7 +25,9 @@ from idp import config as settings
 from idp.adapters import trust
 from idp.config import Config
 from idp.oidc.claims import CLIENT_SCOPES, SCOPES
+from idp.oidc.federation import anchors
 from idp.sandbox import tokens
+from idp.sandbox.federation import province
 
 _MARK = ".mot-cua-demo"
 _SYSTEMS = ("bhxh", "carrier", "mssp", "sms", "vnpost")
@@ -127,6 +129,13 @@ def _defaults(options: Options) -> dict[str, Any]:
         "operators": {"minimum_ial": 2},
         "mail": {"port": options.port_base + 125},
         "tls": {"allow_private": ["127.0.0.0/8", "::1/128"]},
+        "federation": {
+            "enabled": True,
+            "organization_name": "Một Cửa",
+            "authority_hints": [f"{options.sandbox}/federation/anchor"],
+            "required_trust_marks": [f"{options.sandbox}/federation/marks/public-service-portal"],
+            "refresh": 10,
+        },
         "signing_tool": {"addresses": [f"http://127.0.0.1:{options.port_base + 300}"]},
         "log": {"level": "warning", "format": "console"},
         "systems": {name: {**system, "api_key": f"sandbox-{name}"} for name in _SYSTEMS},
@@ -244,10 +253,13 @@ def _run(command: list[str], options: Options) -> subprocess.Popen[bytes]:
 
 
 def _trust(options: Options, config: Config) -> None:
-    """Accept the sandbox's CAs, as an operator accepts the real ones."""
+    """Accept the sandbox's CAs and trust anchor, as an operator accepts the real ones."""
     for authority in httpx.get(f"{options.sandbox}/ca", trust_env=False).json():
         name, pem = authority.pop("name"), authority.pop("pem")
         trust.write(config.keys_folder / "trust", name, {**authority, "certificate": pem})
+    anchor = f"{options.sandbox}/federation/anchor"
+    jwks = httpx.get(f"{anchor}/jwks", trust_env=False).json()
+    anchors.write(config.keys_folder, "sandbox", anchor, jwks)
 
 
 def _seed(options: Options, config: Config) -> None:
@@ -319,6 +331,7 @@ def _show(options: Options, config: Config) -> None:
         table.add_row(name, f"http://localhost:{options.port_base + offset}")
     for what, port, path in demo_clients.pages(_portals(options)):
         table.add_row(what, f"http://localhost:{port}{path}")
+    table.add_row(f"{province.NAME}: nobody registered it", f"{options.sandbox}{province.PATH}/")
     table.add_row("Signing tool", _tool(options))
     number = seed.OPERATOR["id_number"]
     table.add_row(

@@ -43,13 +43,15 @@ def every(base: Foundation) -> Iterator[tuple[Client, StoredClient]]:
         yield build(stored.metadata, stored.secret_hash), stored
 
 
-def standing(stored: StoredClient, *, now: datetime) -> str:
+def standing(client: Client, stored: StoredClient, *, now: datetime) -> str:
     """How a client stands, where it is not simply registered."""
-    if stored.is_disabled:
-        return "[disabled]"
-    if stored.until is None:
-        return ""
-    return f"[{'ended' if stored.until <= now else 'until'} {stored.until:%Y-%m-%d %H:%M}Z]"
+    words = ["disabled"] if stored.is_disabled else []
+    if stored.until is not None:
+        word = "ended" if stored.until <= now else "until"
+        words.append(f"{word} {stored.until:%Y-%m-%d %H:%M}Z")
+    if client.voucher:
+        words.append(f"vouched for by {client.voucher.superior}")
+    return f"[{', '.join(words)}]" if words else ""
 
 
 def report(base: Foundation) -> Iterator[tuple[str, str, list[str]]]:

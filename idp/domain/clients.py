@@ -113,6 +113,20 @@ class TokenFormat(enum.StrEnum):
     OPAQUE = "opaque"
 
 
+class Voucher(msgspec.Struct, frozen=True, kw_only=True):
+    """Who vouches for a portal of a federation, as the statements above it say."""
+
+    superior: str
+    superior_name: str
+    anchor: str
+    anchor_name: str
+
+    @property
+    def is_anchor(self) -> bool:
+        """Whether nobody stands between the portal and the head of its federation."""
+        return self.superior == self.anchor
+
+
 class Client(msgspec.Struct, frozen=True, kw_only=True):
     """Registered metadata, checked when it was registered.
 
@@ -163,6 +177,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     default_acr_values: tuple[str, ...] = ()
     initiate_login_uri: str = ""
     client_registration_types: tuple[str, ...] = ()
+    voucher: Voucher | None = None
     resources: tuple[str, ...] = ()
     protected_resources: tuple[str, ...] = ()
     # Being answered.

@@ -123,6 +123,7 @@ class Untrusted(enum.Enum):
 
     CLIENT_UNKNOWN = "client_unknown"
     CLIENT_UNTRUSTED = "client_untrusted"
+    FEDERATION_BUSY = "federation_busy"
     REDIRECT_URI_UNKNOWN = "redirect_uri_unknown"
     REQUEST_INVALID = "request_invalid"
 

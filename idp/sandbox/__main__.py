@@ -59,7 +59,9 @@ def main(port_base: int, issuer: str, data: Path, portals: Path | None) -> None:
         portal_settings.read(portals, first_port=port_base + _FIRST_PORTAL) if portals else ()
     )
     world = World(people=People(data), authorities=Authorities(data / "ca"), folder=data)
-    servers = [_server(create_app(world, issuer=issuer, portals=settings), port_base + _OWN_PORT)]
+    port = port_base + _OWN_PORT
+    base = f"http://localhost:{port}"
+    servers = [_server(create_app(world, issuer=issuer, portals=settings, base=base), port)]
     receivers: list[EventReceiver] = []
     for portal in settings:
         party, browsers = RelyingParty(portal, issuer=issuer), Browsers()

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, render_template, request
 from flask.typing import ResponseReturnValue
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from idp.sandbox import answers, bhxh, ca, carrier, faults, mail, mssp, sms, usb, vnpost
 from idp.sandbox.ca import Authorities
 from idp.sandbox.devices import Devices
 from idp.sandbox.events import Events
+from idp.sandbox.federation import members, pages, province
 from idp.sandbox.people import People
 from idp.sandbox.portal_settings import PortalSettings
 from idp.sandbox.tokens import Reader
@@ -34,8 +37,14 @@ class World:
     events: Events = field(default_factory=Events)
 
 
-def create_app(world: World, *, issuer: str, portals: Sequence[PortalSettings] = ()) -> Flask:
-    """The application behind the sandbox's index page."""
+def create_app(
+    world: World,
+    *,
+    issuer: str,
+    portals: Sequence[PortalSettings] = (),
+    base: str = "http://localhost:8100",
+) -> Flask:
+    """The application behind the sandbox's index page; ``base`` is its address."""
     app = Flask(__name__)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = 1_000_000
@@ -55,6 +64,7 @@ def create_app(world: World, *, issuer: str, portals: Sequence[PortalSettings] =
     app.register_blueprint(_people(world.people, devices))
     app.register_blueprint(ca.blueprint(world.authorities, world.faults))
     app.register_blueprint(faults.blueprint(world.faults))
+    _add_federation(app, world, base, issuer)
 
     @app.before_request
     def refuse_other_sites() -> ResponseReturnValue | None:
@@ -66,7 +76,8 @@ def create_app(world: World, *, issuer: str, portals: Sequence[PortalSettings] =
 
     @app.get("/")
     def index() -> str:
-        return render_template("index.html", issuer=issuer, portals=portals)
+        about = {"province": f"{base}{province.PATH}", "province_name": province.NAME}
+        return render_template("index.html", issuer=issuer, portals=portals, **about)
 
     @app.get("/health")
     def health() -> ResponseReturnValue:
@@ -77,6 +88,24 @@ def create_app(world: World, *, issuer: str, portals: Sequence[PortalSettings] =
         return answers.listed(world.events.all())
 
     return app
+
+
+def _add_federation(app: Flask, world: World, base: str, issuer: str) -> None:
+    """The authorities, and the portal that comes on their word: a web site below a path."""
+    folder = world.folder / "federation" if world.folder else None
+    home = f"{base}{province.PATH}"
+    found = members.build(f"{base}/federation", issuer=issuer, province=home, folder=folder)
+    app.register_blueprint(pages.blueprint(found, home))
+    query = urlencode({"trust_mark_type": found.mark_type, "sub": home})
+    above = province.Above(
+        found.anchor.entity, found.ministry.entity.id, f"{found.marks.id}/trust-mark?{query}"
+    )
+    portal = province.create_province(
+        home, issuer=issuer, above=above, events=world.events, folder=folder
+    )
+    app.wsgi_app = DispatcherMiddleware(  # type: ignore[method-assign]
+        app.wsgi_app, {province.PATH: portal.wsgi_app}
+    )
 
 
 def _people(registry: People, devices: Devices) -> Blueprint:

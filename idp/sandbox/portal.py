@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Blueprint, Flask, Response, redirect, render_template, request
+from flask import Blueprint, Flask, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from idp.sandbox.event_receiver import EventReceiver
@@ -25,6 +25,7 @@ _WORDS = {
     "unmet_authentication_requirements": "Tài khoản của bạn chưa đạt mức xác minh cần thiết.",
     "temporarily_unavailable": "Hệ thống đăng nhập đang bận. Hãy thử lại sau ít phút.",
     "server_error": "Hệ thống đăng nhập gặp sự cố. Hãy thử lại sau ít phút.",
+    "provider_not_trusted": "Chưa có cơ quan nào bảo đảm cho hệ thống đăng nhập này.",
     "provider_unreachable": "Không kết nối được với hệ thống đăng nhập.",
     "unknown_state": "Lần đăng nhập này đã hết hạn, hoặc được bắt đầu ở trình duyệt khác.",
 }
@@ -83,7 +84,7 @@ class _Portal:
         self._receiver = receiver
         self._browsers = browsers
         # Cookies do not tell ports apart: the name must.
-        self._cookie_name = f"portal_{settings.port}"
+        self._cookie_name = f"portal_{settings.port or settings.at.rpartition('/')[2]}"
 
     def home(self) -> str:
         signed_in = self._browsers.signed_in(self._cookie())
@@ -118,11 +119,12 @@ class _Portal:
             raise SignInFailed(request.args["error"], detail)
         signed_in = self._party.finish(request.args.get("code", ""), attempt)
         self._record("login", signed_in.claims)
-        return self._go("/", cookie=self._browsers.succeed(self._cookie(), signed_in))
+        return self._go(url_for("home"), cookie=self._browsers.succeed(self._cookie(), signed_in))
 
     def logout(self) -> ResponseReturnValue:
         signed_in = self._browsers.forget(self._cookie())
-        return self._go(self._party.logout_url(signed_in.id_token) if signed_in else "/")
+        home = url_for("home")
+        return self._go(self._party.logout_url(signed_in.id_token) if signed_in else home)
 
     def backchannel_logout(self) -> ResponseReturnValue:
         try:

@@ -28,11 +28,13 @@ class PortalSettings:
     is_pushed: bool = False
     kiosk: PortalSettings | None = None
     desk: PortalSettings | None = None
+    at: str = ""
+    """Its address, where it has no port of its own."""
 
     @property
     def origin(self) -> str:
         """Where browsers find the portal."""
-        return f"http://localhost:{self.port}"
+        return self.at or f"http://localhost:{self.port}"
 
     @property
     def colour(self) -> str:

@@ -83,7 +83,11 @@ class RelyingParty:
 
     def authorization_url(self, attempt: Attempt, extra: Mapping[str, str]) -> str:
         """The address that starts a sign-in."""
-        query = {
+        return self.with_query("authorization_endpoint", self.authorization_request(attempt, extra))
+
+    def authorization_request(self, attempt: Attempt, extra: Mapping[str, str]) -> dict[str, str]:
+        """The parameters of a request (OpenID Connect Core, 3.1.2.1)."""
+        return {
             "response_type": "code",
             "client_id": self._settings.client_id,
             "redirect_uri": self.redirect_uri,
@@ -94,7 +98,6 @@ class RelyingParty:
             "code_challenge_method": "S256",
             **extra,
         }
-        return _with_query(self._endpoint("authorization_endpoint"), query)
 
     def logout_url(self, id_token: str) -> str:
         """The address that ends the session at the provider too."""
@@ -103,7 +106,11 @@ class RelyingParty:
             "client_id": self._settings.client_id,
             "post_logout_redirect_uri": f"{self._settings.origin}/",
         }
-        return _with_query(self._endpoint("end_session_endpoint"), query)
+        return self.with_query("end_session_endpoint", query)
+
+    def with_query(self, endpoint: str, query: Mapping[str, str]) -> str:
+        """An address at one of the provider's endpoints."""
+        return _with_query(self._endpoint(endpoint), query)
 
     def check_issuer(self, answered: str | None) -> None:
         """RFC 9207: the answer must come from the provider that was asked."""
@@ -168,10 +175,8 @@ class RelyingParty:
         return str(self.ask("token_endpoint", form)["access_token"])
 
     def ask(self, endpoint: str, form: Mapping[str, str]) -> dict[str, Any]:
-        """Post to an endpoint as this client (RFC 6749, 2.3): by its secret, or by its name."""
-        own = {} if self._settings.client_secret else {"client_id": self._settings.client_id}
-        auth = self._basic() if self._settings.client_secret else None
-        return self._json("POST", self._endpoint(endpoint), data={**form, **own}, auth=auth)
+        """Post to an endpoint as this client."""
+        return self._json("POST", self._endpoint(endpoint), **self._proven(form))
 
     def transmitter(self) -> dict[str, Any]:
         """Where the provider's streams of security events are managed."""
@@ -188,10 +193,13 @@ class RelyingParty:
         how = {"json": dict(body)} if body is not None else {}
         return self._json(method, address, headers=headers, **how)
 
-    def _basic(self) -> httpx.BasicAuth:
-        return httpx.BasicAuth(
-            _form_encoded(self._settings.client_id), _form_encoded(self._settings.client_secret)
-        )
+    def _proven(self, form: Mapping[str, str]) -> dict[str, Any]:
+        """A form with what proves that it is ours (RFC 6749, 2.3): the secret, or the bare name."""
+        name, secret = self._settings.client_id, self._settings.client_secret
+        if not secret:
+            return {"data": {**form, "client_id": name}}
+        auth = httpx.BasicAuth(_form_encoded(name), _form_encoded(secret))
+        return {"data": dict(form), "auth": auth}
 
     def _verified(
         self, token: str, rules: Mapping[str, Any], *, typ: str | None = None
@@ -222,12 +230,15 @@ class RelyingParty:
     def _discovered(self) -> dict[str, Any]:
         with self._lock:
             if self._metadata is None:
-                address = self._issuer.rstrip("/") + "/.well-known/openid-configuration"
-                metadata = self._json("GET", address)
+                metadata = self._describe()
                 if metadata.get("issuer") != self._issuer:
                     raise SignInFailed("invalid_issuer", str(metadata.get("issuer")))
                 self._metadata = metadata
             return self._metadata
+
+    def _describe(self) -> dict[str, Any]:
+        """What the provider says about itself (OpenID Connect Discovery, 4)."""
+        return self._json("GET", self._issuer.rstrip("/") + "/.well-known/openid-configuration")
 
     def _endpoint(self, name: str) -> str:
         address = self._discovered().get(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 import msgspec
@@ -269,9 +269,7 @@ class AuthorizePages:
             "portal": frame.portal,
             "notice": None,
             "faults": {},
-            "client": ClientView(
-                client.client_name, policy=client.policy_uri, terms=client.tos_uri
-            ),
+            "client": _view(client),
             "data": tuple(sorted(waiting.request.consent_items, key=ITEMS.index)),
             "level": wanted or IAL.MEDIUM,
         }
@@ -382,9 +380,21 @@ class AuthorizePages:
 _PROBLEMS = {
     Untrusted.CLIENT_UNKNOWN: errors.Problem.CLIENT_UNKNOWN,
     Untrusted.CLIENT_UNTRUSTED: errors.Problem.CLIENT_UNTRUSTED,
+    Untrusted.FEDERATION_BUSY: errors.Problem.FEDERATION_BUSY,
     Untrusted.REDIRECT_URI_UNKNOWN: errors.Problem.REDIRECT_URI_UNKNOWN,
     Untrusted.REQUEST_INVALID: errors.Problem.REQUEST_INVALID,
 }
+
+
+def _view(client: Client) -> ClientView:
+    home = urlsplit(client.client_id).netloc if client.voucher else ""
+    return ClientView(
+        client.client_name,
+        policy=client.policy_uri,
+        terms=client.tos_uri,
+        home=home,
+        voucher=client.voucher,
+    )
 
 
 def _no_key(error: OAuth2Error) -> Response:

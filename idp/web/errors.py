@@ -49,6 +49,7 @@ class Problem(enum.Enum):
     REDIRECT_URI_UNKNOWN = _Kind("IDP-1202", 400)
     REQUEST_INVALID = _Kind("IDP-1203", 400)
     CLIENT_UNTRUSTED = _Kind("IDP-1204", 400, "invalid_client")
+    FEDERATION_BUSY = _Kind("IDP-1205", 503, "temporarily_unavailable", 60)
     ACCOUNT_CLOSED = _Kind("IDP-1301", 403, "access_denied")
     BAD_REQUEST = _Kind("IDP-1400", 400)
     FORGED_POST = _Kind("IDP-1403", 403)

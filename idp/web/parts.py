@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from idp.domain.assurance import IAL
+from idp.domain.clients import Voucher
 from idp.domain.subjects import SubjectKind
 
 
@@ -186,12 +187,17 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class ClientView:
-    """A portal as the consent page shows it. ``logo`` is an address of ours, never of theirs."""
+    """A portal as the consent page shows it. ``logo`` is an address of ours, never of theirs.
+
+    ``home`` and ``voucher`` are there for a portal that a federation vouches for, not we.
+    """
 
     name: str
     logo: str = ""
     policy: str = ""
     terms: str = ""
+    home: str = ""
+    voucher: Voucher | None = None
 
 
 class RowStatus(enum.StrEnum):

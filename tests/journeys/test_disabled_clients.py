@@ -155,7 +155,7 @@ def test_the_list_says_how_a_client_stands(house: House) -> None:
     vouched(house, "c")
 
     def shown() -> list[str]:
-        return [standing(row, now=house.clock()) for _, row in every(house.base)]
+        return [standing(*each, now=house.clock()) for each in every(house.base)]
 
     before = shown()
     house.clock.forward(hours=2)

@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from flask import Flask, g
+from msgspec import structs
 
 from idp.authenticators import bhxh, build_all, mobile, passkey, password_otp, totp, vnpost
 from idp.authenticators.contract import (
@@ -24,6 +25,7 @@ from idp.authenticators.contract import (
 from idp.domain.accounts import Account, AccountStatus, Phone
 from idp.domain.agencies import Agency, AgencySubject
 from idp.domain.assurance import IAL
+from idp.domain.clients import Voucher
 from idp.domain.decoupled import Asked, Kind
 from idp.domain.events import Event
 from idp.domain.operators import Operator, Role
@@ -273,14 +275,11 @@ def methods_page() -> Page:
     )
 
 
-def consent() -> Page:
+def consent(client: ClientView | None = None) -> Page:
     """What a portal gets."""
-    client = ClientView(
-        PORTAL.name, policy="https://portal.example/policy", terms="https://portal.example/terms"
-    )
     context = {
         "frame": FRAME,
-        "client": client,
+        "client": client or CLIENT,
         "data": ("name", "birthdate", "id_number", "offline_access"),
         "level": IAL.MEDIUM,
     }
@@ -289,6 +288,20 @@ def consent() -> Page:
 
 CLIENT: Final = ClientView(
     PORTAL.name, policy="https://portal.example/policy", terms="https://portal.example/terms"
+)
+
+
+VOUCHER: Final = Voucher(
+    superior="https://bokhcn.example.vn",
+    superior_name="Bộ Khoa học và Công nghệ",
+    anchor="https://ttdlqg.example.vn",
+    anchor_name="Trung tâm dữ liệu quốc gia",
+)
+VOUCHED: Final = ClientView(
+    "Cổng dịch vụ công tỉnh Hà Giang", home="dichvucong.hagiang.example.vn", voucher=VOUCHER
+)
+VOUCHED_BY_ANCHOR: Final = replace(
+    VOUCHED, voucher=structs.replace(VOUCHER, superior=VOUCHER.anchor)
 )
 
 
@@ -618,6 +631,8 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "privacy": lambda: screens.plain("about.html", name="privacy"),
     "tool": lambda: screens.plain("tool.html", issuer="https://id.example.vn"),
     "consent": consent,
+    "consent_vouched": lambda: consent(VOUCHED),
+    "consent_vouched_by_anchor": lambda: consent(VOUCHED_BY_ANCHOR),
     "logout": lambda: Page("logout.html", {"frame": FRAME, "portals": (PORTAL.name, "Bộ Y tế")}),
     "logged_out": lambda: Page(
         "logged_out.html",

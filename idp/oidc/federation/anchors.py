@@ -29,6 +29,7 @@ class TrustAnchor:
 
     entity_id: str
     keys: KeySet
+    label: str = ""
 
 
 Anchors = Mapping[str, TrustAnchor]
@@ -59,12 +60,12 @@ def load(keys: Path, loopback: Loopback) -> Anchors:
     return found
 
 
-def write(keys: Path, name: str, entity_id: str, jwks: jws.Json) -> None:
-    """Pin an anchor: the file that ``load`` reads."""
+def write(keys: Path, name: str, entity_id: str, jwks: jws.Json, *, label: str = "") -> None:
+    """Pin an anchor: the file that ``load`` reads. ``label`` is what people read."""
     folder = keys.joinpath(*_FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     new = folder / f".{name}.new"
-    about = {"entity_id": entity_id, "jwks": jwks}
+    about = {"entity_id": entity_id, "jwks": jwks, "label": label}
     new.write_bytes(msgspec.json.format(msgspec.json.encode(about)))
     new.replace(folder / f"{name}.json")
 
@@ -87,4 +88,4 @@ def _read(path: Path, loopback: Loopback) -> TrustAnchor | None:
         keys = jws.strict_json((path.parent / given.jwks_file).read_bytes())
     elif isinstance(keys, str):
         keys = jws.strict_json(keys.encode())
-    return TrustAnchor(given.entity_id, jws.key_set(keys))
+    return TrustAnchor(given.entity_id, jws.key_set(keys), given.label)

@@ -10,6 +10,7 @@ statements came from does not matter: all are checked here, together.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,6 +27,7 @@ from idp.oidc.federation.statements import Statement, read
 MOST_STATEMENTS: Final = 12
 _FEDERATION_ENTITY: Final = "federation_entity"
 _LEAST: Final = 2
+_LONGEST_NAME: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,32 @@ class Chain:
     def superior(self) -> str:
         """Who vouches for the subject."""
         return self.statements[1].iss
+
+    @property
+    def superior_name(self) -> str:
+        """What the entity above the superior calls it (section 5.2.2); else its host.
+
+        A superior does not name itself: a portal could be its own.
+        """
+        named = self.statements[2].metadata if len(self.statements) > _LEAST else None
+        return self.anchor_name if named is None else _name(named) or _host(self.superior)
+
+    @property
+    def anchor_name(self) -> str:
+        """What the operator who pinned the anchor calls it, else what it calls itself."""
+        own = self.configuration.metadata if self.configuration else {}
+        return self.anchor.label or _name(own) or _host(self.anchor.entity_id)
+
+
+def _name(metadata: Mapping[str, Mapping[str, Any]]) -> str:
+    """A name that can stand in a sentence on our page."""
+    name = metadata.get(_FEDERATION_ENTITY, {}).get("organization_name")
+    text = " ".join(unicodedata.normalize("NFC", name).split()) if isinstance(name, str) else ""
+    return text if text.isprintable() and len(text) <= _LONGEST_NAME else ""
+
+
+def _host(entity_id: str) -> str:
+    return urlsplit(entity_id).hostname or entity_id
 
 
 def from_tokens(tokens: object, subject: str, anchors: Anchors, *, now: int) -> Chain:

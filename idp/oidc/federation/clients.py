@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from idp.domain.clients import AuthMethod, GrantType, Metadata
+import msgspec
+
+from idp.domain.clients import AuthMethod, GrantType, Metadata, Voucher
 from idp.domain.errors import PortUnavailable
 from idp.oidc import client_metadata
 from idp.oidc.claims import SCOPES
@@ -56,8 +58,18 @@ def metadata_of(
     except InvalidMetadata as error:
         raise FederationError(Fault.INVALID_METADATA, error.detail) from error
     _check_sector(checked, web)
-    # Not a name that a client may register: it says how it came in, and what it must prove.
-    return {**checked, "client_registration_types": [kind]}
+    # Not names that a client may register: how it came in, what it must prove, who vouches.
+    return {**checked, "client_registration_types": [kind], "voucher": _voucher(chain)}
+
+
+def _voucher(chain: Chain) -> Metadata:
+    found = Voucher(
+        superior=chain.superior,
+        superior_name=chain.superior_name,
+        anchor=chain.anchor.entity_id,
+        anchor_name=chain.anchor_name,
+    )
+    return msgspec.structs.asdict(found)
 
 
 def _proof(found: Metadata) -> Metadata:

@@ -44,7 +44,9 @@ class Entrance:
         try:
             self.clients.admit(client_id, token, Kind.REQUEST_OBJECT, network(address))
         except FederationError as error:
-            raise NotRedirectable(Untrusted.CLIENT_UNTRUSTED, str(error)) from error
+            is_busy = error.is_transient
+            problem = Untrusted.FEDERATION_BUSY if is_busy else Untrusted.CLIENT_UNTRUSTED
+            raise NotRedirectable(problem, str(error)) from error
 
     def program(self, call: Call, client_id: str, assertion: str) -> None:
         """Before a client assertion is checked. Raises ``TrustError``."""

@@ -51,6 +51,7 @@ class ExplicitRegistration:
 
     def _answer(self, found: Resolved, given: Statement, now: int) -> str:
         """Section 12.2.3."""
+        told = {name: value for name, value in found.metadata.items() if name != "voucher"}
         return self.ourselves.sign(
             ANSWER_TYP,
             {
@@ -62,7 +63,7 @@ class ExplicitRegistration:
                 "jwks": given.claims["jwks"],
                 "trust_anchor": found.chain.anchor.entity_id,
                 "authority_hints": [found.chain.superior],
-                "metadata": {"openid_relying_party": found.metadata},
+                "metadata": {"openid_relying_party": told},
             },
         )
 

@@ -43,6 +43,7 @@ class Budget:
     per_network: int = 20
     per_minute: int = 120
     parallel: int = 4
+    remember: timedelta = timedelta(seconds=60)
     remember_failure: timedelta = timedelta(seconds=60)
     remember_transient: timedelta = timedelta(seconds=10)
     wait_seconds: float = 10.0
@@ -132,7 +133,7 @@ class Resolving:
             self._known.clear()
         now = self._clock()
         if isinstance(outcome, Resolved):
-            until = min(outcome.until, now + self._budget.remember_failure)
+            until = min(outcome.until, now + self._budget.remember)
         elif outcome.is_transient:
             until = now + self._budget.remember_transient
         else:

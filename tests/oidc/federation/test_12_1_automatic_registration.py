@@ -292,7 +292,7 @@ def test_12_1_3_a_browser_stays_on_our_page_and_a_program_hears_why(
     page = ask(house, world.request_object())
     answer = push(house, world, world.assertion())
 
-    assert error_of(page) == "IDP-1204"
+    assert error_of(page) == ("IDP-1205" if error == "temporarily_unavailable" else "IDP-1204")
     assert "Location" not in page.headers
     assert answer.get_json()["error"] == error
     assert stored(house, PORTAL) is None
@@ -476,6 +476,28 @@ def test_10_5_a_federation_that_is_down_does_not_end_a_registration(
     assert ask(house, world.request_object(**now)).status_code == 303
 
 
+def test_10_5_a_federation_that_is_down_is_told_as_something_that_passes(
+    house: House, world: Standard
+) -> None:
+    world.web.down |= {MINISTRY, ANCHOR}
+
+    page = ask(house, world.request_object())
+
+    assert (error_of(page), page.status_code) == ("IDP-1205", 503)
+    assert page.headers["Retry-After"] == "60"
+
+
+def test_12_3_a_chain_is_not_remembered_for_longer_than_it_is_fresh(
+    anywhere: Build, world: Standard
+) -> None:
+    house = anywhere(refresh=10)
+    ask(house, world.request_object())
+    world.ministry.own["_"] = [PORTAL]
+    house.clock.forward(seconds=11)
+
+    assert error_of(ask(house, world.request_object())) == "IDP-1204"
+
+
 def test_12_3_a_strangers_signature_does_not_end_a_registration(
     house: House, world: Standard
 ) -> None:
@@ -560,7 +582,7 @@ def test_18_1_an_exhausted_budget_is_not_remembered_against_a_portal(
     house = build(per_network_minute=1)
     stranger = "https://s.example"
     ask(house, world.request_object(iss=stranger, client_id=stranger), client_id=stranger)
-    assert error_of(ask(house, world.request_object())) == "IDP-1204"
+    assert error_of(ask(house, world.request_object())) == "IDP-1205"
 
     house.clock.forward(seconds=61)
 
