@@ -26,7 +26,7 @@ from idp.domain.assurance import (
     wanted_level,
     wanted_resistance,
 )
-from idp.domain.clients import ApplicationType, Client
+from idp.domain.clients import ApplicationType, Client, GrantType
 from idp.oidc import claims_request, dvcqg
 from idp.oidc.claims import SCOPES, consent_items
 from idp.oidc.claims_request import ClaimsParameter, Wishes
@@ -124,6 +124,8 @@ def read(client: Client, params: Params) -> AuthorizationRequest:
         raise AuthorizationError("invalid_request", "a parameter is repeated", target)
     target = Target(redirect_uri, _response_mode(values, target), target.state)
     _check_supported(values, target)
+    if GrantType.AUTHORIZATION_CODE not in client.grant_types:
+        raise AuthorizationError("unauthorized_client", "the client may not ask for codes", target)
     return _build(params, values, client, target)
 
 

@@ -32,6 +32,7 @@ _MOST_REMEMBERED, _LONGEST_TOKEN, _LEAST_RSA = 10_000, 32768, 2048
 # Headers may carry more than we read, such as the trust_chain of a federation.
 _REGISTRY = JWSRegistry(algorithms=[*SigningAlg, "Ed25519"], strict_check_header=False)
 _REGISTRY.max_header_length = _LONGEST_TOKEN
+_KINDS: Final = ("EC", "RSA", "OKP")
 _CURVES: Final = {"ES256": "P-256", "EdDSA": "Ed25519"}
 
 
@@ -171,13 +172,18 @@ def is_strong(key: Key) -> bool:
 
 
 def read_header(token: str) -> dict[str, Any] | None:
-    """The header of a compact JWS, unchecked: only to choose which key to check with."""
+    """The header of a compact JWS, unchecked: only to choose which key to check with.
+
+    ``alg`` and ``typ`` are texts or not there (RFC 7515, 4.1.1, 4.1.9).
+    """
     if len(token) > _LONGEST_TOKEN or not token.isascii() or token.count(".") != 2:  # noqa: PLR2004
         return None
     try:
-        return read_object(unb64(token.partition(".")[0]))
+        header = read_object(unb64(token.partition(".")[0])) or {}
     except ValueError:
         return None
+    are_texts = all(isinstance(header.get(name, ""), str) for name in ("alg", "typ"))
+    return header if header and are_texts else None
 
 
 def open_signed(token: str, key: Key, registry: JWSRegistry) -> dict[str, Any] | None:
@@ -192,9 +198,14 @@ def open_signed(token: str, key: Key, registry: JWSRegistry) -> dict[str, Any] |
 def _readable(keys: list[Any]) -> Iterator[Key]:
     """Those keys of a set that we can read; a strange one must not spoil the others."""
     for key in keys[:_MOST_KEYS]:
-        if isinstance(key, dict) and key.get("kty") in {"EC", "RSA", "OKP"}:
+        if isinstance(key, dict) and key.get("kty") in _KINDS and has_texts(key):
             with contextlib.suppress(JoseError, ValueError, TypeError, KeyError):
                 yield import_key(key)
+
+
+def has_texts(key: dict[str, Any]) -> bool:
+    """Whether what tells keys apart is text, as it must be (RFC 7517, 4)."""
+    return all(isinstance(key.get(name, ""), str) for name in ("kid", "use", "alg", "crv"))
 
 
 def _kids(keys: KeySet) -> set[str | None]:

@@ -31,7 +31,7 @@ from idp.domain.clients import (
 )
 from idp.domain.errors import DomainError
 from idp.oidc.claims import CLIENT_SCOPES, SCOPES
-from idp.oidc.client_keys import is_strong
+from idp.oidc.client_keys import has_texts, is_strong
 
 
 class Loopback(enum.Enum):
@@ -318,7 +318,7 @@ def _is_key_set(jwks: dict[str, Any]) -> bool:
     keys = jwks.get("keys")
     if not isinstance(keys, list) or not 0 < len(keys) <= _MOST_KEYS:
         return False
-    if not all(isinstance(key, dict) and _is_strong(key) for key in keys):
+    if not all(isinstance(key, dict) and has_texts(key) and _is_strong(key) for key in keys):
         return False
     try:
         found = KeySet.import_key_set({"keys": keys})
@@ -333,7 +333,7 @@ def _is_strong(key: dict[str, Any]) -> bool:
     """A public key of a kind we use; RSA of 2048 bits or more (RFC 7518, 3.3)."""
     if key.get("kty") == "RSA":
         return isinstance(key.get("n"), str) and len(key["n"]) >= _LEAST_RSA
-    return key.get("kty") in {"EC", "OKP"}
+    return key.get("kty") in ("EC", "OKP")  # not a set: a list has no hash
 
 
 def _faults_of_sector(client: Client) -> Iterator[str]:

@@ -216,6 +216,7 @@ class Provider:
         """RFC 6750, 3: without a token, no error code. RFC 9449, 7.1: the algorithms we take."""
         status = _BEARER_STATUS.get(error, 401)
         about = f'realm="userinfo", error="{error}"' if error else 'realm="userinfo"'
+        about += ', scope="openid"' if error == "insufficient_scope" else ""
         challenge = f'DPoP {about}, algs="{_DPOP_ALGS}"' if is_dpop else f"Bearer {about}"
         headers = {**NO_STORE, "WWW-Authenticate": challenge, **self._nonce(error)}
         return Reply(status, _encode({"error": error or "invalid_token"}), headers=headers)

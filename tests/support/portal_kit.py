@@ -9,6 +9,8 @@ import html
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -118,6 +120,17 @@ def sign_in(house: House, *client_ids: str, **identity: Any) -> Visitor:
     for client_id in client_ids:
         visitor.agrees(client_id)
     return visitor
+
+
+@contextmanager
+def later(house: House, **parts: float) -> Iterator[None]:
+    """As if that much time had passed; a shared provider is put back afterwards."""
+    before = house.clock.now
+    house.clock.forward(**parts)
+    try:
+        yield
+    finally:
+        house.clock.now = before
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def _choose(keys: KeySet, kid: str, alg: str) -> Key:
         if key.kid != kid:
             continue
         fits = key.key_type == kind and about.get("alg", alg) == alg
-        if fits and about.get("use", "sig") == "sig" and curve in {None, about.get("crv")}:
+        if fits and about.get("use", "sig") == "sig" and curve in (None, about.get("crv")):
             return key
         raise broken("the key does not fit alg")
     raise broken("kid is unknown")

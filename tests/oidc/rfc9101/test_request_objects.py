@@ -177,6 +177,8 @@ HEADERS: dict[str, dict[str, Any]] = {
     "typ of a logout token": {"typ": "logout+jwt"},
     "kid of nobody": {"kid": "nobody"},
     "kid is a list": {"kid": ["a"]},
+    "alg is a list": {"alg": ["ES256"]},
+    "typ is an object": {"typ": {}},
 }
 
 

@@ -359,7 +359,7 @@ def test_rfc9449_9_the_resource_asks_for_its_nonce_by_a_challenge(
 
 def test_rfc9449_8_2_a_nonce_of_an_hour_ago_is_over(sqlite_template: Path, tmp_path: Path) -> None:
     house = open_plain_house(sqlite_template, tmp_path, oidc={"dpop_nonce": True})
-    program = add_program(house, "nonce", grant_types=["client_credentials"])
+    program = add_program(house, "nonce")
     nonce = program.push(proof=program.proof("/par")).headers["DPoP-Nonce"]
     house.clock.forward(hours=1)
 
