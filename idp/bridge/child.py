@@ -32,7 +32,7 @@ def surroundings() -> dict[str, str]:
 
 
 def list_certificates(modules: list[str]) -> list[Found]:
-    """Every certificate on every token of every driver. Raises ``ToolError``."""
+    """Every certificate on every token, in a lasting order. Raises ``ToolError``."""
     found: list[Found] = []
     problem = ToolError("driver_missing")
     for module in modules:
@@ -44,7 +44,7 @@ def list_certificates(modules: list[str]) -> list[Found]:
             problem = error if problem.code == "driver_missing" else problem
     if not found:
         raise problem
-    return found
+    return sorted(found, key=lambda each: (each.token, each.id))
 
 
 def sign(chosen: Found, pin: str, message: bytes) -> tuple[str, bytes]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
 import idp.bridge
-from idp.bridge import driver, loopback, native, window
+from idp.bridge import driver, loopback, native
 from idp.bridge.contract import Prompt
 from idp.bridge.protocol import Tool
 from idp.bridge.sandbox import SandboxPrompt
 from idp.bridge.terminal import TerminalPrompt
 from idp.bridge.window import WindowPrompt
+from idp.bridge.words import LANGUAGES
 
 _DRIVERS = (
     "/usr/lib/softhsm/libsofthsm2.so",
@@ -35,6 +37,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--origin", action="append", default=[], help="a site that may ask")
     parser.add_argument("--module", action="append", default=[], help="a PKCS#11 driver")
     parser.add_argument("--prompt", choices=_PROMPTS, default="window")
+    parser.add_argument("--language", choices=LANGUAGES, default="vi")
     parser.add_argument("--sandbox", default="http://localhost:8100")
     parser.add_argument("--native", action="store_true", help="native messaging, one command")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -48,9 +51,15 @@ def _prompt(options: argparse.Namespace) -> Prompt:
         case "sandbox":
             return SandboxPrompt(options.sandbox)
         case "terminal":
-            return TerminalPrompt()
+            return TerminalPrompt(options.language)
         case _:
-            return WindowPrompt()
+            return WindowPrompt(options.language)
+
+
+def _window(question: dict[str, Any]) -> dict[str, Any] | None:
+    from idp.bridge.dialogue import Dialogue  # noqa: PLC0415  Tk, where a window is wanted
+
+    return Dialogue(question).run()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(driver.carry_out(json.load(sys.stdin))))  # noqa: T201
         return 0
     if options.window:
-        print(json.dumps(window.window(json.load(sys.stdin))))  # noqa: T201
+        print(json.dumps(_window(json.load(sys.stdin))))  # noqa: T201
         return 0
     tool = Tool(
         origins=tuple(options.origin) or ("https://dichvucong.gov.vn",),

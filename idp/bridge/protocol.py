@@ -52,6 +52,8 @@ class Tool:
 
     def _authenticate(self, origin: str, nonce: str) -> Answer:
         certificates = self.list_certificates(self.modules)
+        if all(each.pin_state == "locked" for each in certificates):
+            raise ToolError("pin_locked")  # nothing to choose, and more helpful than a cancel
         choice = self.prompt.ask(origin, certificates)
         if choice is None:
             raise ToolError("user_cancelled")

@@ -15,6 +15,7 @@ from tests.support.pki import key_of, pki
 
 ORIGIN = "https://id.example.vn"
 NONCE = "n" * 44
+PIN = "4711"
 
 
 def found(**changes: Any) -> Found:

@@ -60,6 +60,8 @@ async function sign() {
     }
     if (answer.code === "pin_incorrect" && answer.pin_state === "final_try") {
       tell("pin_final_try");
+    } else if (answer.code === "pin_incorrect" && answer.pin_state === "locked") {
+      tell("pin_locked");
     } else if (answer.code) {
       tell(answer.code);
     } else {
