@@ -50,6 +50,7 @@ from idp.flows.limits import Limits
 from idp.flows.notices import Extra, Notices
 from idp.flows.opening import Acting, Opening, Proven, details_of
 from idp.flows.otp import Codes, SentCode
+from idp.flows.reverifying import Renewal
 from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
 from idp.storage.credentials import CredentialStore
@@ -86,8 +87,8 @@ class LoginState(msgspec.Struct, frozen=True):
     ``wanted`` is the level that was asked for, ``floor`` the level below which no method does,
     ``resists`` the least that it has to withstand.
     ``binding`` is the account that a proven credential is added to, instead of looking up whose it
-    is; ``back`` is the page of ours that the sign-in is for. ``captcha`` is the answer of the
-    picture on the page, empty when none is shown.
+    is; ``reverifying`` the one whose facts it renews; ``back`` is the page of ours that the
+    sign-in is for. ``captcha`` is the answer of the picture on the page, empty when none is shown.
     """
 
     method: str
@@ -98,6 +99,7 @@ class LoginState(msgspec.Struct, frozen=True):
     floor: int = 0
     resists: int = 0
     binding: str = ""
+    reverifying: str = ""
     back: str = ""
     ui_locales: str = ""
     redirect_uri: str = ""
@@ -140,6 +142,7 @@ class LoginFlow:
     captchas: Captchas
     ttl: timedelta
     representatives: RepresentativeStore
+    renewal: Renewal
 
     # --- beginning and finding ------------------------------------------------------------------
 
@@ -513,7 +516,8 @@ class LoginFlow:
     ) -> Answer[LoginState] | SignedIn:
         """One's own account, or the enterprise that lets one act for it (formats B.9, rule 5)."""
         credential, evidence = presented.credential, presented.evidence
-        if presented.employer is not None and not journey.state.binding:
+        is_for_account = bool(journey.state.binding or journey.state.reverifying)
+        if presented.employer is not None and not is_for_account:
             choice = self._choice(presented)
             if isinstance(choice, Choice):
                 return self._answer(self._with(journey, screen=None, choice=choice))
@@ -521,7 +525,27 @@ class LoginFlow:
                 return self._refuse(journey, choice, {})
         if not presented.opens_owner:
             return self._refuse(journey, "refusal.certificate_staff", {})
+        if journey.state.reverifying:
+            return self._reverify(journey, presented, visitor, now=now)
         return self._enter(journey, credential, evidence, visitor, now=now)
+
+    def _reverify(
+        self,
+        journey: Journey[LoginState],
+        presented: Presented,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[LoginState] | SignedIn:
+        """Renew the facts of the account that asked, with a certificate of its own (S11)."""
+        account_id = UUID(hex=journey.state.reverifying)
+        refusal = self.renewal.renew(account_id, presented, visitor, now=now)
+        if refusal:
+            return self._refuse(journey, refusal, {})
+        cookie = self.opening.open(
+            journey.stored, Proven(account_id, presented.evidence, ""), visitor, now=now
+        )
+        return SignedIn(cookie, "", "/account?saved")
 
     def _choice(self, presented: Presented) -> Choice | str:
         """For whom its holder may act, or why not, or nothing: the employer never said so."""
