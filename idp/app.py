@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 
 from idp import authenticators
 from idp.adapters.web import WebAdapter
-from idp.authenticators import mobile
+from idp.authenticators import bhxh, mobile
 from idp.authenticators.contract import Method
 from idp.config import Config, Profile, RegistrationMode
 from idp.domain.clients import GrantType
@@ -57,7 +57,7 @@ from idp.flows.otp import Codes
 from idp.flows.recovery import CounterRecovery, RecoveryFlow, RecoveryState
 from idp.flows.registration import RegistrationFlow
 from idp.flows.representatives import RepresentativeFlow
-from idp.flows.reverifying import ReverifyingFlow
+from idp.flows.reverifying import Carrier, Insurance, Renewal, ReverifyingFlow
 from idp.oidc import ciba, device
 from idp.oidc.client_auth import Authenticator
 from idp.oidc.client_keys import ClientKeys
@@ -535,7 +535,8 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
         audit,
         limits,
     )
-    entering = Entering(steps, levels, account.notices)
+    renewal = Renewal(database, accounts, credentials, levels, account.notices)
+    entering = Entering(steps, levels, account.notices, renewal)
     acting = ActingSteps(steps, entering, RepresentativeStore(database, vault))
     login_flow = LoginFlow(
         steps, PasswordSteps(steps, codes), CredentialSteps(steps, entering, acting), acting
@@ -588,7 +589,13 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
             credentials,
             Journeys(enrolling.KIND, EnrollingState, transactions, pictures, ttl),
         ),
-        ReverifyingFlow(account, ports.methods.subscribers, mobile.NAME),
+        ReverifyingFlow(
+            account,
+            (
+                Carrier(ports.methods.subscribers, mobile.NAME),
+                Insurance(ports.methods.insurance, bhxh.NAME),
+            ),
+        ),
         RecoveryFlow(
             account,
             Journeys(recovery_flow.KIND, RecoveryState, transactions, pictures, ttl),

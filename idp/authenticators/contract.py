@@ -204,12 +204,14 @@ class Presented:
 
     ``employer`` is the enterprise that it names beside its holder: the flow asks whether they may
     act for it. ``opens_owner`` is off where it must not open the holder's own account.
+    ``identity`` is what it says of its holder, for an owner who renews their facts with it.
     """
 
     credential: Credential
     evidence: Evidence
     employer: IdNumber | None = None
     opens_owner: bool = True
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True)

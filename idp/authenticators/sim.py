@@ -272,7 +272,8 @@ class SimLogin:
                 if not isinstance(found, Certified):
                     return found
                 credential = found.credential(NAME, phone=state["phone"], carrier=state["carrier"])
-                return Presented(credential, Evidence(NAME, IAL.HIGH, _AMR, now))
+                evidence, identity = Evidence(NAME, IAL.HIGH, _AMR, now), found.identity(now=now)
+                return Presented(credential, evidence, identity=identity)
             case CodeConfirmed() | Signed():
                 return Refused(Refusal.WRONG_CREDENTIALS)
 

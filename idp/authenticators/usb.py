@@ -166,7 +166,13 @@ class UsbLogin:
                     return found
                 evidence = Evidence(NAME, IAL.HIGH, _AMR, now)
                 credential, employer = found.credential(NAME), found.employer
-                return Presented(credential, evidence, employer, opens_owner=found.opens_person)
+                return Presented(
+                    credential,
+                    evidence,
+                    employer,
+                    opens_owner=found.opens_person,
+                    identity=found.identity(now=now),
+                )
             case CodeConfirmed() | Poll():
                 return Refused(Refusal.WRONG_CREDENTIALS)
 

@@ -1,54 +1,157 @@
-"""Verified facts change by asking the carrier again, never by typing (S11).
+"""Verified facts change by asking whoever vouches for them again, never by typing (S11).
 
-Whoever has a new card, CMND to CCCD, or a corrected name proves it with the number that receives
-their codes: the carrier has to know its owner by the new number and name and by the birth date of
-the account. Another number becomes a further alias (S5): account, portals and each ``sub`` stay.
+* A registry: the number that receives codes, or the insurance code of the account, has to belong
+  to the new number and name and to the birth date of the account (a new card, a corrected name).
+* A certificate of the account, or its successor: what it says of its holder replaces what is on
+  file. This is how an enterprise or agency changes its name.
+
+Another number becomes a further alias (S5): account, portals and each ``sub`` stay.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import uuid4
+from typing import Protocol
+from uuid import UUID, uuid4
 
 from idp.authenticators import citizen_form
-from idp.authenticators.citizen_form import Application
-from idp.authenticators.contract import AskFields, Field, FieldKind, Invalid
-from idp.domain.accounts import Attribute, Identity
+from idp.authenticators.citizen_form import Application, Record
+from idp.authenticators.contract import AskFields, Field, FieldKind, Invalid, Presented
+from idp.domain.accounts import Account, Attribute, Identity
 from idp.domain.assurance import IAL, Amr, Evidence
 from idp.domain.errors import Conflict, PortError
 from idp.domain.events import AuditEvent, Event
 from idp.domain.sessions import Session
-from idp.domain.subjects import BirthDate, IdNumber, PersonName, SubjectKind
+from idp.domain.subjects import (
+    BirthDate,
+    IdNumber,
+    InsuranceCode,
+    PersonName,
+    Sex,
+    SubjectKind,
+)
 from idp.flows.account import AccountFlow
 from idp.flows.answers import Said, Visitor, source_down
-from idp.ports import SubscriberRecord, SubscriberRegistry
-from idp.storage.accounts import OwnIdentity
+from idp.flows.notices import Extra, Notices
+from idp.ports import SocialInsuranceRegistry, SubscriberRegistry
+from idp.storage.accounts import AccountStore, OwnIdentity
+from idp.storage.credentials import CredentialStore
+from idp.storage.database import Database
+from idp.storage.levels import LevelStore
 
-FORM = AskFields(
-    "reverify", (Field("username", FieldKind.ID_NUMBER), Field("full_name", FieldKind.NAME))
-)
-_MISMATCH = Said("refusal.carrier_mismatch")
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """What a registry says of the person who asked; ``reference`` is its own record."""
+
+    record: Record
+    sex: Sex | None
+    source: str
+    reference: str
+
+
+class Registry(Protocol):
+    """Somebody who can be asked again. ``method`` is the one whose proof that is."""
+
+    @property
+    def method(self) -> str:
+        """The method that registers with this registry."""
+
+    @property
+    def mismatch(self) -> str:
+        """The text for who is not the one on record."""
+
+    def knows(self, account: Account, own: OwnIdentity) -> bool:
+        """Whether the account has what this registry knows people by."""
+
+    def find(self, application: Application, own: OwnIdentity) -> Vouched | None:
+        """Its record. Raises ``PortError``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """By the number that receives codes."""
+
+    subscribers: SubscriberRegistry
+    method: str
+    mismatch: str = "refusal.carrier_mismatch"
+
+    def knows(self, account: Account, own: OwnIdentity) -> bool:
+        """A number is enough."""
+        del own
+        return account.default_phone is not None
+
+    def find(self, application: Application, own: OwnIdentity) -> Vouched | None:
+        """Whom the carrier knows as the owner of the number."""
+        del own
+        record = self.subscribers.find_subscriber(
+            phone=application.phone,
+            id_number=application.id_number,
+            name=application.name,
+            birth_date=application.birth_date,
+            request_id=uuid4(),
+        )
+        if record is None:
+            return None
+        return Vouched(record, record.sex, f"carrier:{record.carrier}", record.carrier)
+
+
+@dataclass(frozen=True, slots=True)
+class Insurance:
+    """By the insurance code that the account was opened with."""
+
+    registry: SocialInsuranceRegistry
+    method: str
+    mismatch: str = "refusal.reverify_bhxh"
+
+    def knows(self, account: Account, own: OwnIdentity) -> bool:
+        """The code, and a number, since the form of R21 has one."""
+        return account.default_phone is not None and bool(own.find(Attribute.INSURANCE_CODE))
+
+    def find(self, application: Application, own: OwnIdentity) -> Vouched | None:
+        """Whom the insurance knows by the code."""
+        del application
+        code = own.find(Attribute.INSURANCE_CODE)
+        if code is None:
+            return None
+        found = self.registry.find_insured(code=InsuranceCode(code.value), request_id=uuid4())
+        return Vouched(found, found.sex, "bhxh", code.value) if found else None
 
 
 @dataclass(frozen=True, slots=True)
 class ReverifyingFlow:
-    """Asks the carrier again. ``method`` is the one whose proof that is."""
+    """Asks a registry again."""
 
     account: AccountFlow
-    subscribers: SubscriberRegistry
-    method: str
+    registries: tuple[Registry, ...]
+
+    def ways(self, account: Account, own: OwnIdentity) -> tuple[str, ...]:
+        """The registries that know this person, the likeliest first."""
+        if account.kind is not SubjectKind.CITIZEN or own.find(Attribute.BIRTH_DATE) is None:
+            return ()
+        return tuple(each.method for each in self.registries if each.knows(account, own))
+
+    def form(self, way: str) -> AskFields:
+        """What is asked for, for the registry of that name or the first."""
+        return form_of(self._registry(way).method)
 
     def verify(
-        self, session: Session, typed: Mapping[str, str], visitor: Visitor, *, now: datetime
+        self,
+        session: Session,
+        way: str,
+        typed: Mapping[str, str],
+        visitor: Visitor,
+        *,
+        now: datetime,
     ) -> dict[str, Said]:
         """Faults by field, none when the facts are renewed. Raises ``ProofStale``, ``AccountHeld``.
 
         The question is counted with all others about that number, before it is asked.
         """
         account = self.account.check_change(session, now=now)
-        own = self.account.accounts.identity(account.id)
+        own, registry = self.account.accounts.identity(account.id), self._registry(way)
         birth, phone = own.find(Attribute.BIRTH_DATE), account.default_phone
         if account.kind is not SubjectKind.CITIZEN or birth is None or phone is None:
             return {"": Said("error.reverify.phone")}
@@ -65,33 +168,26 @@ class ReverifyingFlow:
         if refusal:
             return {"": refusal}
         try:
-            record = self._find(application)
+            found = registry.find(application, own)
         except PortError as error:
             return {"": source_down(error)}
-        if record is None or not _is_linked(own, application, record):
-            return {"": _MISMATCH}
-        return self._keep(session, own, application, record, (visitor, now))
+        if found is None or not _is_theirs(own, application, found.record):
+            return {"": Said(registry.mismatch)}
+        return self._keep(session, (registry.method, found), own, application, (visitor, now))
 
-    def _find(self, application: Application) -> SubscriberRecord | None:
-        record = self.subscribers.find_subscriber(
-            phone=application.phone,
-            id_number=application.id_number,
-            name=application.name,
-            birth_date=application.birth_date,
-            request_id=uuid4(),
-        )
-        return record if record is not None and application.agrees_with(record) else None
+    def _registry(self, way: str) -> Registry:
+        return next((each for each in self.registries if each.method == way), self.registries[0])
 
     def _keep(
         self,
         session: Session,
+        vouched: tuple[str, Vouched],
         own: OwnIdentity,
         application: Application,
-        record: SubscriberRecord,
         at: tuple[Visitor, datetime],
     ) -> dict[str, Said]:
-        visitor, now = at
-        new = _new_numbers(own, application.numbers_with(record))
+        (method, found), (visitor, now) = vouched, at
+        new = _new_numbers(own, application.numbers_with(found.record))
         if new is None:
             return {"username": Said("error.reverify.number")}
         identity = Identity(
@@ -99,15 +195,15 @@ class ReverifyingFlow:
             id_numbers=new,
             name=application.name,
             birth_date=application.birth_date,
-            sex=record.sex,
+            sex=found.sex,
             phone=None,
             email=None,
-            source=f"carrier:{record.carrier}",
-            reference=record.carrier,
+            source=found.source,
+            reference=found.reference,
             verified_at=now,
         )
-        evidence = Evidence(self.method, IAL.MEDIUM, (Amr.SMS, Amr.OTP), now)
-        flow, details = self.account, {"ip": visitor.ip, "method": self.method}
+        evidence = Evidence(method, IAL.MEDIUM, (Amr.SMS, Amr.OTP), now)
+        flow, details = self.account, {"ip": visitor.ip, "method": method}
         event = AuditEvent(
             Event.IDENTITY_RENEWED, now, session.account_id, session_id=session.id, details=details
         )
@@ -116,13 +212,72 @@ class ReverifyingFlow:
                 flow.accounts.renew(connection, session.account_id, identity, evidence, now=now)
                 flow.notices.tell(connection, event)
         except Conflict:
-            # Told to the one whom the carrier just knew as the owner of that number (R14).
+            # Told to the one whom the registry just knew as the owner of that number (R14).
             return {"": Said("refusal.existing_account")}
         return {}
 
 
-def _is_linked(own: OwnIdentity, application: Application, record: SubscriberRecord) -> bool:
-    """Whether the record is the account's person: by a number of theirs, or by the same name."""
+def form_of(registry: str) -> AskFields:
+    """The new card and name; the texts name the registry."""
+    fields = (Field("username", FieldKind.ID_NUMBER), Field("full_name", FieldKind.NAME))
+    return AskFields(f"reverify.{registry}", fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """Renews the facts of an account by a certificate that opens it, or by its successor (S15)."""
+
+    database: Database
+    accounts: AccountStore
+    credentials: CredentialStore
+    levels: LevelStore
+    notices: Notices
+
+    def renew(
+        self, account_id: UUID, presented: Presented, visitor: Visitor, *, now: datetime
+    ) -> str:
+        """Do it; or the key of the text that says why not."""
+        credential, identity = presented.credential, presented.identity
+        owner = self.credentials.owner(credential)
+        is_successor = owner is None
+        if is_successor:
+            owner = self.credentials.owner_of_predecessor(credential)
+        if identity is None or owner != account_id:
+            is_own = self.levels.is_own(account_id, credential)
+            return "refusal.reverify_unbound" if is_own else "refusal.credential_of_another"
+        new = _new_numbers(self.accounts.identity(account_id), identity.id_numbers)
+        if new is None:
+            return "error.reverify.number"
+        details = {"ip": visitor.ip, "method": credential.method}
+        renewed = AuditEvent(Event.IDENTITY_RENEWED, now, account_id, details=details)
+        try:
+            with self.database.transaction() as connection:
+                if is_successor:
+                    self.credentials.renew(connection, account_id, credential, now=now)
+                    event = replace(renewed, event=Event.CREDENTIAL_RENEWED)
+                    self.notices.tell(connection, event, Extra({"method": credential.method}))
+                self.accounts.renew(
+                    connection,
+                    account_id,
+                    replace(identity, id_numbers=new),
+                    presented.evidence,
+                    evidence_id=self.credentials.evidence_of(connection, account_id, credential),
+                    now=now,
+                )
+                self.notices.tell(connection, renewed)
+        except Conflict:
+            # Its holder proved a number that another account has (R14), or was faster elsewhere.
+            return "refusal.existing_account"
+        return ""
+
+
+def _is_theirs(own: OwnIdentity, application: Application, record: Record) -> bool:
+    """Whether the record is what was typed, and the account's person.
+
+    That is: of a number of theirs, or of the same name.
+    """
+    if not application.agrees_with(record):
+        return False
     known = {number for number, _ in own.id_numbers}
     if known & {application.id_number, *record.id_numbers}:
         return True

@@ -53,9 +53,7 @@ class InvalidMetadata(DomainError):
         return f"{self.code}: {self.detail}"
 
 
-_COMPUTED: Final = frozenset(
-    {"sector", "secret_hash", "client_registration_types", "voucher"}
-)
+_COMPUTED: Final = frozenset({"sector", "secret_hash", "client_registration_types", "voucher"})
 KNOWN: Final = frozenset(Client.__struct_fields__) - _COMPUTED | {
     "client_secret",
     "client_secret_sha256",

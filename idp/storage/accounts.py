@@ -235,29 +235,34 @@ class AccountStore:
             )
         return account_id
 
-    def renew(
+    def renew(  # noqa: PLR0913  keywords: what renews it
         self,
         connection: Connection,
         account_id: UUID,
         identity: Identity,
         evidence: Evidence,
         *,
+        evidence_id: UUID | None = None,
         now: datetime,
     ) -> None:
         """Replace verified facts by newer ones; new numbers become aliases (S5). Old rows stay.
 
-        Raises ``Conflict('account.exists')`` when another account has one of the numbers.
+        ``evidence_id`` is the proof that a credential stands on: what it vouches for adds none, or
+        the level would outlive the credential. Raises ``Conflict('account.exists')`` when another
+        account has one of the numbers.
         """
         seal = lock(connection, self._vault, account_id)
         if identity.id_numbers:
             self._add_identifiers(connection, account_id, identity, seal, now)
-        evidence_id = self._add_evidence(connection, account_id, identity, evidence, seal)
+        if evidence_id is None:
+            evidence_id = self._add_evidence(connection, account_id, identity, evidence, seal)
         facts = {
             Attribute.FULL_NAME: identity.name,
             Attribute.BIRTH_DATE: identity.birth_date,
             Attribute.SEX: identity.sex,
         }
         renewed = [name for name, value in facts.items() if value is not None]
+        renewed += identity.more
         connection.execute(
             update(AttributeRow)
             .where(AttributeRow.account_id == account_id, AttributeRow.name.in_(renewed))

@@ -112,7 +112,13 @@ class CredentialStore:
         self, connection: Connection, account_id: UUID, credential: Credential, *, now: datetime
     ) -> None:
         """Bind the successor of a credential under the evidence of its predecessor."""
-        evidence_id = connection.scalar(
+        evidence_id = self.evidence_of(connection, account_id, credential)
+        self.add(connection, account_id, credential, evidence_id=evidence_id, now=now)
+
+    @staticmethod
+    def evidence_of(connection: Connection, account_id: UUID, credential: Credential) -> UUID:
+        """The proof that a credential or its predecessor stands on. Raises ``Conflict``."""
+        evidence_id: UUID | None = connection.scalar(
             select(CredentialRow.evidence_id)
             .where(
                 CredentialRow.account_id == account_id,
@@ -124,7 +130,7 @@ class CredentialStore:
         )
         if evidence_id is None:
             raise Conflict("credential.gone")
-        self.add(connection, account_id, credential, evidence_id=evidence_id, now=now)
+        return evidence_id
 
     def of_account(self, account_id: UUID) -> tuple[Bound, ...]:
         """Those that open this account, oldest first."""

@@ -39,9 +39,9 @@ class KnownFacts:
             ConsentRow.client_id == client_id,
             ConsentRow.revoked_at.is_(None),
         )
-        account = select(
-            AccountRow.kind, AccountRow.language, AccountRow.data_key
-        ).where(AccountRow.id == account_id)
+        account = select(AccountRow.kind, AccountRow.language, AccountRow.data_key).where(
+            AccountRow.id == account_id
+        )
         attributes = select(
             AttributeRow.name, AttributeRow.value_sealed, AttributeRow.source, AttributeRow.at
         ).where(AttributeRow.account_id == account_id, AttributeRow.replaced_at.is_(None))

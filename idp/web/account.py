@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Concatenate, ParamSpec
+from uuid import UUID
 
 from flask import Flask, Response, request
 
@@ -17,7 +18,7 @@ from idp.domain.subjects import BirthDate, IdKind, PhoneNumber, SubjectKind
 from idp.flows.account import NewPassword
 from idp.flows.answers import Answer, Said
 from idp.flows.confirming import FORMS, Address, ConfirmingState
-from idp.flows.reverifying import FORM as REVERIFY
+from idp.flows.login.state import LoginState
 from idp.storage.accounts import OwnIdentity
 from idp.web import i18n, screens
 from idp.web.journey import (
@@ -37,6 +38,7 @@ from idp.web.parts import (
     CodeTiming,
     Frame,
     IdentityRow,
+    Link,
     Message,
     Notice,
     Page,
@@ -152,7 +154,8 @@ def _account(session: Session) -> Response:
         "name": name_of(session),
         "level": IAL(session.account_ial),
         "rows": tuple(_rows(own, session.account_kind)),
-        "may_reverify": session.account_kind is SubjectKind.CITIZEN,
+        "may_reverify": session.account_kind is SubjectKind.CITIZEN
+        or bool(_signing(session.account_id)),
         "closes_at": house().accounts.get(session.account_id).closes_at,
         "saved": "saved" in request.args,
         "acting": not session.is_own,
@@ -282,24 +285,57 @@ def _contact_page(values: Mapping[str, str], wrong: Mapping[str, Message]) -> Pa
 
 @owner("/account/reverify")
 def _reverify(session: Session) -> Response:
-    """Xác minh lại: the carrier is asked again, for a new card or a corrected name (S11)."""
+    """Xác minh lại: whoever vouches is asked again, for a new card or another name (S11)."""
     now, flow = house().clock(), house().reverifying
-    flow.account.check_change(session, now=now)
-    frame = Frame("/account/reverify", cancel=Cancel.OFFERED)
+    account = flow.account.check_change(session, now=now)
+    own = house().accounts.identity(account.id)
+    registries, signed = flow.ways(account, own), _signing(account.id)
+    ways = (*registries, *signed)
+    way = request.args.get("by") or next(iter(ways), "")
+    if way in signed:
+        return _sign_again(account.id, way)
+    others = tuple(
+        Link(f"link.reverify.{other}", f"/account/reverify?by={other}")
+        for other in ways
+        if other != way
+    )
+    form = flow.form(way)
+    action = f"/account/reverify?by={way}" if way in registries else "/account/reverify"
+    frame = Frame(action, links=others, cancel=Cancel.OFFERED)
     if request.method == "GET":
-        own = house().accounts.identity(session.account_id)
         known = {number.kind: number.value for number, _ in own.id_numbers}
         number = known.get(IdKind.CCCD) or next(iter(known.values()), "")
         values = {"username": number, "full_name": name_of(session)}
-        return respond(screens.ask_fields(REVERIFY, frame, values=values))
+        return respond(screens.ask_fields(form, frame, values=values))
     if screens.read_action(request.form) is Action.CANCEL:
         return again("/account")
-    typed = screens.read_fields(REVERIFY, request.form).values
-    wrong = flow.verify(session, typed, visitor(), now=now)
+    typed = screens.read_fields(form, request.form).values
+    wrong = flow.verify(session, way, typed, visitor(), now=now)
     if not wrong:
         return again("/account?saved")
     shown = {name: message(said) for name, said in wrong.items()}
-    return respond(screens.ask_fields(REVERIFY, frame, values=typed, faults=shown), 422)
+    return respond(screens.ask_fields(form, frame, values=typed, faults=shown), 422)
+
+
+def _signing(account_id: UUID) -> tuple[str, ...]:
+    """Methods with a certificate that the account has, so that it can vouch again."""
+    held = {bound.method for bound in house().credentials.of_account(account_id)}
+    return tuple(
+        method.name
+        for method in house().login.methods
+        if method.login and method.ial is IAL.HIGH and method.name in held
+    )
+
+
+def _sign_again(account_id: UUID, method: str) -> Response:
+    """The method's own sign-in, whose certificate renews the facts."""
+    now, flow = house().clock(), house().login
+    state = LoginState(method, floor=int(IAL.HIGH), reverifying=account_id.hex)
+    started = flow.start(state, visitor(), now=now)
+    journey = flow.find(started, visitor(), now=now)
+    if journey is not None:
+        flow.choose(journey, method)
+    return again(f"/login/{started.hex}")
 
 
 # --- a phone or mailbox that a code confirms ----------------------------------------------------

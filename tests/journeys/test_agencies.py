@@ -295,6 +295,7 @@ def test_hostile_files_are_told_and_change_nothing(text: str) -> None:
     assert isinstance(found, Faulty)
     assert all(fault.startswith("line ") for fault in found.faults)
 
+
 # --- importing again: agencies that have an account -----------------------------------------------
 
 RENAMED = DIRECTORY.replace("Cục Kiểm soát thủ tục hành chính", "Cục Cải cách hành chính").replace(

@@ -1,15 +1,21 @@
-"""Verified facts change by asking the carrier again; a new card keeps account and every sub."""
+"""Verified facts change by asking again whoever vouches; a new card keeps account and sub (S11)."""
 
 from __future__ import annotations
 
 import pytest
+from cryptography import x509
 from werkzeug.test import TestResponse
 
-from idp.domain.subjects import IdNumber
+from idp.domain.subjects import IdKind, IdNumber
+from idp.ports import Revocation
 from idp.storage.accounts import AccountStore
 from tests.journeys.test_account import signed_in, signed_in_by_usb
+from tests.journeys.test_passkey import removes
+from tests.journeys.test_usb import certificate, opens_login, registers, signs
 from tests.support.build import VAULT
 from tests.support.house import PASSWORD, Browser, House, PortalClient, add_portal, answer_of
+from tests.support.house import PERSON as OTHER
+from tests.support.pki import name as named
 
 CMND, CCCD = "123456789", "079199000001"
 PERSON = {
@@ -190,8 +196,10 @@ def test_hostile_numbers_are_faults(house: House, number: str) -> None:
 
 def test_an_account_without_a_number_is_told_what_is_missing(house: House) -> None:
     browser = signed_in_by_usb(house, serial=81)
+    browser.get("/account/reverify?by=mobile")
 
-    page = verifies(browser, "001072000136", "Nguyễn Văn Hoà")
+    form = {"username": "001072000136", "full_name": "Nguyễn Văn Hoà"}
+    page = browser.post(form, "/account/reverify?by=mobile")
 
     assert page.status_code == 422
     assert "Cần có một số điện thoại nhận OTP" in page.text
@@ -213,3 +221,190 @@ def test_a_typed_birth_date_or_level_is_not_read(house: House) -> None:
     assert page.request.path == "/account"
     assert "01/02/1972" in page.text
     assert "mức 2" in page.text
+
+
+# --- by social insurance ------------------------------------------------------------------------
+
+INSURANCE = "0110012345"
+
+
+def insured(house: House, *numbers: str, name: str = PERSON["full_name"]) -> None:
+    house.insurance.add(INSURANCE, *numbers, name=name, birth_date="1999-05-05")
+
+
+def opened_by_insurance(house: House) -> Browser:
+    insured(house, CMND)
+    browser = house.browser()
+    browser.opens_registration("bhxh")
+    browser.fills_in(**{**PERSON, "insurance_code": INSURANCE})
+    browser.post({"code": house.last_code()})
+    browser.post({"password": PASSWORD, "password_again": PASSWORD})
+    signs_in(browser, CMND)
+    return browser
+
+
+def verifies_by_insurance(browser: Browser, **changes: str) -> TestResponse:
+    path = "/account/reverify?by=bhxh"
+    browser.get(path)
+    return browser.post({"username": CCCD, "full_name": PERSON["full_name"], **changes}, path)
+
+
+def test_social_insurance_vouches_for_a_new_card_as_well(house: House) -> None:
+    browser = opened_by_insurance(house)
+    insured(house, CMND, CCCD)
+    assert "Xác minh lại qua Bảo hiểm xã hội" in browser.get("/account/reverify").text
+
+    page = verifies_by_insurance(browser)
+
+    assert page.request.path == "/account"
+    assert CCCD in page.text
+    assert CMND in page.text
+    assert "Nguồn: CSDL BHXH" in page.text
+
+
+@pytest.mark.parametrize("changes", [{"username": "079199000009"}, {"full_name": "Lê Văn Cam"}])
+def test_what_social_insurance_does_not_know_changes_nothing(
+    house: House, changes: dict[str, str]
+) -> None:
+    browser = opened_by_insurance(house)
+    insured(house, CMND, CCCD)
+
+    page = verifies_by_insurance(browser, **changes)
+
+    assert page.status_code == 422
+    assert "cơ quan Bảo hiểm xã hội để cập nhật" in page.text
+    assert CCCD not in browser.get("/account").text
+
+
+def test_social_insurance_is_offered_to_who_was_opened_with_its_code(house: House) -> None:
+    browser = with_old_card(house)
+
+    assert "Bảo hiểm xã hội" not in browser.get("/account/reverify").text
+
+
+# --- by a certificate ---------------------------------------------------------------------------
+
+FIRM = "MST:0100109106"
+
+
+def firm(name: str, serial: int, *more: str, **changes: object) -> x509.Certificate:
+    subject = named(name, *(more or (FIRM,)), organisation="VPCP")
+    return certificate(subject=subject, serial=serial, **changes)
+
+
+def signed_in_firm(house: House, leaf: x509.Certificate) -> Browser:
+    registers(house.browser(), leaf, "enterprise", email="firm@example.vn")
+    browser = house.browser()
+    opens_login(browser)
+    signs(browser, leaf)
+    return browser
+
+
+def verifies_by_token(browser: Browser, leaf: x509.Certificate) -> TestResponse:
+    browser.get("/account")
+    assert "Xác minh lại" in browser.text
+    browser.get("/account/reverify?by=usb")
+    browser.post({"do": "confirm"})
+    return signs(browser, leaf)
+
+
+def test_an_enterprise_takes_its_new_name_from_its_renewed_certificate(house: House) -> None:
+    browser = signed_in_firm(house, firm("CÔNG TY CŨ", 301))
+    portal = add_portal(house, scope="openid profile")
+    sub = sub_at(browser, portal)
+
+    page = verifies_by_token(browser, firm("CÔNG TY MỚI", 302))
+
+    assert page.request.path == "/account"
+    assert "CÔNG TY MỚI" in page.text
+    assert "CÔNG TY CŨ" not in page.text
+    assert sub_at(browser, portal) == sub
+    assert browser.get("/account/methods").text.count("hết hạn ngày") == 2
+
+
+def test_the_owner_hears_of_facts_that_a_certificate_renewed(house: House) -> None:
+    browser = signed_in_firm(house, firm("CÔNG TY CŨ", 303))
+
+    verifies_by_token(browser, firm("CÔNG TY MỚI", 304))
+
+    assert "Xác minh lại danh tính" in browser.get("/account/history").text
+
+
+def test_a_certificate_that_vouched_again_adds_no_proof_of_its_own(house: House) -> None:
+    """The level would outlive the certificate, were it removed."""
+    leaf = firm("CÔNG TY CŨ", 305)
+    browser = signed_in_firm(house, leaf)
+    accounts = AccountStore(house.database, VAULT)
+    found = accounts.find_by_id_number(IdNumber(IdKind.TAX_CODE, "0100109106"))
+    assert found
+    before = len(accounts.proofs(found.id))
+
+    verifies_by_token(browser, leaf)
+
+    assert len(accounts.proofs(found.id)) == before
+
+
+def test_a_certificate_with_both_numbers_adds_the_other_one(house: House) -> None:
+    browser = signed_in_by_usb(house, serial=306)
+
+    leaf = certificate("CCCD:001072000136", "CMND:012345678", serial=307)
+    page = verifies_by_token(browser, leaf)
+
+    assert page.request.path == "/account"
+    assert "012345678" in page.text
+    assert "mức 3" in page.text
+
+
+def test_a_certificate_of_somebody_else_renews_nothing(house: House) -> None:
+    browser = signed_in_firm(house, firm("CÔNG TY CŨ", 308))
+
+    page = verifies_by_token(browser, certificate(serial=309))
+
+    assert "cấp cho người khác" in page.text
+    assert "NGUYỄN VĂN HOÀ" not in browser.get("/account").text
+
+
+def test_a_certificate_that_was_removed_meanwhile_renews_nothing(house: House) -> None:
+    browser, leaf = signed_in(house), certificate(serial=310)
+    browser.get("/account/methods")
+    browser.post({"method": "usb"}, "/account/methods/add")
+    browser.post({"do": "confirm"})
+    signs(browser, leaf)
+    late = browser.get("/account/reverify?by=usb").request.path
+    browser.get("/account/methods")
+    removes(browser)
+    browser.get(late)
+    browser.post({"do": "confirm"})
+
+    page = signs(browser, leaf)
+
+    assert "chưa có trong tài khoản" in page.text
+
+
+def test_a_revoked_certificate_renews_nothing(house: House) -> None:
+    browser = signed_in_firm(house, firm("CÔNG TY CŨ", 312))
+    house.status.states[313] = Revocation.REVOKED
+
+    page = verifies_by_token(browser, firm("CÔNG TY MỚI", 313))
+
+    assert "thu hồi" in page.text
+    assert "CÔNG TY MỚI" not in browser.get("/account").text
+
+
+def test_asking_a_certificate_again_needs_a_fresh_proof(house: House) -> None:
+    browser = signed_in_firm(house, firm("CÔNG TY CŨ", 314))
+    house.clock.forward(minutes=6)
+
+    browser.get("/account/reverify?by=usb")
+
+    assert browser.path.startswith("/login/")
+    assert "Xác minh lại" not in browser.text
+
+
+def test_a_citizen_without_a_certificate_is_offered_none(house: House) -> None:
+    browser = signed_in(house)
+
+    page = browser.get("/account/reverify?by=usb").text
+
+    assert "USB ký số" not in page
+    assert OTHER["username"] in page

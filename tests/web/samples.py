@@ -43,7 +43,7 @@ from idp.flows.lost_phone import FORM as LOST_PHONE
 from idp.flows.recovery import FORMS as FORGOT
 from idp.flows.recovery import Way
 from idp.flows.representatives import FORM as REPRESENTATIVES
-from idp.flows.reverifying import FORM as REVERIFY
+from idp.flows.reverifying import form_of as reverify_form
 from idp.storage.accounts import Proof
 from idp.storage.agencies import Binding
 from idp.storage.complaints import Complaint, ComplaintStatus, Content
@@ -658,7 +658,10 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
         CONTACT, FRAME, values={"phone": "091"}, faults={"phone": Message("error.phone.form")}
     ),
     "reverify": lambda: screens.ask_fields(
-        REVERIFY, FRAME, faults={"username": Message("error.reverify.number")}
+        reverify_form("mobile"), FRAME, faults={"username": Message("error.reverify.number")}
+    ),
+    "reverify_bhxh": lambda: screens.ask_fields(
+        reverify_form("bhxh"), FRAME, faults={"": Message("refusal.reverify_bhxh")}
     ),
     "account_password": lambda: screens.set_password(
         FRAME, key="account.password", username="001", owner=LONG_NAME, asks_current=True

@@ -37,7 +37,8 @@ class ActingSteps:
     ) -> Answer[LoginState] | SignedIn:
         """One's own account, or the enterprise that lets one act for it (formats B.9, rule 5)."""
         credential, evidence = presented.credential, presented.evidence
-        if presented.employer is not None and not journey.state.binding:
+        is_for_account = bool(journey.state.binding or journey.state.reverifying)
+        if presented.employer is not None and not is_for_account:
             choice = self._choice(presented)
             if isinstance(choice, Choice):
                 return self.steps.answer(self.steps.put(journey, screen=None, choice=choice))
@@ -45,6 +46,8 @@ class ActingSteps:
                 return self.steps.refuse(journey, choice, {})
         if not presented.opens_owner:
             return self.steps.refuse(journey, "refusal.certificate_staff", {})
+        if journey.state.reverifying:
+            return self.entering.reverify(journey, presented, visitor, now=now)
         return self.entering.enter(journey, credential, evidence, visitor, now=now)
 
     def act(

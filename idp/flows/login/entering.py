@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from idp.authenticators.contract import Presented
 from idp.domain.accounts import AccountStatus, Credential
 from idp.domain.assurance import Evidence
 from idp.domain.errors import Conflict
@@ -15,6 +16,7 @@ from idp.flows.login.state import LoginState, SignedIn
 from idp.flows.login.steps import Steps, proven_by
 from idp.flows.notices import Extra, Notices
 from idp.flows.opening import Proven, details_of
+from idp.flows.reverifying import Renewal
 from idp.storage.levels import LevelStore
 
 
@@ -25,6 +27,7 @@ class Entering:
     steps: Steps
     levels: LevelStore
     notices: Notices
+    renewal: Renewal
 
     def enter(
         self,
@@ -50,6 +53,23 @@ class Entering:
             return self.steps.refuse(journey, "refusal.frozen", {})
         proven = replace(proven_by(journey, account.id, evidence), renewed=renewed)
         return self.steps.finish(journey, proven, visitor, now=now)
+
+    def reverify(
+        self,
+        journey: Journey[LoginState],
+        presented: Presented,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[LoginState] | SignedIn:
+        """Renew the facts of the account that asked, with a certificate of its own (S11)."""
+        account_id = UUID(hex=journey.state.reverifying)
+        refusal = self.renewal.renew(account_id, presented, visitor, now=now)
+        if refusal:
+            return self.steps.refuse(journey, refusal, {})
+        proven = Proven(account_id, presented.evidence, "")
+        cookie = self.steps.opening.open(journey.stored, proven, visitor, now=now)
+        return SignedIn(cookie, "", "/account?saved")
 
     def _bind(
         self,

@@ -36,9 +36,9 @@ class LoginState(msgspec.Struct, frozen=True):
     ``wanted`` is the level that was asked for, ``floor`` the level below which no method does,
     ``resists`` the least that it has to withstand.
     ``binding`` is the account that a proven credential is added to, instead of looking up whose it
-    is; ``back`` is the page of ours that the sign-in is for, ``made_for`` the one request of a
-    portal that its proof answers (CIBA). ``captcha`` is the answer of the picture on the page,
-    empty when none is shown.
+    is; ``reverifying`` the one whose facts it renews; ``back`` is the page of ours that the sign-in
+    is for, ``made_for`` the one request of a portal that its proof answers (CIBA). ``captcha`` is
+    the answer of the picture on the page, empty when none is shown.
     """
 
     method: str
@@ -49,6 +49,7 @@ class LoginState(msgspec.Struct, frozen=True):
     floor: int = 0
     resists: int = 0
     binding: str = ""
+    reverifying: str = ""
     back: str = ""
     made_for: str = ""
     ui_locales: str = ""
