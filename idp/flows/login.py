@@ -688,7 +688,7 @@ class LoginFlow:
     ) -> Answer[LoginState]:
         sent = self.codes.send(
             phone.number,
-            purpose="login",
+            purpose="approval" if journey.state.made_for else "login",
             transaction_id=journey.stored.id,
             portal=journey.state.portal,
             visitor=visitor,

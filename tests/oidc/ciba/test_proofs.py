@@ -145,6 +145,22 @@ def test_a_proof_made_for_a_request_opens_no_change_of_the_account(house: House)
     assert browser.get("/account/password").request.path == "/account/password"
 
 
+def test_the_page_and_the_message_say_that_the_proof_is_for_a_request(house: House) -> None:
+    browser = password_owner(house)
+    asked(house, "office")
+
+    browser.get(pages(browser)[0])
+    browser.post({"do": "confirm"})
+    assert "Yêu cầu xác nhận của Cổng office" in browser.text
+    assert "Đăng nhập vào" not in browser.text
+    browser.types_again()
+
+    assert any(
+        "Cổng office: mã OTP để đồng ý với yêu cầu là" in message["text"]
+        for message in house.messages()
+    )
+
+
 @pytest.mark.parametrize("made_for", ["", "ciba", f"ciba {'0' * 32}"])
 def test_the_flow_takes_no_proof_that_was_not_made_for_the_request(
     house: House, made_for: str
