@@ -15,13 +15,15 @@ from urllib.parse import urlencode
 import httpx2 as httpx
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import ECKey, KeySet
 
 from idp.sandbox.portal_settings import PortalSettings
 
 _ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA"]
 _SCOPE = "openid profile phone email identity"
 _LEEWAY_SECONDS = 10
+_ASSERTION_SECONDS = 60
+_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
@@ -168,10 +170,28 @@ class RelyingParty:
         return str(self.ask("token_endpoint", form)["access_token"])
 
     def ask(self, endpoint: str, form: Mapping[str, str]) -> dict[str, Any]:
-        """Post to an endpoint as this client (RFC 6749, 2.3): by its secret, or by its name."""
-        own = {} if self._settings.client_secret else {"client_id": self._settings.client_id}
-        auth = self._basic() if self._settings.client_secret else None
+        """Post to an endpoint as this client (RFC 6749, 2.3): by key, by secret, or by name."""
+        settings, auth = self._settings, None
+        own = {"client_id": settings.client_id}
+        if settings.private_key is not None:
+            own |= self._assertion(settings.private_key)
+        elif settings.client_secret:
+            own, auth = {}, self._basic()
         return self._json("POST", self._endpoint(endpoint), data={**form, **own}, auth=auth)
+
+    def _assertion(self, private_key: Mapping[str, Any]) -> dict[str, str]:
+        """``private_key_jwt`` (RFC 7523, 2.2): for the issuer alone, for a minute, once."""
+        key, now = ECKey.import_key(dict(private_key)), int(time.time())
+        claims = {
+            "iss": self._settings.client_id,
+            "sub": self._settings.client_id,
+            "aud": self._issuer,
+            "iat": now,
+            "exp": now + _ASSERTION_SECONDS,
+            "jti": secrets.token_urlsafe(24),
+        }
+        signed = jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key)
+        return {"client_assertion_type": _ASSERTION_TYPE, "client_assertion": signed}
 
     def transmitter(self) -> dict[str, Any]:
         """Where the provider's streams of security events are managed."""
