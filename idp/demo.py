@@ -169,24 +169,19 @@ def _to_toml(data: dict[str, Any], path: str = "") -> str:
 
 
 def _portals(options: Options) -> list[dict[str, Any]]:
-    """The two portals with their kiosk and desks; their secrets are made once."""
+    """The two portals with their kiosk and desks; their secrets and keys are made once."""
     path = options.data / "portals.json"
     known = msgspec.json.decode(path.read_bytes()) if path.exists() else []
-    everybody = [*known, *(portal["desk"] for portal in known if "desk" in portal)]
-    kept = {client["client_id"]: client["client_secret"] for client in everybody}
-
-    def secret(client_id: str) -> str:
-        return kept.get(client_id) or os.urandom(24).hex()
-
+    kept: dict[str, Any] = {portal["client_id"]: portal for portal in known}
     return [
         {
             "client_id": client_id,
-            "client_secret": secret(client_id),
+            "client_secret": kept.get(client_id, {}).get("client_secret") or os.urandom(24).hex(),
             "name": name,
             "port": options.port_base + offset,
             "theme": theme,
             "sector": sector,
-            **demo_clients.beside(client_id, secret),
+            **demo_clients.beside(client_id, kept.get(client_id, {})),
         }
         for client_id, name, offset, theme, sector in _PORTALS
     ]

@@ -1,13 +1,16 @@
 """The kiosk and the desks of the demo: clients of their own beside a portal.
 
 A kiosk is a public client of the device flow (RFC 8628, 5.6). A desk asks by CIBA: the one of Hà
-Nội polls, the one of the ministry is pinged.
+Nội has a secret and polls, the one of the ministry signs (``private_key_jwt``) and is pinged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from joserfc.jwk import ECKey
 
 from idp.domain.clients import GrantType
 
@@ -26,12 +29,27 @@ _BESIDE: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-def beside(client_id: str, secret: Callable[[str], str]) -> dict[str, Any]:
-    """What stands beside a portal, for the sandbox's list; a desk has a secret."""
+def beside(client_id: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands beside a portal, for the sandbox's list.
+
+    A desk has a secret or a key, made once: ``known`` is what was written before.
+    """
     found = dict(_BESIDE.get(client_id, {}))
     if "desk" in found:
-        found["desk"] = {**found["desk"], "client_secret": secret(found["desk"]["client_id"])}
+        found["desk"] = {**found["desk"], **_proof(found["desk"], known.get("desk", {}))}
     return found
+
+
+def _proof(desk: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """How a desk proves itself: the one that is pinged signs."""
+    if not desk["is_pushed"]:
+        return {"client_secret": known.get("client_secret") or os.urandom(24).hex()}
+    return {"private_key": known.get("private_key") or _new_key()}
+
+
+def _new_key() -> dict[str, Any]:
+    key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
+    return dict(key.as_dict(private=True))
 
 
 def outposts(portal: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -57,15 +75,23 @@ def outposts(portal: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _desk(desk: dict[str, Any], origin: str) -> dict[str, Any]:
     """``identity`` is what lets it name people by their numbers."""
-    pinged = {"backchannel_client_notification_endpoint": f"{origin}/desk/ping"}
-    return {
+    shared = {
         "client_id": desk["client_id"],
-        "client_secret": desk["client_secret"],
         "client_name": desk["name"],
         "grant_types": [GrantType.CIBA.value],
         "scope": "openid profile identity",
-        "backchannel_token_delivery_mode": "ping" if desk["is_pushed"] else "poll",
-        **(pinged if desk["is_pushed"] else {}),
+    }
+    if not desk["is_pushed"]:
+        poll = {"backchannel_token_delivery_mode": "poll"}
+        return {**shared, **poll, "client_secret": desk["client_secret"]}
+    public = ECKey.import_key(desk["private_key"]).as_dict(private=False)
+    return {
+        **shared,
+        "token_endpoint_auth_method": "private_key_jwt",
+        "token_endpoint_auth_signing_alg": "ES256",
+        "jwks": {"keys": [public]},
+        "backchannel_token_delivery_mode": "ping",
+        "backchannel_client_notification_endpoint": f"{origin}/desk/ping",
     }
 
 

@@ -19,8 +19,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from idp.domain import decoupled
-from idp.domain.assurance import IAL, Achieved, Evidence, achieved
-from idp.domain.decoupled import Kind, Proved, Status
+from idp.domain.assurance import IAL, Achieved, Evidence, achieved, met
+from idp.domain.decoupled import Asked, Kind, Proved, Status
 from idp.domain.errors import Conflict
 from idp.domain.events import AuditEvent, Event
 from idp.domain.sessions import Device, Session
@@ -110,9 +110,8 @@ class Answering:
             session_id, _ = self.sessions.add(
                 connection, account_id, answerer.evidence, device=device, now=now
             )
-            self._decide(
-                connection, waiting, Status.APPROVED, account_id, _facts(proved), session_id, now
-            )
+            facts = _facts(asked, proved)
+            self._decide(connection, waiting, Status.APPROVED, account_id, facts, session_id, now)
             if answerer.text_version:
                 self._agree(connection, waiting, answerer, before, now=now)
             event = AuditEvent(
@@ -221,9 +220,11 @@ def _is_made_for(waiting: Waiting, evidence: Sequence[Evidence]) -> bool:
     return all(proof.made_for == waiting.proof_name for proof in evidence)
 
 
-def _facts(proved: Achieved) -> Proved:
+def _facts(asked: Asked, proved: Achieved) -> Proved:
+    """``acr`` is the value asked for that was met, else the level."""
     at = int(proved.auth_time.timestamp())
-    return Proved(int(proved.ial), proved.acr, tuple(proved.amr), at)
+    acr = met(proved, asked.acr_values) or proved.acr
+    return Proved(int(proved.ial), acr, tuple(proved.amr), at)
 
 
 def _details(visitor: Visitor, evidence: Sequence[Evidence], proved: Achieved) -> dict[str, str]:

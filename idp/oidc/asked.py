@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from idp.domain.clients import Client
 from idp.domain.decoupled import Asked
+from idp.oidc import dvcqg
 from idp.oidc.claims import SCOPES, consent_items
 from idp.oidc.errors import InvalidRequestError, InvalidScopeError, InvalidTargetError
 
@@ -32,7 +33,7 @@ def read(client: Client, form: Mapping[str, str], *, ip: str) -> Asked:
         client_id=client.client_id,
         portal=client.client_name,
         scope=scope,
-        items=tuple(sorted(consent_items(scope, ()))),
+        items=tuple(sorted(consent_items(scope, dvcqg.standard_claims(client)))),
         acr_values=tuple(form.get("acr_values", "").split()) or client.default_acr_values,
         resource=named,
         ip=ip,

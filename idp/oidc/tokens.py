@@ -26,7 +26,7 @@ from idp.domain.ids import uuid7
 from idp.oidc.authorization import AuthorizationRequest, Ready
 from idp.oidc.claims import subject
 from idp.oidc.claims_request import Wishes
-from idp.oidc.dvcqg import acr_for
+from idp.oidc.dvcqg import acr_for, standard_claims
 from idp.oidc.keys import KeyRing, b64, unb64
 from idp.oidc.proof import UNBOUND, Binding
 from idp.storage.vault import Seal, Sealed, Vault
@@ -161,12 +161,13 @@ class Tokens:
             sub=self.subject(client, account_id),
             sid=b64(sid.digest()[:16]),
             scope=asked.scope,
-            userinfo_claims=(),
+            userinfo_claims=standard_claims(client),
             id_token_claims=(),
-            acr=proved.acr,
+            acr=acr_for(client, proved.acr),
             amr=proved.amr,
             auth_time=proved.auth_time,
             resource=asked.resource,
+            ial=proved.ial,
             owns_session=True,
         )
 

@@ -14,7 +14,9 @@ _THEMES = {"red": "#9b1c1c", "green": "#0b6b4f", "blue": "#1a4f9c", "purple": "#
 
 @dataclass(frozen=True, slots=True)
 class PortalSettings:
-    """One relying party as it was registered with the provider; no secret: a public client.
+    """One relying party as it was registered with the provider.
+
+    It proves itself with its private key (a JWK), or its secret, or is a public client.
 
     ``kiosk`` and ``desk`` are clients of their own on the same port. ``is_pushed`` says how a
     portal gets its security events, and a desk its answers (ping).
@@ -26,6 +28,7 @@ class PortalSettings:
     port: int
     theme: str = "blue"
     is_pushed: bool = False
+    private_key: Mapping[str, Any] | None = field(default=None, repr=False)
     kiosk: PortalSettings | None = None
     desk: PortalSettings | None = None
     at: str = ""
@@ -72,6 +75,7 @@ def _read(entry: Mapping[str, Any]) -> PortalSettings:
         port=int(entry["port"]),
         theme=str(entry["theme"]),
         is_pushed=bool(entry["is_pushed"]),
+        private_key=entry.get("private_key"),
         kiosk=kiosk,
         desk=desk,
     )

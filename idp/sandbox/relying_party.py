@@ -15,13 +15,15 @@ from urllib.parse import urlencode
 import httpx2 as httpx
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import ECKey, KeySet
 
 from idp.sandbox.portal_settings import PortalSettings
 
 _ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA"]
 _SCOPE = "openid profile phone email identity"
 _LEEWAY_SECONDS = 10
+_ASSERTION_SECONDS = 60
+_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
@@ -178,6 +180,20 @@ class RelyingParty:
         """Post to an endpoint as this client."""
         return self._json("POST", self._endpoint(endpoint), **self._proven(form))
 
+    def _assertion(self, private_key: Mapping[str, Any]) -> dict[str, str]:
+        """``private_key_jwt`` (RFC 7523, 2.2): for the issuer alone, for a minute, once."""
+        key, now = ECKey.import_key(dict(private_key)), int(time.time())
+        claims = {
+            "iss": self._settings.client_id,
+            "sub": self._settings.client_id,
+            "aud": self._issuer,
+            "iat": now,
+            "exp": now + _ASSERTION_SECONDS,
+            "jti": secrets.token_urlsafe(24),
+        }
+        signed = jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key)
+        return {"client_assertion_type": _ASSERTION_TYPE, "client_assertion": signed}
+
     def transmitter(self) -> dict[str, Any]:
         """Where the provider's streams of security events are managed."""
         about = self._json("GET", f"{self._issuer.rstrip('/')}/.well-known/ssf-configuration")
@@ -194,8 +210,12 @@ class RelyingParty:
         return self._json(method, address, headers=headers, **how)
 
     def _proven(self, form: Mapping[str, str]) -> dict[str, Any]:
-        """A form with what proves that it is ours (RFC 6749, 2.3): the secret, or the bare name."""
-        name, secret = self._settings.client_id, self._settings.client_secret
+        """A form with what proves whose it is (RFC 6749, 2.3): key, secret, or the bare name."""
+        settings = self._settings
+        name, secret = settings.client_id, settings.client_secret
+        if settings.private_key is not None:
+            proof = self._assertion(settings.private_key)
+            return {"data": {**form, "client_id": name, **proof}}
         if not secret:
             return {"data": {**form, "client_id": name}}
         auth = httpx.BasicAuth(_form_encoded(name), _form_encoded(secret))

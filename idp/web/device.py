@@ -12,7 +12,7 @@ from flask import Flask, Response, request
 
 from idp.authenticators.contract import AskFields, Field, FieldKind
 from idp.domain.assurance import IAL
-from idp.domain.decoupled import read_user_code, show_user_code
+from idp.domain.decoupled import Kind, read_user_code, show_user_code
 from idp.domain.errors import Conflict
 from idp.domain.sessions import Session
 from idp.flows.answers import Said
@@ -164,8 +164,8 @@ def client_view(waiting: Waiting) -> ClientView:
 
 def portal_of(waiting: Waiting) -> Portal:
     """Who asks, and for which level."""
-    wanted = waiting.asked.wanted
-    return Portal(waiting.asked.portal, wanted if wanted > IAL.NONE else None)
+    wanted, is_asking = waiting.asked.wanted, waiting.kind is Kind.CIBA
+    return Portal(waiting.asked.portal, wanted if wanted > IAL.NONE else None, is_asking=is_asking)
 
 
 def can_reach(session: Session, waiting: Waiting) -> bool:

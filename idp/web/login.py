@@ -229,7 +229,8 @@ def _tabs(journey: Journey[LoginState]) -> tuple[Tab, ...]:
 
 def _frame(answer: _Answer, *links: Link) -> Frame:
     state = answer.journey.state
-    portal = Portal(state.portal, IAL(state.wanted) if state.wanted else None)
+    level = IAL(state.wanted) if state.wanted else None
+    portal = Portal(state.portal, level, is_asking=bool(state.made_for))
     return Frame(
         f"/login/{answer.journey.stored.id.hex}",
         portal=portal if state.portal else None,

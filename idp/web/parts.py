@@ -42,10 +42,14 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """Who sent the person here, and the level that is asked for."""
+    """Who sent the person here, and the level that is asked for.
+
+    ``is_asking`` where it wants a yes to something and nobody is let in anywhere (CIBA).
+    """
 
     name: str
     level: IAL | None = None
+    is_asking: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import ECKey, RSAKey
 
 from idp.sandbox import desk, kiosk
 from idp.sandbox.events import Events
@@ -23,7 +23,10 @@ from idp.sandbox.relying_party import RelyingParty
 ISSUER = "http://localhost:8000"
 KIOSK = PortalSettings("kiosk", "", "Ki-ốt thử", 8201)
 DESK = PortalSettings("desk", "s+cret:1", "Bàn thử", 8201)
-PINGED = PortalSettings("desk", "s+cret:1", "Bàn thử", 8201, is_pushed=True)
+OWN = ECKey.generate_key("P-256", {"kid": "own"})
+PINGED = PortalSettings(
+    "desk", "", "Bàn thử", 8201, is_pushed=True, private_key=OWN.as_dict(private=True)
+)
 KEY = RSAKey.generate_key(2048, {"kid": "k1"})
 _ENDPOINTS = (
     "token",
@@ -332,6 +335,20 @@ def test_ciba_10_2_a_pinged_desk_asks_for_its_tokens_once_it_was_called(pinged: 
 
     assert "Đã xác nhận" in pinged.after(0, "/desk")
     assert [each["type"] for each in pinged.events.all()] == ["ciba_ping", "ciba_answer"]
+
+
+def test_rfc7523_3_a_desk_with_a_key_signs_for_the_issuer_each_time_anew(pinged: Place) -> None:
+    pinged.asks()
+    pinged.asks()
+
+    forms = [form for _, form, basic in pinged.provider.asked if not basic]
+    tokens = [jwt.decode(form["client_assertion"][0], OWN) for form in forms]
+    assert [token.header["kid"] for token in tokens] == ["own", "own"]
+    for token in tokens:
+        found = token.claims
+        assert (found["iss"], found["sub"], found["aud"]) == ("desk", "desk", ISSUER)
+        assert 0 < found["exp"] - found["iat"] <= 60
+    assert len({token.claims["jti"] for token in tokens}) == 2
 
 
 @pytest.mark.parametrize("told", [{"auth_req_id": "r2"}, {}, [], "r1", {"auth_req_id": ["r1"]}])

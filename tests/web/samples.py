@@ -332,7 +332,7 @@ def approval(**changes: object) -> Page:
     """One request, before and after the proof."""
     plain: dict[str, object] = {
         "frame": FRAME,
-        "portal": PORTAL,
+        "portal": replace(PORTAL, is_asking=True),
         "client": CLIENT,
         "text": waiting().asked.message,
         "code": "0042",

@@ -171,7 +171,7 @@ class PasswordSteps:
     ) -> Answer[LoginState]:
         sent = self.codes.send(
             phone.number,
-            purpose="login",
+            purpose="approval" if journey.state.made_for else "login",
             transaction_id=journey.stored.id,
             portal=journey.state.portal,
             visitor=visitor,

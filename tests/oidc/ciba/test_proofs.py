@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from idp.domain.assurance import IAL, Evidence
+from idp.domain.assurance import IAL, Amr, Evidence
 from idp.domain.errors import Conflict
 from idp.domain.subjects import IdNumber
 from idp.flows.answers import Visitor
@@ -143,6 +143,49 @@ def test_a_proof_made_for_a_request_opens_no_change_of_the_account(house: House)
     assert browser.path.startswith("/login/"), browser.text
     browser.signs_in_again()
     assert browser.get("/account/password").request.path == "/account/password"
+
+
+def test_the_page_and_the_message_say_that_the_proof_is_for_a_request(house: House) -> None:
+    browser = password_owner(house)
+    asked(house, "office")
+
+    browser.get(pages(browser)[0])
+    browser.post({"do": "confirm"})
+    assert "Yêu cầu xác nhận của Cổng office" in browser.text
+    assert "Đăng nhập vào" not in browser.text
+    browser.types_again()
+
+    assert any(
+        "Cổng office: mã OTP để đồng ý với yêu cầu là" in message["text"]
+        for message in house.messages()
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "amr", "level", "acr"),
+    [
+        ("", Amr.PWD, IAL.MEDIUM, "ial2"),
+        ("ial2", Amr.HWK, IAL.HIGH, "ial3"),
+        ("phrh", Amr.HWK, IAL.HIGH, "phrh"),
+        ("phr", Amr.SC, IAL.HIGH, "ial3"),
+    ],
+)
+def test_acr_is_what_the_proof_for_the_request_proved_not_what_the_account_could(
+    house: House, wanted: str, amr: Amr, level: IAL, acr: str
+) -> None:
+    password_owner(house)
+    office = add_office(house)
+    office.asks(acr_values=wanted)
+    now, answering = house.clock(), flow_of(house).answering
+    owner = flow_of(house).asking.accounts.find_by_id_number(IdNumber.parse(PERSON["username"]))
+    assert owner
+    [found] = answering.store.of_account(owner.id, now=now)
+    proof = Evidence("any", level, (amr,), now, made_for=found.proof_name)
+
+    answering.approve(found, Answerer(owner.id, IAL.HIGH, (proof,)), Visitor(b"", "", ""), now=now)
+
+    tokens = office.polls().get_json()
+    assert office.portal.claims(tokens["id_token"])["acr"] == acr
 
 
 @pytest.mark.parametrize("made_for", ["", "ciba", f"ciba {'0' * 32}"])
