@@ -18,6 +18,8 @@ from idp.oidc.claims import CLAIMS, IN_VIETNAMESE
 from idp.oidc.verified_claims import Unreadable
 
 _LONGEST, _DEEPEST, _MOST_VALUES, _MOST_NAMES = 8192, 12, 50, 100
+_LARGEST: Final = 2**53
+"""The largest whole number that everybody reads alike (RFC 8259, 6), and that can be kept."""
 _ABOUT_SIGN_IN: Final = frozenset({"acr", "auth_time", "amr", "sid", "nonce"})
 
 
@@ -95,8 +97,11 @@ def read(text: str, *, more: Collection[str] = ()) -> ClaimsParameter:
         found = msgspec.json.decode(text, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError, ValueError):
         raise Unreadable("claims is no JSON object") from None
-    if _depth(found) > _DEEPEST:
-        raise Unreadable("claims is too deep")
+    for value, depth in _everything(found):
+        if depth > _DEEPEST:
+            raise Unreadable("claims is too deep")
+        if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+            raise Unreadable("claims has a number that is too large")
     known = {*CLAIMS, *_ABOUT_SIGN_IN, *more}
     userinfo, in_userinfo = _place(found.get("userinfo"), known)
     id_token, in_id_token = _place(found.get("id_token"), known)
@@ -154,14 +159,13 @@ def _is_vietnamese(name: str) -> bool:
     return bool(mark) and base in IN_VIETNAMESE and tag.lower().split("-")[0] == "vi"
 
 
-def _depth(value: object) -> int:
-    """How deep it is nested, counted without recursion: the sender decides how deep."""
-    deepest, waiting = 0, [(value, 1)]
+def _everything(value: object) -> Iterator[tuple[object, int]]:
+    """Every value and how deep it lies, without recursion: the sender decides how deep."""
+    waiting = [(value, 1)]
     while waiting:
         found, depth = waiting.pop()
-        deepest = max(deepest, depth)
+        yield found, depth
         waiting.extend((each, depth + 1) for each in _inside(found))
-    return deepest
 
 
 def _inside(value: object) -> Iterator[object]:
