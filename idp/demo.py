@@ -110,6 +110,9 @@ def _prepare(options: Options) -> Config:
     return config
 
 
+_MANY = 10_000
+
+
 def _defaults(options: Options) -> dict[str, Any]:
     system = {"url": options.sandbox, "timeout": 3.0, "retries": 1}
     return {
@@ -123,6 +126,9 @@ def _defaults(options: Options) -> dict[str, Any]:
         "keys": {"directory": str(options.data / "keys")},
         "captcha": {"test_answer": "12345"},
         "operators": {"minimum_ial": 2},
+        # Everybody of a demo comes from one network: its own machine.
+        "otp": {"per_ip_hour": _MANY},
+        "limits": {"registrations_per_ip_hour": _MANY, "prompts_per_ip_hour": _MANY},
         "mail": {"port": options.port_base + 125},
         "tls": {"allow_private": ["127.0.0.0/8", "::1/128"]},
         "signing_tool": {"addresses": [f"http://127.0.0.1:{options.port_base + 300}"]},
