@@ -360,6 +360,11 @@ class DecoupledFlow:
         *,
         now: datetime,
     ) -> None:
+        account = self.accounts.get(waiting.account_id or UUID(int=0))
+        if account.status is not AccountStatus.ACTIVE:
+            # As silent as a phone that nobody looks at: the client learns nothing of it.
+            self.store.keep(waiting, state, run_at=None)
+            return
         phone = PhoneNumber(state["to"])
         if not self.limits.before_remote_prompt(phone, now=now):
             self._fail(waiting, now=now)
