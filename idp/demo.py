@@ -114,6 +114,9 @@ def _prepare(options: Options) -> Config:
     return config
 
 
+_MANY = 10_000
+
+
 def _defaults(options: Options) -> dict[str, Any]:
     system = {"url": options.sandbox, "timeout": 3.0, "retries": 1}
     return {
@@ -127,6 +130,9 @@ def _defaults(options: Options) -> dict[str, Any]:
         "keys": {"directory": str(options.data / "keys")},
         "captcha": {"test_answer": "12345"},
         "operators": {"minimum_ial": 2},
+        # Everybody of a demo comes from one network: its own machine.
+        "otp": {"per_ip_hour": _MANY},
+        "limits": {"registrations_per_ip_hour": _MANY, "prompts_per_ip_hour": _MANY},
         "mail": {"port": options.port_base + 125},
         "tls": {"allow_private": ["127.0.0.0/8", "::1/128"]},
         "federation": {

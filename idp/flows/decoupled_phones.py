@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from idp.authenticators.contract import Continue, Method, NoAnswer, Presented, Remote
+from idp.domain.accounts import AccountStatus
 from idp.domain.assurance import Evidence
 from idp.domain.decoupled import Status
 from idp.domain.errors import Conflict, PortError
@@ -77,6 +78,11 @@ class Phones:
         *,
         now: datetime,
     ) -> None:
+        account = self.accounts.get(waiting.account_id or UUID(int=0))
+        if account.status is not AccountStatus.ACTIVE:
+            # As silent as a phone that nobody looks at: the client learns nothing of it.
+            self.store.keep(waiting, state, run_at=None)
+            return
         phone = PhoneNumber(state["to"])
         if not self.limits.before_remote_prompt(phone, now=now):
             self._fail(waiting, now=now)

@@ -192,15 +192,15 @@ class Limits:
         """Count a code to a phone or mailbox; the site's own budget is the breaker (pumping)."""
         otp = self.settings.otp
         counters = (
-            (Limit("sms ip", otp.per_ip_hour, _HOUR), network(visitor.ip)),
-            (Limit("sms hour", otp.per_hour, _HOUR), to),
-            (Limit("sms day", otp.per_day, _DAY), to),
-            (Limit("sms site", otp.site_per_minute, timedelta(minutes=1)), ""),
+            (Limit("sms ip", otp.per_ip_hour, _HOUR), network(visitor.ip), "sms_network"),
+            (Limit("sms hour", otp.per_hour, _HOUR), to, "sms_limit"),
+            (Limit("sms day", otp.per_day, _DAY), to, "sms_limit"),
+            (Limit("sms site", otp.site_per_minute, timedelta(minutes=1)), "", "sms_site"),
         )
-        for limit, subject in counters:
+        for limit, subject, told in counters:
             counted = self.throttle.hit(limit, subject, now=now)
             if counted.is_over:
-                return Said("notice.sms_limit", {"n": -(-counted.seconds // 60)})
+                return Said(f"notice.{told}", {"n": -(-counted.seconds // 60)})
         return None
 
     def before_no_message(self, number: str, visitor: Visitor, *, now: datetime) -> None:

@@ -217,6 +217,20 @@ def test_of_many_parallel_defaults_one_number_is_the_default(house: House) -> No
     assert browser.text.count("Đặt làm mặc định</button>") == 2
 
 
+def test_a_network_that_asked_for_too_many_codes_is_told_that_it_is_the_network(
+    house: House,
+) -> None:
+    browser = signed_in(house)
+    house.settings_otp(per_ip_hour=2)
+    browser.get("/account/methods/new")
+    browser.post({}, "/account/methods/sms")
+
+    page = browser.post({"phone": SECOND})
+
+    assert "yêu cầu từ mạng của bạn" in page.text
+    assert "Số điện thoại này đã nhận" not in page.text
+
+
 def test_a_number_may_serve_two_accounts(house: House) -> None:
     house.carrier.add("0912345678", "079199000001", name="Trần Thị Bưởi", birth_date="05/05/1999")
     other = house.browser()
