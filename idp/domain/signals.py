@@ -201,7 +201,9 @@ _MAKERS: Final[Mapping[Event, Callable[[AuditEvent], list[Signal]]]] = {
     Event.CONTACT_CHANGED: _contact,
     Event.IDENTITY_RENEWED: _claims("name", "birthdate", "gender", "id_number", "id_number_type"),
     Event.AGENCY_CHANGED: _claims(
-        "name", "organization", by=By.SYSTEM, text="The directory of agencies changed."
+        *("name", "parent_agency", "address"),
+        by=By.SYSTEM,
+        text="The directory of agencies changed.",
     ),
     Event.ACCOUNT_FROZEN: _frozen,
     Event.ACCOUNT_THAWED: _plain(SignalType.ACCOUNT_ENABLED),

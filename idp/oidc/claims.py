@@ -76,11 +76,12 @@ _EXPLAINS: Final = {
     "phone_number_verified": "phone_number",
     "email_verified": "email",
     "id_number_type": "id_number",
+    **dict.fromkeys(SCOPES["organization"], "organization"),
 }
 
 
 def explained_by(name: str) -> str:
-    """The claim that a person is asked about, for one that only says more about it."""
+    """What a person is asked about, for a claim that only says more about it."""
     return _EXPLAINS.get(name, name)
 
 

@@ -23,9 +23,10 @@ from idp.storage.accounts import AccountStore
 from tests.journeys.test_usb import begins, opens_login, registers, signs
 from tests.support import house as houses
 from tests.support.build import VAULT
-from tests.support.house import Browser, House
+from tests.support.house import Browser, House, add_portal
 from tests.support.operators import appoint, comes_in
 from tests.support.pki import Ca, key_of, pki
+from tests.support.receivers import CAEP, Receiver
 
 HERE = "/operator/agencies"
 DIRECTORY = """code,name,parent,address,budget_code
@@ -359,3 +360,27 @@ def test_a_file_with_a_fault_renames_nobody(house: House) -> None:
     assert isinstance(found, Faulty)
     assert facts(house, "G22.17")["full_name"][0] == "Cục Kiểm soát thủ tục hành chính"
     assert history(house) == []
+
+
+def test_a_portal_with_a_stream_hears_the_new_name(house: House) -> None:
+    certificate = leaf("Cục Kiểm soát thủ tục hành chính", o="Văn phòng Chính phủ")
+    registered(house, certificate)
+    browser = house.browser()
+    opens_login(browser)
+    signs(browser, certificate)
+    grants = ["authorization_code", "client_credentials"]
+    scope = "openid profile organization ssf.manage"
+    portal = add_portal(house, grant_types=grants, scope=scope)
+    browser.visit(portal.request(scope="openid profile organization"))
+    browser.send({"do": "confirm"})
+    token = portal.token(grant_type="client_credentials", scope="ssf.manage").get_json()
+    receiver = Receiver(house, portal.client_id, token["access_token"], portal)
+    kind = f"{CAEP}token-claims-change"
+    stream = receiver.creates(kind)
+
+    loads(house, RENAMED.replace("Văn phòng Chính phủ,", "Bộ Nội vụ,", 1))
+
+    [heard] = receiver.hears(stream)
+    event = heard["events"][kind]
+    assert event["initiating_entity"] == "system"
+    assert event["claims"] == {"name": "Cục Cải cách hành chính", "parent_agency": "Bộ Nội vụ"}

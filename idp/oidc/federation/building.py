@@ -111,6 +111,7 @@ def _resolving(ground: Ground) -> Resolving:
         settings.per_minute,
         parallel=max(1, threads // 2),  # strangers never hold every thread
         remember=timedelta(seconds=min(60, settings.refresh)),
+        remember_failure=timedelta(seconds=min(60, settings.refresh)),
         wait_seconds=2 * settings.search_seconds,
     )
     gate = Gate(ThrottleStore(ground.database, ground.vault), budget)

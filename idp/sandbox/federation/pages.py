@@ -12,6 +12,7 @@ from idp.sandbox.federation import members as who
 from idp.sandbox.federation.authority import Authority
 from idp.sandbox.federation.entity import STATEMENT_TYPE, WELL_KNOWN, NotTrusted
 from idp.sandbox.federation.members import Members
+from idp.sandbox.federation.province import NAME as PROVINCE_NAME
 
 _MARK_TYPE = "application/trust-mark+jwt"
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -133,6 +134,7 @@ def _page(members: Members, province: str, fault: str = "") -> str:
         "federation.html",
         members=members,
         province=province,
+        province_name=PROVINCE_NAME,
         fault=fault,
         portals=sorted({province, *members.ministry.subordinates()}),
     )

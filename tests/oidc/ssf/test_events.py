@@ -202,6 +202,7 @@ def test_no_event_holds_personal_data_in_the_database(
         (Event.PHONE_REPLACED, {}, ["credential-change", "recovery-information-changed"]),
         (Event.EMAIL_CONFIRMED, {}, ["token-claims-change"]),
         (Event.IDENTITY_RENEWED, {}, ["token-claims-change"]),
+        (Event.AGENCY_CHANGED, {"what": "full_name"}, ["token-claims-change"]),
         (Event.CONTACT_CHANGED, {"what": "contact_address"}, []),
         (Event.ACCOUNT_FROZEN, {"reason": "operator"}, ["account-disabled"]),
         (Event.ACCOUNT_THAWED, {}, ["account-enabled"]),
