@@ -41,10 +41,16 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """Who sent the person here, and the level that is asked for."""
+    """Who sent the person here, and the level that is asked for.
+
+    ``logo``, ``policy`` and ``terms`` are addresses of theirs (OpenID Connect Registration, 2).
+    """
 
     name: str
     level: IAL | None = None
+    logo: str = ""
+    policy: str = ""
+    terms: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +192,9 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class ClientView:
-    """A portal as the consent page shows it. ``logo`` is an address of ours, never of theirs."""
+    """A portal as the consent page shows it."""
 
     name: str
-    logo: str = ""
     policy: str = ""
     terms: str = ""
 
