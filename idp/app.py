@@ -233,7 +233,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     LogoutPages(provider).init_app(app)
     ssf.init_app(app, build_transmitter(base, provider, every), config)
     oidc.init_app(app, provider, config.mtls)
-    client_registration.init_app(app, registrar(base), base.clock, config.mtls)
+    client_registration.init_app(app, registrar(base, ports.web), base.clock, config.mtls)
     dvcqg.init_app(app, _techid_lookup(base, provider))
     if provider.entrance:
         federation_pages.init_app(app, provider.entrance, config.mtls)
@@ -257,7 +257,7 @@ def key_ring(base: Foundation) -> KeyRing:
     return ring
 
 
-def registrar(base: Foundation) -> Registrar:
+def registrar(base: Foundation, outgoing: WebClient | None = None) -> Registrar:
     """Registers clients over the wire."""
     config, database, vault = base.config, base.database, base.vault
     is_demo = config.server.profile is Profile.DEMO
@@ -268,7 +268,7 @@ def registrar(base: Foundation) -> Registrar:
         database,
         vault,
         ClientStore(database, build_client),
-        WebAdapter(config.tls),
+        outgoing or WebAdapter(config.tls),
         AuditStore(database, vault),
         ThrottleStore(database, vault),
         network,

@@ -99,7 +99,13 @@ def build(base: Foundation, web: WebClient | None = None) -> Courier:
     return Courier(
         base.clock,
         OutboxStore(base.database, base.vault),
-        BackChannel(provider.tokens, provider.clients.find, build_client, outside),
+        BackChannel(
+            provider.tokens,
+            provider.clients.find,
+            build_client,
+            outside,
+            provider.tools.encryption,
+        ),
         session_store(base),
         Pusher(
             transmitter.sets,

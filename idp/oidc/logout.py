@@ -17,6 +17,8 @@ import msgspec
 
 from idp.domain.clients import Client, Metadata
 from idp.domain.errors import PortUnavailable
+from idp.oidc.encryption import Encryption
+from idp.oidc.errors import OAuth2Error
 from idp.oidc.tokens import Tokens
 from idp.ports import WebClient
 
@@ -44,6 +46,7 @@ class BackChannel:
     find_client: Callable[[str], Client | None]
     build_client: Callable[[Metadata, bytes | None], Client]
     web: WebClient
+    encryption: Encryption
 
     def send(self, job: Mapping[str, str], *, now: int) -> Sent:
         """Tell one portal of one session (section 2.5)."""
@@ -53,6 +56,11 @@ class BackChannel:
         token = logout_token(
             self.tokens, client, UUID(hex=job["account_id"]), job.get("sid", ""), now=now
         )
+        try:
+            # Encrypted as the client's ID tokens are: it may not take another one (2.4, 2.6).
+            token = self.encryption.id_token(client, token)
+        except OAuth2Error as error:
+            return Sent(f"not encrypted ({error.error})", is_final=False)
         body = urlencode({"logout_token": token}).encode()
         try:
             answer = self.web.post(client.backchannel_logout_uri, body, headers=_FORM)

@@ -46,6 +46,7 @@ from idp.web.parts import Cancel, ClientView, Frame, Page, Portal
 from idp.web.screens import Action, respond
 from idp.web.security import (
     allow_form_target,
+    allow_image,
     browser_hash,
     client_ip,
     cross_site,
@@ -258,10 +259,12 @@ class AuthorizePages:
 
     def _consent_page(self, stored: Stored, waiting: Waiting, client: Client) -> Response:
         allow_form_target(waiting.request.redirect_uri)
+        if client.logo_uri:
+            allow_image(client.logo_uri)
         wanted = waiting.request.wanted
         frame = Frame(
             f"/consent/{stored.id.hex}",
-            portal=Portal(client.client_name, wanted),
+            portal=Portal(client.client_name, wanted, client.logo_uri),
             cancel=Cancel.OFFERED,
         )
         context: dict[str, object] = {

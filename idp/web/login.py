@@ -8,6 +8,7 @@ from flask import Flask, Response, request
 
 from idp.authenticators.contract import AskSignature, AwaitPhone, FieldKind, Filled
 from idp.domain.assurance import IAL
+from idp.domain.clients import Client
 from idp.flows.answers import Answer, Journey
 from idp.flows.login.state import LoginState, SignedIn, does
 from idp.web import i18n, screens
@@ -39,7 +40,7 @@ from idp.web.parts import (
     TabState,
 )
 from idp.web.screens import Action, respond
-from idp.web.security import allow_form_target, set_session_cookie
+from idp.web.security import allow_form_target, allow_image, set_session_cookie
 
 _Answer = Answer[LoginState]
 
@@ -227,10 +228,20 @@ def _tabs(journey: Journey[LoginState]) -> tuple[Tab, ...]:
     return tuple(found)
 
 
+def _shown(name: str, client: Client | None, level: IAL | None) -> Portal:
+    """The portal with what it registered for people to see."""
+    if client is None:
+        return Portal(name, level)
+    if client.logo_uri:
+        allow_image(client.logo_uri)
+    return Portal(name, level, client.logo_uri, client.policy_uri, client.tos_uri)
+
+
 def _frame(answer: _Answer, *links: Link) -> Frame:
     state = answer.journey.state
-    level = IAL(state.wanted) if state.wanted else None
-    portal = Portal(state.portal, level, is_asking=bool(state.made_for))
+    client = house().clients.find(state.client_id) if state.client_id else None
+    shown = _shown(state.portal, client, IAL(state.wanted) if state.wanted else None)
+    portal = replace(shown, is_asking=bool(state.made_for))
     return Frame(
         f"/login/{answer.journey.stored.id.hex}",
         portal=portal if state.portal else None,

@@ -45,10 +45,14 @@ class Portal:
     """Who sent the person here, and the level that is asked for.
 
     ``is_asking`` where it wants a yes to something and nobody is let in anywhere (CIBA).
+    ``logo``, ``policy`` and ``terms`` are addresses of theirs (OpenID Connect Registration, 2).
     """
 
     name: str
     level: IAL | None = None
+    logo: str = ""
+    policy: str = ""
+    terms: str = ""
     is_asking: bool = False
 
 
@@ -191,13 +195,12 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class ClientView:
-    """A portal as the consent page shows it. ``logo`` is an address of ours, never of theirs.
+    """A portal as the consent page shows it.
 
     ``home`` and ``voucher`` are there for a portal that a federation vouches for, not we.
     """
 
     name: str
-    logo: str = ""
     policy: str = ""
     terms: str = ""
     home: str = ""

@@ -63,7 +63,7 @@ _OUR_OWN_SITES = frozenset({"same-origin", "none"})
 _CROSS_SITE_MARK = "idp_cross_site"
 _ONE_YEAR = 31_536_000
 _PRESENTATION: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src {images}; "
     "font-src 'self'; connect-src {programs}; base-uri 'none'; frame-ancestors 'none'; "
     "form-action {targets}; require-trusted-types-for 'script'"
 )
@@ -272,6 +272,11 @@ def allow_program(address: str) -> None:
     g.setdefault("programs", set()).add(origin_of(address))
 
 
+def allow_image(uri: str) -> None:
+    """Let this page show a picture of ``uri``'s origin: the logo of the portal that sent us."""
+    g.setdefault("images", set()).add(origin_of(uri))
+
+
 def allow_frame(uri: str) -> None:
     """Let this page load ``uri``'s origin in a frame: a portal that hears of a logout there."""
     g.setdefault("frames", set()).add(origin_of(uri))
@@ -330,7 +335,8 @@ def _content_policy(response: Response) -> str:
     if response.mimetype == "text/html":
         targets = " ".join(("'self'", *sorted(g.get("form_targets", ()))))
         programs = " ".join(("'self'", *sorted(g.get("programs", ()))))
-        found = _PRESENTATION.format(targets=targets, programs=programs)
+        images = " ".join(("'self'", "data:", *sorted(g.get("images", ()))))
+        found = _PRESENTATION.format(targets=targets, programs=programs, images=images)
         frames = " ".join(sorted(g.get("frames", ())))
         return f"{found}; frame-src {frames}" if frames else found
     return _SOUND if (response.mimetype or "").startswith("audio/") else _DATA

@@ -275,6 +275,18 @@ def methods_page() -> Page:
     )
 
 
+def asked_by_portal() -> Page:
+    """A sign-in for a portal that registered what people should see of it."""
+    portal = replace(
+        PORTAL,
+        logo="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'/%3E",
+        policy="https://portal.example/policy",
+        terms="https://portal.example/terms",
+    )
+    asked = AskCode(DEFAULT_PHONE.number)
+    return screens.ask_code(asked, replace(FRAME, portal=portal), timing=TIMING)
+
+
 def consent(client: ClientView | None = None) -> Page:
     """What a portal gets."""
     context = {
@@ -630,6 +642,7 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "terms": lambda: screens.plain("about.html", name="terms"),
     "privacy": lambda: screens.plain("about.html", name="privacy"),
     "tool": lambda: screens.plain("tool.html", issuer="https://id.example.vn"),
+    "asked_by_portal": asked_by_portal,
     "consent": consent,
     "consent_vouched": lambda: consent(VOUCHED),
     "consent_vouched_by_anchor": lambda: consent(VOUCHED_BY_ANCHOR),

@@ -7,6 +7,8 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from joserfc import jwe
+from joserfc.jwk import RSAKey
 from sqlalchemy import text
 
 from idp.oidc.claims import subject
@@ -105,6 +107,52 @@ def test_2_4_the_token_is_signed_as_the_clients_id_tokens_are(
 
     header, _ = read(house, web.logout_tokens(HANOI)[0])
     assert header["alg"] == alg
+
+
+def test_2_6_the_token_is_encrypted_as_the_clients_id_tokens_are(
+    house: House, web: MemoryWeb
+) -> None:
+    key = RSAKey.generate_key(2048)
+    public = {**key.as_dict(private=False), "kid": "enc-1", "use": "enc"}
+    add_portal(
+        house,
+        backchannel_logout_uri=HANOI,
+        id_token_encrypted_response_alg="RSA-OAEP-256",
+        jwks={"keys": [public]},
+    )
+    _, session_id = open_signed_in(house)
+    gets_tokens(house, "hanoi", session_id)
+    end(house, session_id)
+
+    build_courier(house, web).deliver()
+
+    opened = jwe.decrypt_compact(web.logout_tokens(HANOI)[0], key, algorithms=_ENCRYPTION)
+    header, claims = read(house, (opened.plaintext or b"").decode())
+    assert opened.headers()["cty"] == "JWT"
+    assert header["typ"] == "logout+jwt"
+    assert claims["aud"] == "hanoi"
+
+
+def test_2_6_without_a_key_it_is_tried_again_and_never_sent_in_clear(
+    house: House, web: MemoryWeb
+) -> None:
+    add_portal(
+        house,
+        backchannel_logout_uri=HANOI,
+        id_token_encrypted_response_alg="RSA-OAEP-256",
+        jwks_uri="https://hanoi.example.vn/jwks",
+    )
+    _, session_id = open_signed_in(house)
+    gets_tokens(house, "hanoi", session_id)
+    end(house, session_id)
+
+    build_courier(house, web).deliver()
+
+    assert web.posts == []
+    assert "not encrypted" in str(outcomes(house))
+
+
+_ENCRYPTION = ["RSA-OAEP-256", "A128CBC-HS256"]
 
 
 def test_2_4_sid_and_sub_are_those_of_the_id_token(house: House, web: MemoryWeb) -> None:
