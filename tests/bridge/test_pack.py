@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,12 @@ def program(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return made
 
 
-def natively(program: Path, *arguments: str) -> list[dict[str, object]]:
+def told(answer: dict[str, Any]) -> str:
+    assert answer["error"]["code"] == "ERR_WEBEID_NATIVE_FATAL"
+    return str(answer["error"]["message"])
+
+
+def natively(program: Path, *arguments: str) -> list[dict[str, Any]]:
     """What the file answers to one command when it is started in a folder of its own."""
     order = {"command": "authenticate", "arguments": {"origin": ORIGIN, "challengeNonce": NONCE}}
     data = json.dumps(order).encode()
@@ -53,9 +59,10 @@ def test_the_file_asks_the_driver_in_a_process_of_its_own(
     _, without_token = natively(program, "--module", *softhsm())
     _, without_driver = natively(program, "--module", "/nowhere.so")
 
-    fatal = "ERR_WEBEID_NATIVE_FATAL"
-    assert without_token == {"error": {"code": fatal, "message": "no_token"}}
-    assert without_driver == {"error": {"code": fatal, "message": "driver_missing"}}
+    assert [told(answer) for answer in (without_token, without_driver)] == [
+        "no_token",
+        "driver_missing",
+    ]
 
 
 def test_the_file_is_the_same_each_time() -> None:
