@@ -7,14 +7,18 @@ import os
 import struct
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from idp.bridge import pack
+from idp.bridge.contract import VERSION
 from idp.sandbox import tokens
 from tests.bridge.kit import NONCE, ORIGIN, softhsm
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(params=["bridge.pyz", "bridge.py"])
@@ -79,3 +83,12 @@ def test_the_tool_loads_nothing_but_itself_and_the_standard_library() -> None:
     others = {name.split(".")[0] for name in loaded} - {"idp"} - set(sys.stdlib_module_names)
     assert all(name == "idp" or name.startswith("idp.bridge") for name in ours)
     assert not others & {"flask", "click", "sqlalchemy", "pkcs11", "asn1crypto", "cryptography"}
+
+
+def test_the_small_install_needs_what_the_extra_needs_and_is_the_same_version() -> None:
+    ours = tomllib.loads((ROOT / "idp" / "bridge" / "pyproject.toml").read_text())["project"]
+    whole = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    manifest = json.loads(pack.extension([ORIGIN])["manifest.json"])
+
+    assert ours["dependencies"] == whole["optional-dependencies"]["bridge"]
+    assert ours["version"] == manifest["version"] == VERSION
