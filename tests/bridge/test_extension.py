@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
-import os
 import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page
 
-from idp.bridge import child
 from idp.domain import web_eid
 from idp.web import journey
+from tests.bridge.extended import chromium, manifest
 from tests.bridge.kit import NONCE, PIN
 from tests.bridge.screen import Screen, screen, until
-from tests.support.postgres import require
 
 SCRIPT = Path(journey.__file__).parent / "static" / "js" / "sign.js"
 STATES = ("absent", "token_error", "user_cancelled", "origin_not_allowed", "pin_incorrect",
@@ -75,32 +72,15 @@ class Computer:
 def computer(
     driver: list[str], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Computer]:
-    chromium = shutil.which("chromium")
-    require("chromium", found=bool(chromium), how="apt-get install chromium")
     (tmp_path / "site").mkdir()
     sites = [served(tmp_path / "site") for _ in range(2)]
     ours, other = (f"http://localhost:{site.server_port}" for site in sites)
-    hosts = tmp_path / "profile" / "NativeMessagingHosts"
-    environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path / "data")}
-    for arguments in (
-        ("extension", "--origin", ours, "--to", str(tmp_path / "extension")),
-        ("install-host", "--browser", "chromium", "--origin", ours, "--module", *driver,
-         "--folder", str(hosts)),
-    ):  # fmt: skip
-        subprocess.run(child.itself(*arguments), env=environment, check=True, capture_output=True)
-    with screen(tmp_path_factory.mktemp("screen")) as shown, sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path / "profile",
-            executable_path=chromium,
-            headless=False,
-            args=["--headless=new", "--no-sandbox", "--disable-gpu",
-                  f"--load-extension={tmp_path / 'extension'}"],
-            ignore_default_args=["--disable-extensions"],
-            env={**environment, "DISPLAY": shown.display},
-        )  # fmt: skip
-        context.set_default_timeout(40_000)
-        yield Computer(context, shown, ours, other, hosts / "vn.dichvucong.signing_tool.json")
-        context.close()
+    place = tmp_path_factory.mktemp("screen")
+    with (
+        screen(place) as shown,
+        chromium(tmp_path, ours, driver, {"DISPLAY": shown.display}) as context,
+    ):
+        yield Computer(context, shown, ours, other, manifest(tmp_path))
     for site in sites:
         site.shutdown()
         site.server_close()
