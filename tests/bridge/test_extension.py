@@ -126,6 +126,21 @@ def test_a_wrong_pin_and_a_cancel_come_back_through_the_extension(computer: Comp
     assert alert(page) == "user_cancelled"
 
 
+def test_the_page_tells_the_last_try_and_the_lock_and_a_locked_token_opens_no_window(
+    computer: Computer,
+) -> None:
+    page = computer.opens(computer.origin)
+    told = []
+    for _ in range(3):
+        computer.types("0000")
+        told.append(alert(page))
+        page.reload()
+    told.append(alert(page))
+
+    assert told == ["pin_incorrect", "pin_final_try", "pin_locked", "pin_locked"]
+    assert not computer.screen.shows("Danh sách chứng thư số")
+
+
 def test_another_origin_on_the_same_host_gets_nothing_and_nobody_is_asked(
     computer: Computer,
 ) -> None:
