@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import idp.bridge
-from idp.bridge import driver, loopback, native
+from idp.bridge import driver, install, loopback, native
 from idp.bridge.contract import Prompt
 from idp.bridge.protocol import Tool
 from idp.bridge.sandbox import SandboxPrompt
@@ -25,13 +25,16 @@ _DRIVERS = (
     "C:\\Windows\\System32\\eTPKCS11.dll",
     "C:\\Windows\\System32\\opensc-pkcs11.dll",
 )
+_COMMANDS = {"install-host": install.install_host, "extension": install.write_extension}
 _PROMPTS = ("window", "terminal", "sandbox")
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="idp bridge", description=(idp.bridge.__doc__ or "").splitlines()[0]
+        prog="idp bridge",
+        description=(idp.bridge.__doc__ or "").splitlines()[0],
+        epilog="idp bridge install-host | extension --help: for browsers with the extension",
     )
     parser.add_argument("--port", type=int, default=8300, help="on 127.0.0.1")
     parser.add_argument("--origin", action="append", default=[], help="a site that may ask")
@@ -64,7 +67,10 @@ def _window(question: dict[str, Any]) -> dict[str, Any] | None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the tool until it is told to stop."""
-    options = parse(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given and given[0] in _COMMANDS:
+        return _COMMANDS[given[0]](given[1:])
+    options = parse(given)
     if options.worker:
         print(json.dumps(driver.carry_out(json.load(sys.stdin))))  # noqa: T201
         return 0

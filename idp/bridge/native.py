@@ -29,13 +29,15 @@ def native(tool: Tool) -> int:
     except (ValueError, KeyError, TypeError, AttributeError):
         answer = _native_error("invalid_argument")
     except ToolError as error:
-        answer = _native_error(error.code)
+        answer = _native_error(**error.as_json())
     _write_native(answer)
     return 0
 
 
-def _native_error(code: str) -> Answer:
-    return {"error": {"code": _NATIVE_CODES.get(code, "ERR_WEBEID_NATIVE_FATAL"), "message": code}}
+def _native_error(code: str, **more: str) -> Answer:
+    """Web eID's code, and ours as the message, with what ours says besides."""
+    theirs = _NATIVE_CODES.get(code, "ERR_WEBEID_NATIVE_FATAL")
+    return {"error": {**more, "code": theirs, "message": code}}
 
 
 def _write_native(answer: Answer) -> None:

@@ -19,6 +19,7 @@ def init_app(app: Flask) -> None:
     # Python reads the archive under either name; the older one is in people's notes.
     for name in ("bridge.pyz", "bridge.py"):
         app.add_url_rule(f"/tool/{name}", name, _program)
+    app.add_url_rule("/tool/extension.zip", "tool_extension", _extension)
 
 
 def _text(name: str) -> Callable[[], Response]:
@@ -31,6 +32,12 @@ def _tool() -> Response:
 
 def _program() -> Response:
     return _download(pack.program(), request.path.rpartition("/")[2], "application/zip")
+
+
+def _extension() -> Response:
+    """For pages of this provider."""
+    packed = pack.archive(pack.extension([house().config.server.issuer]))
+    return _download(packed, "extension.zip", "application/zip")
 
 
 def _download(content: bytes, name: str, kind: str) -> Response:

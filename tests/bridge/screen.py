@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -45,12 +44,12 @@ class Screen:
         return self.framebuffer.read_bytes()
 
     def shows(self, title: str) -> bool:
-        """Whether a window of that title is there."""
-        plain = re.sub("[^ -~]+", ".*", title)  # xdotool's patterns know ASCII only
-        command = ["xdotool", "search", "--onlyvisible", "--name", f"^{plain}$"]
-        return not subprocess.run(
-            command, env=self.environment, check=False, capture_output=True, timeout=20
-        ).returncode
+        """Whether a window of that title is there and hears the keyboard."""
+        command = ["xdotool", "getwindowfocus", "getwindowname"]
+        done = subprocess.run(
+            command, env=self.environment, check=False, capture_output=True, text=True, timeout=20
+        )
+        return done.stdout.strip() == title
 
 
 @dataclass

@@ -7,13 +7,18 @@ import os
 import struct
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from idp.bridge import pack
+from idp.bridge.contract import VERSION
 from idp.sandbox import tokens
 from tests.bridge.kit import NONCE, ORIGIN, softhsm
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(params=["bridge.pyz", "bridge.py"])
@@ -24,7 +29,12 @@ def program(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return made
 
 
-def natively(program: Path, *arguments: str) -> list[dict[str, object]]:
+def told(answer: dict[str, Any]) -> str:
+    assert answer["error"]["code"] == "ERR_WEBEID_NATIVE_FATAL"
+    return str(answer["error"]["message"])
+
+
+def natively(program: Path, *arguments: str) -> list[dict[str, Any]]:
     """What the file answers to one command when it is started in a folder of its own."""
     order = {"command": "authenticate", "arguments": {"origin": ORIGIN, "challengeNonce": NONCE}}
     data = json.dumps(order).encode()
@@ -53,9 +63,10 @@ def test_the_file_asks_the_driver_in_a_process_of_its_own(
     _, without_token = natively(program, "--module", *softhsm())
     _, without_driver = natively(program, "--module", "/nowhere.so")
 
-    fatal = "ERR_WEBEID_NATIVE_FATAL"
-    assert without_token == {"error": {"code": fatal, "message": "no_token"}}
-    assert without_driver == {"error": {"code": fatal, "message": "driver_missing"}}
+    assert [told(answer) for answer in (without_token, without_driver)] == [
+        "no_token",
+        "driver_missing",
+    ]
 
 
 def test_the_file_is_the_same_each_time() -> None:
@@ -72,3 +83,12 @@ def test_the_tool_loads_nothing_but_itself_and_the_standard_library() -> None:
     others = {name.split(".")[0] for name in loaded} - {"idp"} - set(sys.stdlib_module_names)
     assert all(name == "idp" or name.startswith("idp.bridge") for name in ours)
     assert not others & {"flask", "click", "sqlalchemy", "pkcs11", "asn1crypto", "cryptography"}
+
+
+def test_the_small_install_needs_what_the_extra_needs_and_is_the_same_version() -> None:
+    ours = tomllib.loads((ROOT / "idp" / "bridge" / "pyproject.toml").read_text())["project"]
+    whole = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    manifest = json.loads(pack.extension([ORIGIN])["manifest.json"])
+
+    assert ours["dependencies"] == whole["optional-dependencies"]["bridge"]
+    assert ours["version"] == manifest["version"] == VERSION

@@ -1,5 +1,6 @@
 // Ask the signing tool on this computer for a signature, and send what it answers.
-// The tool is found at the addresses in data-tools, tried in turn; texts are in the page.
+// The tool is asked through the browser's extension where that is installed, else at the
+// addresses in data-tools, tried in turn; texts are in the page.
 
 const form = document.querySelector("[data-sign]");
 const PATIENCE = 130_000;
@@ -32,6 +33,26 @@ async function mayAsk() {
   return "granted";
 }
 
+function askExtension() {
+  // The extension's script marks the pages that it serves before this one runs.
+  if (!document.documentElement.dataset.signingTool) return { code: "absent" };
+  return new Promise((resolve) => {
+    const id = crypto.randomUUID();
+    const end = (answer) => {
+      window.removeEventListener("message", hear);
+      clearTimeout(timer);
+      resolve(answer);
+    };
+    const hear = ({ source, data }) => {
+      if (source === window && data?.from === "signing-tool" && data.id === id) end(data.answer);
+    };
+    const timer = setTimeout(end, PATIENCE, { code: "user_cancelled" });
+    window.addEventListener("message", hear);
+    const challengeNonce = form.dataset.nonce;
+    window.postMessage({ to: "signing-tool", id, challengeNonce }, location.origin);
+  });
+}
+
 async function ask(tool) {
   const answer = await fetch(`${tool}/authenticate`, {
     method: "POST",
@@ -44,31 +65,39 @@ async function ask(tool) {
   return answer.json();
 }
 
+function take(answer) {
+  if (answer.code === "pin_incorrect" && answer.pin_state === "final_try") {
+    tell("pin_final_try");
+  } else if (answer.code === "pin_incorrect" && answer.pin_state === "locked") {
+    tell("pin_locked");
+  } else if (answer.code) {
+    tell(answer.code);
+  } else {
+    form.elements.token.value = JSON.stringify(answer);
+    form.submit();
+  }
+}
+
 async function sign() {
   wait();
+  const answer = await askExtension();
+  if (answer.code === "absent") await askPrograms();
+  else take(answer);
+}
+
+async function askPrograms() {
   const permission = await mayAsk();
   if (permission === "denied") {
     tell("denied");
     return;
   }
   for (const tool of form.dataset.tools.split(" ").filter(Boolean)) {
-    let answer;
     try {
-      answer = await ask(tool);
+      take(await ask(tool));
+      return;
     } catch {
-      continue;
+      // Nobody there: the next address.
     }
-    if (answer.code === "pin_incorrect" && answer.pin_state === "final_try") {
-      tell("pin_final_try");
-    } else if (answer.code === "pin_incorrect" && answer.pin_state === "locked") {
-      tell("pin_locked");
-    } else if (answer.code) {
-      tell(answer.code);
-    } else {
-      form.elements.token.value = JSON.stringify(answer);
-      form.submit();
-    }
-    return;
   }
   tell((await mayAsk()) === "denied" ? "denied" : "absent");
 }
