@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 from flask import Flask, Response, request
 
 from idp.authenticators.contract import AskSignature, AwaitPhone, FieldKind, Filled
@@ -91,7 +92,8 @@ def _login(transaction: str) -> Response:
         return _show(flow.choose(journey, tab) if tab else Answer(journey))
     if screens.read_action(request.form) is Action.CANCEL:
         request_id = flow.cancel(journey, now=now)
-        return again(f"/authorize/{request_id}/cancel" if request_id else "/")
+        home = _home(journey.state) or "/"
+        return again(f"/authorize/{request_id}/cancel" if request_id else home)
     result = _step(journey)
     if isinstance(result, SignedIn):
         return _signed_in(result)
@@ -168,6 +170,7 @@ def _show(answer: _Answer) -> Response:
         return respond(screens.plain("act_for.html", **context), status)
     match answer.journey.state.screen:
         case AskSignature() as asked:
+            asked = msgspec.structs.replace(asked, key=_key(answer.journey.state, asked.key))
             page = signature_page(asked, _frame(answer), answer)
             return respond(page, status)
         case AwaitPhone() as asked:
@@ -194,8 +197,15 @@ def _show(answer: _Answer) -> Response:
 def _form_page(answer: _Answer) -> Page:
     journey = answer.journey
     transaction = journey.stored.id.hex
-    links = [Link("link.register", f"/register?login={transaction}")]
     form = house().login.form(journey)
+    if _home(journey.state):
+        form = msgspec.structs.replace(form, key=_key(journey.state, form.key))
+        picture = captcha("login", journey.stored.id, journey.state.captcha)
+        values, wrong = journey.state.typed, faults(answer)
+        return screens.ask_fields(
+            form, _frame(answer), values=values, faults=wrong, captcha=picture
+        )
+    links = [Link("link.register", f"/register?login={transaction}")]
     if any(asked.kind is FieldKind.PASSWORD for asked in form.fields):
         links.insert(0, Link("link.forgot", "/forgot"))
     frame = _frame(answer, *links)
@@ -207,6 +217,21 @@ def _form_page(answer: _Answer) -> Page:
         captcha=captcha("login", journey.stored.id, journey.state.captcha),
         tabs=_tabs(journey),
     )
+
+
+def _home(state: LoginState) -> str:
+    """The page of the account that waits for this proof, where one does: nobody signs in then."""
+    if state.binding:
+        return "/account/methods"
+    return "/account" if state.reverifying else ""
+
+
+def _key(state: LoginState, key: str) -> str:
+    """The texts: a method is added as it registers (R66); a certificate vouches again."""
+    if not _home(state):
+        return key
+    found = f"{'register' if state.binding else 'reverify'}.{state.method}"
+    return found if i18n.current().has(f"{found}.title") else key
 
 
 def _tabs(journey: Journey[LoginState]) -> tuple[Tab, ...]:

@@ -408,3 +408,26 @@ def test_a_citizen_without_a_certificate_is_offered_none(house: House) -> None:
 
     assert "USB ký số" not in page
     assert OTHER["username"] in page
+
+
+def test_the_page_says_what_the_signature_is_for_and_cancel_leads_back(house: House) -> None:
+    browser = signed_in_firm(house, firm("CÔNG TY CŨ", 316))
+
+    page = browser.get("/account/reverify?by=usb")
+
+    assert "<h1>Xác minh lại bằng USB ký số</h1>" in page.text
+    for text_of_sign_in in ("Chưa có tài khoản?", "login.tabs", "ĐĂNG NHẬP"):
+        assert text_of_sign_in not in page.text
+    assert browser.post({"do": "cancel"}).request.path == "/account"
+
+
+def test_r66_a_token_is_added_as_it_is_registered(house: House) -> None:
+    browser = signed_in(house)
+    browser.get("/account/methods/new")
+
+    page = browser.post({"method": "usb"}, "/account/methods/add")
+
+    assert "<h1>USB ký số</h1>" in page.text
+    assert "ĐĂNG KÝ" in page.text
+    assert "Chưa có tài khoản?" not in page.text
+    assert browser.post({"do": "cancel"}).request.path == "/account/methods"

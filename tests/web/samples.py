@@ -673,6 +673,9 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "reverify": lambda: screens.ask_fields(
         reverify_form("mobile"), FRAME, faults={"username": Message("error.reverify.number")}
     ),
+    "reverify_usb": lambda: screens.ask_fields(
+        AskFields("reverify.usb", ()), FRAME, faults={"": Message("refusal.reverify_unbound")}
+    ),
     "reverify_bhxh": lambda: screens.ask_fields(
         reverify_form("bhxh"), FRAME, faults={"": Message("refusal.reverify_bhxh")}
     ),
