@@ -333,6 +333,7 @@ def _measure(
 def _grow(server: Server, accounts: int) -> None:
     began = time.monotonic()
     nation.populate(server.database, accounts, accounts * 2)
+    server.connection = None  # nobody used it for so long that it was closed
     print(f"\n{accounts} accounts in {time.monotonic() - began:.0f} s")
     print(f"{'table':<20}{'rows':>10}{'heap B':>8}{'index B':>8}")
     for table, rows, heap, indexes in nation.sizes(server.database):

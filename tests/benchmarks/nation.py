@@ -17,12 +17,13 @@ TABLES = (
     "accounts", "identifiers", "evidence", "attributes", "passwords", "phones", "consents",
     "known_subjects", "sessions", "grants", "audit",
 )  # fmt: skip
+_ROOM = "UPDATE audit_seals SET number = number + (SELECT count(*) FROM audit)"
 _LINKS = """
 INSERT INTO audit_seals (number, audit_id, hash)
-SELECT (SELECT max(number) FROM audit_seals) + row_number() OVER (ORDER BY a.id), a.id, a.mac
+SELECT row_number() OVER (ORDER BY a.id), a.id, a.mac
 FROM audit a LEFT JOIN audit_seals s ON s.audit_id = a.id WHERE s.number IS NULL
 """
-"""The worker would be busy linking the copies for an hour."""
+"""Old rows are linked long ago; else the worker would be busy with the copies for an hour."""
 _REFERS = {("attributes", "evidence_id"): "evidence", ("grants", "session_id"): "sessions"}
 _MOST = 64
 """No account has as many rows in one table."""
@@ -37,6 +38,7 @@ def populate(url: str, accounts: int, sessions: int) -> None:
         for number, table in enumerate(TABLES):
             times = -(-sessions // accounts) if table == "sessions" else 1
             connection.execute(_copies(number, table, template, accounts, times))
+        connection.execute(_ROOM)
         connection.execute(_LINKS)
         connection.execute("VACUUM ANALYZE")
 
