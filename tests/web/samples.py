@@ -279,7 +279,8 @@ def asked_by_portal() -> Page:
     """A sign-in for a portal that registered what people should see of it."""
     portal = replace(
         PORTAL,
-        logo="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'/%3E",
+        logo="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'%3E"
+        "%3Ccircle cx='4.5' cy='4.5' r='4' fill='teal'/%3E%3C/svg%3E",
         policy="https://portal.example/policy",
         terms="https://portal.example/terms",
     )

@@ -474,6 +474,16 @@ def test_ciba_10_2_a_client_that_did_not_hear_is_told_again(house: House, status
     assert pings(house, replace(MemoryWeb(), status=200)) == 1
 
 
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_ciba_10_2_a_client_that_refused_is_not_told_again(house: House, status: int) -> None:
+    sim_owner(house)
+    office = ping_office(house)
+    office.asks(client_notification_token=TOKEN)
+    signs(house)
+
+    assert pings(house, MemoryWeb(status)) == 1
+
+
 def test_ciba_10_2_a_client_that_polls_is_never_pinged(house: House) -> None:
     sim_owner(house)
     office, web = add_office(house), MemoryWeb()
