@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from idp.domain.assurance import IAL, wanted_level
+from idp.domain.assurance import IAL, Achieved, Resistance, wanted_level, wanted_resistance
 
 _LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ"
 """RFC 8628, 6.1: 20 letters without vowels, so that no word comes out; 8 of them are 34.5 bits."""
@@ -76,6 +76,15 @@ class Asked(msgspec.Struct, frozen=True):
     def wanted(self) -> IAL:
         """The least level that an answer must prove."""
         return wanted_level(self.acr_values) or IAL.NONE
+
+    @property
+    def resists(self) -> Resistance:
+        """The least resistance to phishing that an answer must have."""
+        return wanted_resistance(self.acr_values)
+
+    def is_met_by(self, proved: Achieved) -> bool:
+        """Whether an answer that proved this much is enough."""
+        return proved.ial >= self.wanted and proved.resistance >= self.resists
 
     @property
     def is_offline(self) -> bool:

@@ -79,12 +79,12 @@ class Answering:
         return self._achieved(session.evidence, session.account_ial, now=now)
 
     def fresh(self, waiting: Waiting, session: Session, *, now: datetime) -> Evidence | None:
-        """A proof of this session that was made for the request and reaches its level."""
+        """A proof of this session that was made for the request and is enough for it."""
         made = [proof for proof in session.evidence if proof.made_for == waiting.proof_name]
         able = (
             proof
             for proof in reversed(made)
-            if self._achieved((proof,), session.account_ial, now=now).ial >= waiting.asked.wanted
+            if waiting.asked.is_met_by(self._achieved((proof,), session.account_ial, now=now))
         )
         return next(able, None)
 
@@ -101,7 +101,7 @@ class Answering:
         if waiting.kind is Kind.CIBA and not _is_made_for(waiting, answerer.evidence):
             raise Conflict("request.proof")
         proved = self._achieved(answerer.evidence, answerer.account_ial, now=now)
-        if proved.ial < waiting.asked.wanted:
+        if not waiting.asked.is_met_by(proved):
             raise Conflict("request.level")
         asked, account_id = waiting.asked, answerer.account_id
         before = self.consents.items(account_id, asked.client_id) or frozenset()

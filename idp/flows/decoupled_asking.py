@@ -106,7 +106,7 @@ class Asking:
             return None
         purpose = f"ciba {name.partition('.')[0]}"
         for method, remote, details in self._remotes(account):
-            if min(method.ial, account.ial) < asked.wanted:
+            if min(method.ial, account.ial) < asked.wanted or method.resists < asked.resists:
                 continue
             question = remote.prepare(details, purpose, until=until, now=now)
             if question is not None:

@@ -96,8 +96,10 @@ class OperatorFlow:
         return IAL(self.settings.minimum_ial)
 
     def _open(self, session: Session, *, now: datetime) -> None:
+        if not session.free_proofs:
+            raise ProofStale
         proven = achieved(
-            session.evidence, account_ial=session.account_ial, now=now, level3_max_age=FRESH
+            session.free_proofs, account_ial=session.account_ial, now=now, level3_max_age=FRESH
         )
         if proven.ial < self.level or now - proven.auth_time > FRESH:
             raise ProofStale

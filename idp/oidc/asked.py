@@ -7,11 +7,13 @@ from urllib.parse import urlsplit
 
 from idp.domain.clients import Client
 from idp.domain.decoupled import Asked
-from idp.oidc import dvcqg
+from idp.oidc import claims_request, dvcqg
+from idp.oidc.authorization import is_known, read_acr
 from idp.oidc.claims import SCOPES, consent_items
 from idp.oidc.errors import InvalidRequestError, InvalidScopeError, InvalidTargetError
+from idp.oidc.verified_claims import Unreadable
 
-_LONGEST = 4096
+_LONGEST, _LONGEST_TEXT, _LONG = 4096, 8192, frozenset({"claims", "id_token_hint"})
 
 
 def read(client: Client, form: Mapping[str, str], *, ip: str) -> Asked:
@@ -19,7 +21,10 @@ def read(client: Client, form: Mapping[str, str], *, ip: str) -> Asked:
 
     Without a scope it is ``openid`` (RFC 6749, 3.3); scopes that are not the client's are left out.
     """
-    if any(len(value) > _LONGEST or "\0" in value for value in form.values()):
+    if any(
+        len(value) > (_LONGEST_TEXT if name in _LONG else _LONGEST) or "\0" in value
+        for name, value in form.items()
+    ):
         raise InvalidRequestError("a parameter is too long")
     asked = form.get("scope", "openid").split()
     if "openid" not in asked:
@@ -34,8 +39,24 @@ def read(client: Client, form: Mapping[str, str], *, ip: str) -> Asked:
         portal=client.client_name,
         scope=scope,
         items=tuple(sorted(consent_items(scope, dvcqg.standard_claims(client)))),
-        acr_values=tuple(form.get("acr_values", "").split()) or client.default_acr_values,
+        acr_values=_acr_values(client, form),
         resource=named,
         ip=ip,
         program=client.client_name,
     )
+
+
+def _acr_values(client: Client, form: Mapping[str, str]) -> tuple[str, ...]:
+    """What the answer must prove: there is no answer below it, whichever way it was asked for.
+
+    Of the ``claims`` parameter ``acr`` counts (Core, 5.5.1.1). Raises ``InvalidRequestError``.
+    """
+    try:
+        claims = claims_request.read(form.get("claims", ""), more=dvcqg.names_for(client))
+    except Unreadable as error:
+        raise InvalidRequestError(str(error)) from error
+    acr_values, is_essential = read_acr(form, claims, client)
+    if is_essential and not is_known(acr_values):
+        error_code = "unmet_authentication_requirements"
+        raise InvalidRequestError("no such level is proven here", error=error_code)
+    return acr_values

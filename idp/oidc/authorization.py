@@ -20,6 +20,7 @@ import msgspec
 from idp.domain.assurance import (
     IAL,
     Achieved,
+    Evidence,
     Resistance,
     achieved,
     met,
@@ -39,6 +40,7 @@ Params = Sequence[tuple[str, str]]
 _LONGEST_VALUE, _LONGEST_TEXT, _LONG = 4096, 8192, frozenset({"claims", "id_token_hint"})
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account", "create"})
+_WANTS_ANEW: Final = frozenset({"login", "select_account", "create"})
 _UNSUPPORTED: Final = {"registration": "registration_not_supported"}
 _MAY_REPEAT: Final = "resource"
 
@@ -204,9 +206,8 @@ def _build(
 ) -> AuthorizationRequest:
     scope = _scope(values, client, target)
     claims = _claims(values.get("claims", ""), client, target)
-    acr_values, is_essential = _acr(values, claims, client)
-    wants_nothing_known = wanted_level(acr_values) is None and not wanted_resistance(acr_values)
-    if is_essential and wants_nothing_known:
+    acr_values, is_essential = read_acr(values, claims, client)
+    if is_essential and not is_known(acr_values):
         raise AuthorizationError(
             "unmet_authentication_requirements", "no such level is proven here", target
         )
@@ -298,7 +299,7 @@ def _claims(text: str, client: Client, target: Target) -> ClaimsParameter:
         raise AuthorizationError("invalid_request", str(error), target) from error
 
 
-def _acr(
+def read_acr(
     values: Mapping[str, str], claims: ClaimsParameter, client: Client
 ) -> tuple[tuple[str, ...], bool]:
     """Acr as a claim goes before acr_values: it can be essential (Core, 5.5.1.1)."""
@@ -310,6 +311,11 @@ def _acr(
         if texts:
             return texts, asked.get("essential") is True
     return tuple(values.get("acr_values", "").split()) or client.default_acr_values, False
+
+
+def is_known(acr_values: Sequence[str]) -> bool:
+    """Whether one of the values is proven here at all."""
+    return wanted_level(acr_values) is not None or bool(wanted_resistance(acr_values))
 
 
 # --- deciding -----------------------------------------------------------------------------------
@@ -384,7 +390,7 @@ def _decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstan
         return NeedLogin(Why.CREATE if "create" in request.prompt else Why.NO_SESSION)
     session = seen.session
     proven = achieved(
-        session.evidence,
+        _counting(request, session.evidence, around),
         account_ial=session.account_ial,
         now=around.now,
         level3_max_age=around.level3_max_age,
@@ -406,6 +412,21 @@ def _decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstan
     return Ready(seen, proven)
 
 
+def _counting(
+    request: AuthorizationRequest, evidence: Sequence[Evidence], around: Circumstances
+) -> Sequence[Evidence]:
+    """The proofs that are new enough for the request; all of them where none is.
+
+    Who asks for a new sign-in hears what that one proved, not what an older one did (Core, 2).
+    """
+    oldest = around.since
+    if not _WANTS_ANEW & set(request.prompt):
+        if request.max_age is None:
+            return evidence
+        oldest = min(oldest, around.now - timedelta(seconds=request.max_age))
+    return [proof for proof in evidence if proof.at >= oldest] or evidence
+
+
 def _can_rise(
     request: AuthorizationRequest, proven: Achieved, account_ial: IAL, around: Circumstances
 ) -> bool:
@@ -421,7 +442,7 @@ def _why_again(
     """Whether an older sign-in does not do for this request."""
     if proven.auth_time >= around.since:
         return None
-    if {"login", "select_account", "create"} & set(request.prompt):
+    if _WANTS_ANEW & set(request.prompt):
         return Why.ASKED
     if request.max_age is None:
         return None

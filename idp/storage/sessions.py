@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, insert, literal, select, update
+from sqlalchemy import Connection, exists, insert, literal, select, update
+from sqlalchemy.orm import aliased
 
 from idp.domain.accounts import AccountStatus
 from idp.domain.assurance import IAL, Amr, Evidence
@@ -35,6 +36,7 @@ _FIND = Statement(f"""
 _TOUCH = Statement("""
     UPDATE sessions SET last_seen_at = :now WHERE id = :id AND last_seen_at < :before
 """)
+_OldRow = aliased(SessionRow)
 _TOUCH_EVERY = timedelta(minutes=1)
 _KEPT_PROOFS = 7
 
@@ -156,12 +158,17 @@ class SessionStore:
             as_uuid(actor_id),
             SubjectKind(kind),
             IAL(ial),
-            decode_evidence(evidence),
+            self._counting(decode_evidence(evidence), now),
             moment(created_at),
             moment(last_seen_at),
         )
         consented = None if claims is None else frozenset(claims.split())
         return Seen(session, consented, bool(asks))
+
+    def _counting(self, evidence: tuple[Evidence, ...], now: datetime) -> tuple[Evidence, ...]:
+        """A proof counts for no longer than a session lives, also where it was carried over."""
+        since = now - self._lifetimes.absolute
+        return tuple(proof for proof in evidence if proof.at > since) or evidence[-1:]
 
     def touch(self, session: Session, *, now: datetime) -> None:
         """Note that it is in use; at most once a minute, so that reading stays reading."""
@@ -174,15 +181,31 @@ class SessionStore:
     def supersede(
         self, connection: Connection, old: Session, new: Session, *, now: datetime
     ) -> None:
-        """A browser signed in again: its grants move to the new session if it is the same person.
+        """A browser signed in again: if it is the same person, the new session continues the old.
 
-        Otherwise everything of the former person ends with their session, at portals as well.
+        Its grants move, with the names that portals know them by, and so do its proofs, each with
+        its own time and purpose: another sign-in makes nobody less proven. Otherwise everything of
+        the former person ends with their session, at portals as well.
         """
         if (old.account_id, old.actor_id) == (new.account_id, new.actor_id):
+            self._carry(connection, old, new)
             connection.execute(
                 update(GrantRow).where(GrantRow.session_id == old.id).values(session_id=new.id)
             )
         self.end(connection, [old.id], "superseded", now=now)
+
+    @staticmethod
+    def _carry(connection: Connection, old: Session, new: Session) -> None:
+        """Keep what the old session proved, unless somebody ended it at this moment."""
+        evidence = sorted(
+            (*old.evidence[-_KEPT_PROOFS:], *new.evidence), key=lambda proof: proof.at
+        )
+        is_alive = exists().where(_OldRow.id == old.id, _OldRow.ended_at.is_(None))
+        connection.execute(
+            update(SessionRow)
+            .where(SessionRow.id == new.id, SessionRow.ended_at.is_(None), is_alive)
+            .values(evidence=encode_evidence(evidence))
+        )
 
     def end(
         self, connection: Connection, session_ids: Sequence[UUID], reason: str, *, now: datetime

@@ -17,7 +17,7 @@ from idp.domain.errors import Conflict
 from idp.domain.sessions import Session
 from idp.flows.answers import Said
 from idp.flows.decoupled_answering import Answerer
-from idp.flows.login.state import LoginState
+from idp.flows.login.state import LoginState, does
 from idp.storage.decoupled import Waiting
 from idp.storage.transactions import Stored
 from idp.web import i18n, screens
@@ -95,7 +95,7 @@ def _step(transaction: str) -> Response:
     session = current_session(now=now)
     if session is None:
         return to_login(waiting, f"{_HERE}/{transaction}")
-    is_enough = flow.proven(session, now=now).ial >= waiting.asked.wanted
+    is_enough = waiting.asked.is_met_by(flow.proven(session, now=now))
     if not is_enough and can_reach(session, waiting):
         return to_login(waiting, f"{_HERE}/{transaction}")
     if request.method == "GET":
@@ -169,21 +169,25 @@ def portal_of(waiting: Waiting) -> Portal:
 
 
 def can_reach(session: Session, waiting: Waiting) -> bool:
-    """Whether another sign-in of this account could prove the level that is asked for."""
-    levels = [method.ial for method in house().login.methods if method.login is not None]
-    return min(max(levels), session.account_ial) >= waiting.asked.wanted
+    """Whether another sign-in of this account could prove what is asked for."""
+    wanted, resists = waiting.asked.wanted, waiting.asked.resists
+    return session.account_ial >= wanted and any(
+        method.login is not None and does(method, wanted, resists)
+        for method in house().login.methods
+    )
 
 
 def to_login(waiting: Waiting, back: str, *, made_for: str = "") -> Response:
-    """Sign in for this request, with a method that reaches its level."""
+    """Sign in for this request, with a method that can prove what it asks for."""
     asked, flow = waiting.asked, house().login
     wanted = asked.wanted
     state = LoginState(
-        flow.method_for(wanted).name,
+        flow.method_for(wanted, asked.resists).name,
         portal=asked.portal,
         client_id=asked.client_id,
         wanted=int(wanted) if wanted > IAL.NONE else 0,
         floor=int(wanted),
+        resists=int(asked.resists),
         back=back,
         made_for=made_for,
     )

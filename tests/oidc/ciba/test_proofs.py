@@ -167,7 +167,8 @@ def test_the_page_and_the_message_say_that_the_proof_is_for_a_request(house: Hou
         ("", Amr.PWD, IAL.MEDIUM, "ial2"),
         ("ial2", Amr.HWK, IAL.HIGH, "ial3"),
         ("phrh", Amr.HWK, IAL.HIGH, "phrh"),
-        ("phr", Amr.SC, IAL.HIGH, "ial3"),
+        ("phr", Amr.SWK, IAL.MEDIUM, "phr"),
+        ("phr ial2", Amr.PWD, IAL.MEDIUM, "ial2"),
     ],
 )
 def test_acr_is_what_the_proof_for_the_request_proved_not_what_the_account_could(
@@ -186,6 +187,58 @@ def test_acr_is_what_the_proof_for_the_request_proved_not_what_the_account_could
 
     tokens = office.polls().get_json()
     assert office.portal.claims(tokens["id_token"])["acr"] == acr
+
+
+@pytest.mark.parametrize(
+    ("wanted", "amr", "level"),
+    [
+        ("phr", Amr.PWD, IAL.MEDIUM),
+        ("phr", Amr.SC, IAL.HIGH),
+        ("phrh", Amr.SWK, IAL.MEDIUM),
+        ("ial3", Amr.PWD, IAL.MEDIUM),
+    ],
+)
+def test_a_proof_that_withstands_less_than_was_asked_for_is_no_answer(
+    house: House, wanted: str, amr: Amr, level: IAL
+) -> None:
+    password_owner(house)
+    office = add_office(house)
+    office.asks(acr_values=wanted)
+    now, answering = house.clock(), flow_of(house).answering
+    owner = flow_of(house).asking.accounts.find_by_id_number(IdNumber.parse(PERSON["username"]))
+    assert owner
+    [found] = answering.store.of_account(owner.id, now=now)
+    proof = Evidence("any", level, (amr,), now, made_for=found.proof_name)
+    answerer = Answerer(owner.id, IAL.HIGH, (proof,))
+
+    with pytest.raises(Conflict, match=r"request\.level"):
+        answering.approve(found, answerer, Visitor(b"", "", ""), now=now)
+
+    assert given(house) == 0
+
+
+def test_a_page_that_needs_a_key_lets_nobody_confirm_with_a_password(house: House) -> None:
+    browser = password_owner(house)
+    house.clock.forward(seconds=1)
+    add_office(house).asks(claims='{"id_token": {"acr": {"essential": true, "value": "phr"}}}')
+    browser.get(pages(browser)[0])
+
+    browser.post({"do": "confirm"})
+
+    assert browser.path.startswith("/login/")
+    assert 'name="password"' not in browser.text
+    browser.get(f"{browser.path}?method=password_otp")
+    assert 'name="password"' not in browser.text
+
+
+def test_core_5_5_1_1_an_essential_level_that_nobody_proves_is_unmet(house: House) -> None:
+    password_owner(house)
+    claims = '{"id_token": {"acr": {"essential": true, "value": "gold"}}}'
+
+    answer = add_office(house).asks(claims=claims)
+
+    assert answer.status_code == 400
+    assert answer.get_json()["error"] == "unmet_authentication_requirements"
 
 
 @pytest.mark.parametrize("made_for", ["", "ciba", f"ciba {'0' * 32}"])

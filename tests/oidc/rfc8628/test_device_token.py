@@ -290,3 +290,14 @@ def open_sessions(house: House) -> int:
             "SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL"
         ).scalar()
     return int(count or 0)
+
+
+def test_eap_acr_2_a_device_that_asks_for_a_key_is_not_let_in_by_a_password(house: House) -> None:
+    kiosk, browser = add_kiosk(house), someone(house)
+    kiosk.begins(acr_values="phr")
+
+    enters(browser, kiosk.user_code)
+
+    assert browser.path.startswith("/login/")
+    assert 'name="password"' not in browser.text
+    assert kiosk.polls().get_json()["error"] == "authorization_pending"
