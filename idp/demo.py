@@ -132,7 +132,9 @@ def _defaults(options: Options) -> dict[str, Any]:
         "operators": {"minimum_ial": 2},
         # Everybody of a demo comes from one network: its own machine.
         "otp": {"per_ip_hour": _MANY},
-        "limits": {"registrations_per_ip_hour": _MANY, "prompts_per_ip_hour": _MANY},
+        "limits": dict.fromkeys(
+            ("registrations_per_ip_hour", "prompts_per_ip_hour", "wrong_passwords_network"), _MANY
+        ),
         "mail": {"port": options.port_base + 125},
         "tls": {"allow_private": ["127.0.0.0/8", "::1/128"]},
         "federation": {

@@ -115,7 +115,12 @@ _PRODUCTION_RULES = (
 _STRICTEST = {
     "otp": ("per_hour", "per_day", "wrong_per_day", "per_ip_hour"),
     "limits": (
-        *("wrong_passwords", "wrong_passwords_in_a_row", "identity_tries_per_day"),
+        *(
+            "wrong_passwords",
+            "wrong_passwords_network",
+            "wrong_passwords_in_a_row",
+            "identity_tries_per_day",
+        ),
         *("prompts_per_phone", "prompts_per_phone_day"),
     ),
 }

@@ -147,6 +147,7 @@ class Limits:
 
     wrong_passwords: int = _between(10, 1, 100000)
     wrong_passwords_window: int = _between(900, 60, 86400)
+    wrong_passwords_network: int = _between(50, 1, 1000000)
     wrong_passwords_in_a_row: int = _between(100, 1, 1000000)
     identity_tries_per_day: int = _between(5, 1, 100000)
     registrations_per_ip_hour: int = _between(60, 1, 1000000)

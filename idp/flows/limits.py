@@ -53,11 +53,19 @@ class Limits:
         return self._first(counters, now=now)
 
     def has_failed(self, number: IdNumber, visitor: Visitor, *, now: datetime) -> bool:
-        """Whether a password was wrong lately: then a captcha is asked first (S14)."""
-        return bool(self.throttle.peek(self._password, _place(number, visitor), now=now).count)
+        """Whether a password was wrong lately: then a captcha is asked first (S14).
+
+        So it is where many were wrong for whomever: one password tried on many numbers never fails
+        twice at the same one. Nobody is locked out by it, however many share the network.
+        """
+        if self.throttle.peek(self._password, _place(number, visitor), now=now).count:
+            return True
+        tried = self.throttle.peek(self._spraying, network(visitor.ip), now=now)
+        return tried.count >= tried.limit
 
     def after_wrong_password(self, number: IdNumber, visitor: Visitor, *, now: datetime) -> None:
         """Make the next try wait, longer each time."""
+        self.throttle.hit(self._spraying, network(visitor.ip), now=now)
         place = _place(number, visitor)
         failures = self.throttle.peek(self._password, place, now=now).count
         if failures >= _FREE_FAILURES:
@@ -80,6 +88,12 @@ class Limits:
         limits = self.settings.limits
         window = timedelta(seconds=limits.wrong_passwords_window)
         return Limit("password", limits.wrong_passwords, window)
+
+    @property
+    def _spraying(self) -> Limit:
+        limits = self.settings.limits
+        window = timedelta(seconds=limits.wrong_passwords_window)
+        return Limit("password network", limits.wrong_passwords_network, window)
 
     @property
     def _in_a_row(self) -> Limit:

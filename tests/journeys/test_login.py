@@ -106,6 +106,25 @@ def test_ten_wrong_passwords_in_parallel_are_the_most_that_are_compared(house: H
     assert len(compared) <= 10
 
 
+def test_one_password_tried_on_many_numbers_brings_the_captcha_and_locks_nobody_out(
+    house: House,
+) -> None:
+    house.browser().registers()
+    house.settings_limits(wrong_passwords_network=3)
+    for number in ("001085014236", "092087089413", "079088000001"):
+        stranger = house.browser()
+        stranger.get("/login")
+        stranger.types_password(number, "Sai-mật-khẩu-1")
+    owner = house.browser()
+    owner.get("/login")
+
+    page = owner.types_password()
+    right = owner.post({**PERSON, "password": PASSWORD, "captcha": "12345"})
+
+    assert 'name="captcha"' in page.text
+    assert "Xác thực mã OTP" in right.text
+
+
 def test_a_stranger_cannot_lock_the_owner_out(house: House) -> None:
     owner = house.browser()
     owner.registers()
