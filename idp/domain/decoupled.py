@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from idp.domain.assurance import IAL, Achieved, Resistance, wanted_level, wanted_resistance
+from idp.domain.shown import has_link
 
 _LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ"
 """RFC 8628, 6.1: 20 letters without vowels, so that no word comes out; 8 of them are 34.5 bits."""
@@ -139,7 +140,8 @@ def plain(text: str) -> str:
 def is_message(text: str) -> bool:
     """Whether a binding message can be shown on every phone (CIBA Core, 7.1): short and plain.
 
-    Letters of other alphabets could pass for ours, and control characters could rearrange it.
+    Letters of other alphabets could pass for ours, control characters could rearrange it, and a
+    link in a message of ours would be believed.
     """
     shown = plain(text)
     return (
@@ -147,6 +149,7 @@ def is_message(text: str) -> bool:
         and shown.isascii()
         and shown.isprintable()
         and text == text.strip()
+        and not has_link(text)
     )
 
 

@@ -6,8 +6,10 @@ addresses (RFC 9700, 4.1), sectors (OpenID Connect Core, 8.1), keys, and what ea
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -19,6 +21,7 @@ from cryptography import x509
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from idp.domain import shown
 from idp.domain.clients import (
     ApplicationType,
     AuthMethod,
@@ -111,7 +114,7 @@ def _check_sizes(found: Metadata) -> None:
 
 def _fill_in(found: Metadata) -> None:
     """Defaults that depend on who asks: those of the specifications, or those of a profile."""
-    found.setdefault("client_name", found.get("client_id", ""))
+    _fill_in_name(found)
     found.setdefault("token_endpoint_auth_method", AuthMethod.BASIC.value)
     found.setdefault("grant_types", [GrantType.AUTHORIZATION_CODE.value])
     found.setdefault("response_types", ["code"])
@@ -129,6 +132,23 @@ def _fill_in(found: Metadata) -> None:
     for name in _ENCRYPTED:
         if f"{name}_encrypted_response_alg" in found:
             found.setdefault(f"{name}_encrypted_response_enc", "A128CBC-HS256")
+
+
+def _fill_in_name(found: Metadata) -> None:
+    """A name in normal form; who has none is called by id, else by host.
+
+    Without a name a portal's pages would look like ours.
+    """
+    name = found.get("client_name") or found.get("client_id") or _first_host(found)
+    found["client_name"] = unicodedata.normalize("NFC", name) if isinstance(name, str) else name
+
+
+def _first_host(found: Metadata) -> str:
+    uris = found.get("redirect_uris") or [found.get("jwks_uri")]
+    first = uris[0] if isinstance(uris, list) and isinstance(uris[0], str) else ""
+    with contextlib.suppress(ValueError):
+        return urlsplit(first).hostname or "client"
+    return "client"
 
 
 def _convert(found: Metadata) -> Client:
@@ -161,6 +181,7 @@ def _faults(client: Client, loopback: Loopback) -> Iterator[_Fault]:
     yield from _faults_of_redirects(client, loopback)
     yield from _faults_of_uris(client, loopback)
     for detail in (
+        *_faults_of_name(client),
         *_faults_of_authentication(client),
         *_faults_of_keys(client),
         *_faults_of_encryption(client),
@@ -215,12 +236,29 @@ def _fault_of_uri(  # noqa: PLR0911  one per fault
         return None  # a private-use scheme in reverse domain order (RFC 8252, 7.1)
     if parts.username is not None or not host:
         return "needs a host and no user name"
+    if not _is_host(host, parts.netloc):
+        return "has a host that is no name and no address"
     if parts.scheme == "https":
         return None
     is_local = loopback is Loopback.ALLOWED or application is ApplicationType.NATIVE
     if parts.scheme == "http" and is_local and _is_loopback(host):
         return None
     return "must be https"
+
+
+def _is_host(host: str, netloc: str) -> bool:
+    """A name of letters, digits and hyphens, or an address: it also stands in our CSP headers."""
+    if netloc.startswith("["):
+        try:
+            return ip_address(host).version == _IPV6 and "%" not in host
+        except ValueError:
+            return False
+    return len(host) <= _LONGEST_HOST and _HOST.fullmatch(host) is not None
+
+
+_IPV6, _LONGEST_HOST = 6, 253
+_LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 
 
 def fault_of_called_uri(uri: str, loopback: Loopback) -> str | None:
@@ -233,6 +271,12 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _faults_of_name(client: Client) -> Iterator[str]:
+    fault = shown.fault_of_name(client.client_name)
+    if fault and client.client_name != client.client_id:
+        yield f"client_name {fault}"
 
 
 def _faults_of_authentication(client: Client) -> Iterator[str]:

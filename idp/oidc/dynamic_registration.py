@@ -26,7 +26,9 @@ from idp.domain.clients import AuthMethod, Client, GrantType, Metadata, Profile,
 from idp.domain.errors import PortUnavailable
 from idp.domain.events import AuditEvent, Event
 from idp.domain.ids import uuid7
+from idp.domain.shown import has_link
 from idp.oidc.calls import NO_STORE, Call, Reply
+from idp.oidc.claims import SCOPES
 from idp.oidc.client_metadata import InvalidMetadata, Loopback, check
 from idp.oidc.keys import b64, unb64
 from idp.oidc.registration import new_client
@@ -193,6 +195,7 @@ class Registrar:
     def _limited(self, given: Metadata) -> Metadata:
         """What a client may say about itself; FAPI 2.0 is the one profile it may choose."""
         asked = {name: value for name, value in given.items() if name not in _OPERATORS_ONLY}
+        _check_words(asked)
         if given.get("profile") == Profile.FAPI2:
             asked["profile"] = Profile.FAPI2.value
         is_public = asked.get("token_endpoint_auth_method") == AuthMethod.NONE
@@ -257,6 +260,24 @@ _ABOUT_US: Final = frozenset(
     {"registration_access_token", "registration_client_uri", "client_id_issued_at"}
     | {"client_secret_expires_at"}
 )
+
+
+def _check_words(asked: Metadata) -> None:
+    """A stranger's name stands in messages of ours, and nobody is rung by number for strangers."""
+    name = asked.get("client_name")
+    if isinstance(name, str) and has_link(name):
+        raise InvalidMetadata("invalid_client_metadata", "client_name looks like a link")
+    grants, scope = asked.get("grant_types"), asked.get("scope")
+    if not isinstance(grants, list) or GrantType.CIBA not in grants:
+        return
+    if scope is None:
+        asked["scope"] = " ".join(each for each in SCOPES if each != _BY_NUMBER)
+    elif isinstance(scope, str) and _BY_NUMBER in scope.split():
+        detail = "CIBA with the scope identity names people by number: ask an operator"
+        raise InvalidMetadata("invalid_client_metadata", detail)
+
+
+_BY_NUMBER: Final = "identity"
 
 
 def _json(call: Call) -> dict[str, Any]:

@@ -291,6 +291,8 @@ def init_app(app: Flask, rules: Policy) -> None:
     """Put the policy in force for every request of ``app``."""
     app.extensions[_EXTENSION] = rules
     app.config["MAX_CONTENT_LENGTH"] = app.config.get("MAX_CONTENT_LENGTH") or _MAX_BODY
+    # Or routing answers doubled slashes with a redirect to whatever the Host header says.
+    app.url_map.merge_slashes = False
     app.jinja_env.globals.update(csrf_field=csrf_field)
     app.before_request(_refuse_forged_posts)
     app.after_request(_finish)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from idp.domain.shown import has_link
 from idp.flows.notices import Wording
 from idp.web.i18n import Catalogues, Language, format_datetime
 
@@ -19,7 +20,8 @@ class Words:
     def sms(self, purpose: str, code: str, minutes: int, portal: str) -> str:
         """A code; in Vietnamese whatever language the page has: phones are shared."""
         texts = self.catalogues[Language.VI]
-        named = portal or texts.text("site.name")
+        # An unnamed portal of a federation is called by its address: no link goes into a message.
+        named = portal if portal and not has_link(portal) else texts.text("site.name")
         return texts.text(f"sms.otp.{purpose}", code=code, minutes=minutes, portal=named)
 
     def letter(self, code: str, minutes: int) -> tuple[str, str]:
