@@ -7,11 +7,8 @@ however it came.
 
 from __future__ import annotations
 
-import enum
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,9 +17,7 @@ import msgspec
 from idp.domain.assurance import (
     IAL,
     Achieved,
-    Evidence,
     Resistance,
-    achieved,
     met,
     wanted_level,
     wanted_resistance,
@@ -34,13 +29,11 @@ from idp.oidc.claims_request import ClaimsParameter, Wishes
 from idp.oidc.errors import NotRedirectable, Untrusted
 from idp.oidc.responses import ResponseMode, Target
 from idp.oidc.verified_claims import Unreadable
-from idp.storage.sessions import Seen
 
 Params = Sequence[tuple[str, str]]
 _LONGEST_VALUE, _LONGEST_TEXT, _LONG = 4096, 8192, frozenset({"claims", "id_token_hint"})
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account", "create"})
-_WANTS_ANEW: Final = frozenset({"login", "select_account", "create"})
 _UNSUPPORTED: Final = {"registration": "registration_not_supported"}
 _MAY_REPEAT: Final = "resource"
 
@@ -316,150 +309,3 @@ def read_acr(
 def is_known(acr_values: Sequence[str]) -> bool:
     """Whether one of the values is proven here at all."""
     return wanted_level(acr_values) is not None or bool(wanted_resistance(acr_values))
-
-
-# --- deciding -----------------------------------------------------------------------------------
-
-
-class Why(enum.StrEnum):
-    """Why a person has to sign in."""
-
-    NO_SESSION = "no_session"
-    ASKED = "asked"
-    TOO_OLD = "too_old"
-    STEP_UP = "step_up"
-    CREATE = "create"
-
-
-@dataclass(frozen=True, slots=True)
-class NeedLogin:
-    """A sign-in comes first."""
-
-    why: Why
-
-
-@dataclass(frozen=True, slots=True)
-class NeedConsent:
-    """The person has to be told, or asked."""
-
-    items: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A code may be issued for what the session proves."""
-
-    seen: Seen
-    proven: Achieved
-
-
-Decision = NeedLogin | NeedConsent | Ready
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What a decision depends on besides request and session.
-
-    ``since`` is when the request came first: a sign-in after that answers ``prompt=login``.
-    ``consented`` says that the consent page was answered for this very request. ``reachable`` is
-    the highest level that a sign-in can prove here, ``resists`` what it can withstand.
-    """
-
-    now: datetime
-    since: datetime
-    level3_max_age: timedelta
-    reachable: IAL
-    resists: Resistance = Resistance.NONE
-    consented: bool = False
-
-
-def decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstances) -> Decision:
-    """What comes next for a request. Raises ``AuthorizationError`` for ``prompt=none``."""
-    decision = _decide(request, seen, around)
-    if "none" in request.prompt:
-        target = request.target
-        if isinstance(decision, NeedLogin):
-            raise AuthorizationError("login_required", "the person has to sign in", target)
-        if isinstance(decision, NeedConsent):
-            raise AuthorizationError("consent_required", "the person has to agree", target)
-    return decision
-
-
-def _decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstances) -> Decision:
-    if seen is None:
-        return NeedLogin(Why.CREATE if "create" in request.prompt else Why.NO_SESSION)
-    session = seen.session
-    proven = achieved(
-        _counting(request, session.evidence, around),
-        account_ial=session.account_ial,
-        now=around.now,
-        level3_max_age=around.level3_max_age,
-    )
-    why = _why_again(request, proven, around)
-    if why is None and met(proven, request.acr_values) is None:
-        _check_reachable(request, session.account_ial, around)
-        can_rise = _can_rise(request, proven, session.account_ial, around)
-        # A fresh sign-in that stayed below does for a voluntary level, never for an essential one.
-        if can_rise and (request.is_acr_essential or proven.auth_time < around.since):
-            why = Why.STEP_UP
-    if why is not None:
-        return NeedLogin(why)
-    missing = request.consent_items - (seen.consented or frozenset())
-    asks_again = "consent" in request.prompt and not around.consented
-    is_new = seen.consented is None and seen.asks_new_portals
-    if missing or is_new or asks_again:
-        return NeedConsent(request.consent_items)
-    return Ready(seen, proven)
-
-
-def _counting(
-    request: AuthorizationRequest, evidence: Sequence[Evidence], around: Circumstances
-) -> Sequence[Evidence]:
-    """The proofs that are new enough for the request; all of them where none is.
-
-    Who asks for a new sign-in hears what that one proved, not what an older one did (Core, 2).
-    """
-    oldest = around.since
-    if not _WANTS_ANEW & set(request.prompt):
-        if request.max_age is None:
-            return evidence
-        oldest = min(oldest, around.now - timedelta(seconds=request.max_age))
-    return [proof for proof in evidence if proof.at >= oldest] or evidence
-
-
-def _can_rise(
-    request: AuthorizationRequest, proven: Achieved, account_ial: IAL, around: Circumstances
-) -> bool:
-    """Whether another sign-in could prove more of what is asked for."""
-    if request.resists > proven.resistance:
-        return around.resists >= request.resists
-    return min(around.reachable, account_ial) > proven.ial
-
-
-def _why_again(
-    request: AuthorizationRequest, proven: Achieved, around: Circumstances
-) -> Why | None:
-    """Whether an older sign-in does not do for this request."""
-    if proven.auth_time >= around.since:
-        return None
-    if _WANTS_ANEW & set(request.prompt):
-        return Why.ASKED
-    if request.max_age is None:
-        return None
-    age = around.now - proven.auth_time
-    is_too_old = request.max_age == 0 or age > timedelta(seconds=request.max_age)
-    return Why.TOO_OLD if is_too_old else None
-
-
-def _check_reachable(
-    request: AuthorizationRequest, account_ial: IAL, around: Circumstances
-) -> None:
-    """An essential level that no sign-in here can prove is an error (OpenID unmet-auth-req)."""
-    wanted = request.wanted
-    is_too_high = wanted is not None and min(around.reachable, account_ial) < wanted
-    if request.is_acr_essential and (is_too_high or around.resists < request.resists):
-        raise AuthorizationError(
-            "unmet_authentication_requirements",
-            "the level cannot be reached for this account",
-            request.target,
-        )

@@ -23,9 +23,10 @@ from idp.domain.assurance import Achieved
 from idp.domain.clients import Client, TokenFormat
 from idp.domain.decoupled import Asked, Proved
 from idp.domain.ids import uuid7
-from idp.oidc.authorization import AuthorizationRequest, Ready
+from idp.oidc.authorization import AuthorizationRequest
 from idp.oidc.claims import subject
 from idp.oidc.claims_request import Wishes
+from idp.oidc.decision import Ready
 from idp.oidc.dvcqg import acr_for, standard_claims
 from idp.oidc.keys import KeyRing, b64, unb64
 from idp.oidc.proof import UNBOUND, Binding

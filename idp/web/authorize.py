@@ -23,18 +23,13 @@ from idp.oidc.asked_subject import asked_for
 from idp.oidc.authorization import (
     AuthorizationError,
     AuthorizationRequest,
-    Circumstances,
-    NeedConsent,
-    NeedLogin,
     Params,
-    Ready,
-    Why,
     client_id_of,
-    decide,
     read,
     target_of,
 )
 from idp.oidc.claims import ITEMS
+from idp.oidc.decision import Circumstances, NeedConsent, NeedLogin, Ready, Why, decide
 from idp.oidc.errors import InvalidRequestUriError, NotRedirectable, OAuth2Error, Untrusted
 from idp.oidc.provider import Provider
 from idp.oidc.responses import ResponseMode, Target, sign
