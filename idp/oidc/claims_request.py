@@ -23,7 +23,7 @@ _LARGEST: Final = 2**53
 _ABOUT_SIGN_IN: Final = frozenset({"acr", "auth_time", "amr", "sid", "nonce"})
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one place, userinfo or ID token, was asked for beside plain names.
 
     ``values``: a claim with another value is left out (5.5.1). ``tagged``: names with a language
@@ -51,7 +51,7 @@ class Asked(msgspec.Struct, frozen=True):
         return name not in self.values or value in self.values[name]
 
 
-class Wishes(msgspec.Struct, frozen=True):
+class Wishes(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the ``claims`` parameter asks for beside plain names."""
 
     userinfo: Asked = Asked()

@@ -41,7 +41,7 @@ _LONGEST_JTI = 256
 _NONCE_SECONDS = 300
 
 
-class Binding(msgspec.Struct, frozen=True):
+class Binding(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a token is bound to: the thumbprint of a DPoP key or of a certificate, or nothing."""
 
     jkt: str = ""

@@ -40,7 +40,7 @@ _OPAQUE = "mc_"
 """How a sealed access token begins: so that a leaked one is recognised by scanners."""
 
 
-class GrantData(msgspec.Struct, frozen=True):
+class GrantData(msgspec.Struct, frozen=True, omit_defaults=True):
     """What later tokens of a grant need: kept with it, so they say what the sign-in proved.
 
     ``owns_session`` where the session was opened for this grant alone: no browser has it.
@@ -66,7 +66,7 @@ class GrantData(msgspec.Struct, frozen=True):
         return bool(self.id_token_claims) or not self.wishes.id_token.is_empty
 
 
-class Code(msgspec.Struct, frozen=True):
+class Code(msgspec.Struct, frozen=True, omit_defaults=True):
     """The contents of an authorization code."""
 
     id: str
