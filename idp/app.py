@@ -511,6 +511,7 @@ def _build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], word
     codes = Codes(
         database,
         OtpStore(database),
+        transactions,
         outbox,
         vault,
         limits,

@@ -68,6 +68,10 @@ class Application:
         """Whether the person is too young to apply alone."""
         return self.birth_date.age_on(now.astimezone(VIETNAM).date()) < MINIMUM_AGE
 
+    def name_by(self, record: Record) -> PersonName:
+        """As the register spells it; what was typed only where the register has no accents."""
+        return record.name if record.name_form is NameForm.ACCENTED else self.name
+
     def numbers_with(self, record: Record) -> tuple[IdNumber, ...]:
         """Every number of the record, the typed one first: each becomes an alias (S5)."""
         others = (number for number in record.id_numbers if number != self.id_number)

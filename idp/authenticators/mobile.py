@@ -112,7 +112,7 @@ def _identity(application: Application, record: SubscriberRecord, *, now: dateti
     return Identity(
         kind=SubjectKind.CITIZEN,
         id_numbers=application.numbers_with(record),
-        name=application.name,
+        name=application.name_by(record),
         birth_date=application.birth_date,
         sex=record.sex,
         phone=application.phone,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -157,14 +157,15 @@ class ComplaintFlow:
         sent = self.codes.send(
             phone,
             purpose="complaint",
-            transaction_id=journey.stored.id,
+            stored=journey.stored,
+            keep=self.journeys.keep(journey),
             portal="",
             visitor=visitor,
             now=now,
         )
         if isinstance(sent, Said):
             return Answer(journey, {}, sent)
-        return Answer(self.journeys.save(journey, code=sent))
+        return Answer(self.journeys.save(replace(journey, stored=sent.stored), code=sent.code))
 
 
 _TICKET_LETTERS = 14

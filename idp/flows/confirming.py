@@ -172,11 +172,12 @@ class ConfirmingFlow:
         sent = self.codes.send(
             target,
             purpose="confirm",
-            transaction_id=journey.stored.id,
+            stored=journey.stored,
+            keep=self.journeys.keep(journey),
             portal="",
             visitor=visitor,
             now=now,
         )
         if isinstance(sent, Said):
             return Answer(journey, {}, sent)
-        return Answer(self.journeys.save(journey, code=sent))
+        return Answer(self.journeys.save(replace(journey, stored=sent.stored), code=sent.code))

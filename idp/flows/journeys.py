@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
@@ -61,6 +62,10 @@ class Journeys(Generic[S]):
         if data == journey.stored.state:
             return replace(journey, state=state)
         return Journey(self.transactions.save(journey.stored, data), state)
+
+    def keep(self, journey: Journey[S], **changes: Any) -> Callable[[Any], bytes]:  # noqa: ANN401
+        """How the journey remembers a code, with these changes."""
+        return lambda code: _encode(msgspec.structs.replace(journey.state, code=code, **changes))
 
     def end(self, journey: Journey[S], *, now: datetime) -> None:
         """Finish it, once. Raises ``Conflict``."""

@@ -120,10 +120,17 @@ class Limits:
         counted = self.throttle.hit(per_network, network(visitor.ip), now=now)
         if counted.is_over:
             return _too_many(counted.seconds)
-        per_number = Limit("identity", limits.identity_tries_per_day, _DAY)
-        if self.throttle.hit(per_number, number, now=now).is_over:
+        if self.throttle.hit(self._identity, number, now=now).is_over:
             return Said("notice.identity_limit")
         return None
+
+    def after_no_answer(self, number: str) -> None:
+        """The registry was down, so nothing was checked; the network has paid all the same."""
+        self.throttle.take_back(self._identity, number)
+
+    @property
+    def _identity(self) -> Limit:
+        return Limit("identity", self.settings.limits.identity_tries_per_day, _DAY)
 
     def before_look_up(self, operator: UUID, count: int, *, now: datetime) -> Said | None:
         """Count a person that an operator looks up."""

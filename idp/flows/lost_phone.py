@@ -8,7 +8,7 @@ long nothing else that is sensitive changes. Nobody is signed in by this, and no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -18,7 +18,7 @@ from idp.authenticators.contract import AskFields, Field, FieldKind, Filled
 from idp.domain.accounts import AccountStatus, Attribute
 from idp.domain.errors import InvalidInput, PortError
 from idp.domain.events import AuditEvent, Event
-from idp.domain.subjects import BirthDate, IdKind, PersonName, PhoneNumber
+from idp.domain.subjects import BirthDate, IdKind, IdNumber, PersonName, PhoneNumber
 from idp.flows.account import AccountFlow
 from idp.flows.answers import Answer, Journey, Said, Visitor, source_down
 from idp.flows.journeys import Journeys
@@ -157,18 +157,28 @@ class LostPhoneFlow:
             return refusal
         person = PersonName(name.value)
         birth_date = BirthDate.from_iso(birth.value)
+        try:
+            is_theirs = self._is_theirs(phone, numbers, person, birth_date)
+        except PortError:
+            self.account.limits.after_no_answer(numbers[0].value)
+            raise
+        return None if is_theirs else Said("refusal.phone_mismatch")
+
+    def _is_theirs(
+        self, phone: PhoneNumber, numbers: list[IdNumber], name: PersonName, birth_date: BirthDate
+    ) -> bool:
+        """Whether the carrier has that number under one of theirs. Raises ``PortError``."""
         for number in numbers:
             record = self.subscribers.find_subscriber(
                 phone=phone,
                 id_number=number,
-                name=person,
+                name=name,
                 birth_date=birth_date,
                 request_id=uuid4(),
             )
             if record is not None and number in record.id_numbers:
-                is_same = _is_same(record, person, birth_date)
-                return None if is_same else Said("refusal.phone_mismatch")
-        return Said("refusal.phone_mismatch")
+                return _is_same(record, name, birth_date)
+        return False
 
     def _replace(
         self,
@@ -208,14 +218,15 @@ class LostPhoneFlow:
         sent = self.codes.send(
             phone,
             purpose="lost_phone",
-            transaction_id=journey.stored.id,
+            stored=journey.stored,
+            keep=self.journeys.keep(journey),
             portal="",
             visitor=visitor,
             now=now,
         )
         if isinstance(sent, Said):
             return Answer(journey, {}, sent)
-        return Answer(self.journeys.save(journey, code=sent))
+        return Answer(self.journeys.save(replace(journey, stored=sent.stored), code=sent.code))
 
 
 def _is_same(record: SubscriberRecord, name: PersonName, birth_date: BirthDate) -> bool:

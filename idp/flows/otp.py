@@ -20,6 +20,7 @@ from idp.storage.database import Database
 from idp.storage.models import milliseconds, moment
 from idp.storage.otps import OtpState, OtpStore, Try
 from idp.storage.outbox import OutboxStore
+from idp.storage.transactions import Stored, TransactionStore
 from idp.storage.vault import Vault
 
 SmsText = Callable[[str, str, int, str], str]
@@ -57,12 +58,25 @@ class SentCode(msgspec.Struct, frozen=True):
         return moment(self.expires_at)
 
 
+Keep = Callable[[SentCode], bytes]
+"""A code to the state of the journey that remembers it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A code on its way, and its journey as it is kept now."""
+
+    code: SentCode
+    stored: Stored
+
+
 @dataclass(frozen=True, slots=True)
 class Codes:
     """Sends and checks codes for every flow."""
 
     database: Database
     store: OtpStore
+    transactions: TransactionStore
     outbox: OutboxStore
     vault: Vault
     limits: Limits
@@ -88,28 +102,33 @@ class Codes:
         to: Target,
         *,
         purpose: str,
-        transaction_id: UUID,
+        stored: Stored,
+        keep: Keep,
         portal: str,
         visitor: Visitor,
         now: datetime,
-    ) -> SentCode | Said:
-        """Send a new code, voiding earlier ones; or say why not."""
+    ) -> Sent | Said:
+        """Send a new code, voiding earlier ones; or say why not.
+
+        The journey remembers it in the same database transaction: of a form that is posted twice
+        at once, one sends a code and the other raises ``Conflict``.
+        """
         address = _address(to)
         refusal = self.limits.before_message(address, visitor, now=now)
         if refusal:
             return refusal
         code = otp.new_code()
         kind, message = self._message(to, code, purpose, portal)
-        return self._issue(address, code, purpose, transaction_id, (kind, message), now=now)
+        return self._issue(address, code, purpose, (stored, keep), (kind, message), now=now)
 
-    def pretend(self, *, purpose: str, transaction_id: UUID, now: datetime) -> SentCode:
+    def pretend(self, *, purpose: str, stored: Stored, keep: Keep, now: datetime) -> Sent:
         """What ``send`` does, for nobody: the same work, and no code that anybody knows.
 
         A page that must not tell whether an account exists goes on with it (security rule 6).
         """
         nobody = f"nobody {uuid7(now).hex}"
         message = ("decoy", {"text": "-" * 160})
-        return self._issue(nobody, otp.new_code(), purpose, transaction_id, message, now=now)
+        return self._issue(nobody, otp.new_code(), purpose, (stored, keep), message, now=now)
 
     def _message(
         self, to: Target, code: str, purpose: str, portal: str
@@ -125,28 +144,29 @@ class Codes:
         address: str,
         code: str,
         purpose: str,
-        transaction_id: UUID,
+        journey: tuple[Stored, Keep],
         message: tuple[str, dict[str, str]],
         *,
         now: datetime,
-    ) -> SentCode:
+    ) -> Sent:
         otp_id = uuid7(now)
         expires_at = now + timedelta(seconds=self.settings.ttl)
-        kind, payload = message
+        (stored, keep), (kind, payload) = journey, message
+        sent = SentCode(otp_id.hex, address, purpose, milliseconds(now), milliseconds(expires_at))
         with self.database.transaction() as connection:
+            kept = self.transactions.save_with(connection, stored, keep(sent))
             self.store.issue(
                 connection,
                 otp_id=otp_id,
                 purpose=purpose,
-                transaction_id=transaction_id,
-                digest=self._digest(code, purpose, transaction_id, address),
+                transaction_id=stored.id,
+                digest=self._digest(code, purpose, stored.id, address),
                 now=now,
                 expires_at=expires_at,
             )
             payload = {**payload, "expires_at": str(milliseconds(expires_at))}
             self.outbox.add(connection, kind, payload, now=now)
-        sent_at = milliseconds(now)
-        return SentCode(otp_id.hex, address, purpose, sent_at, milliseconds(expires_at))
+        return Sent(sent, kept)
 
     def check(
         self, sent: SentCode, typed: str, *, transaction_id: UUID, owner: str, now: datetime

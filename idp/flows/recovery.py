@@ -14,7 +14,7 @@ account back.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -33,7 +33,7 @@ from idp.flows.account import AccountFlow
 from idp.flows.answers import Answer, Journey, Said, Visitor
 from idp.flows.journeys import Journeys
 from idp.flows.operators import act, check_not_self
-from idp.flows.otp import Codes, SentCode
+from idp.flows.otp import Codes, Sent, SentCode
 from idp.storage.recoveries import RecoveryStore
 
 KIND = "recovery"
@@ -155,25 +155,29 @@ class RecoveryFlow:
             numbers = {owned.number for owned in account.phones}
             target = account.default_phone.number if phone is None else phone
             target = target if target in numbers else None
-        sent: SentCode | Said | None = None
-        if target is None:
+        sent: Sent | Said | None = None
+        if account is None or target is None:
             number = IdNumber.parse(journey.state.typed["username"]).value
             self.account.limits.before_no_message(number, visitor, now=now)
         else:
             sent = self.codes.send(
                 target,
                 purpose="reset",
-                transaction_id=journey.stored.id,
+                stored=journey.stored,
+                keep=self.journeys.keep(journey, step=Step.CODE, account=account.id.hex),
                 portal="",
                 visitor=visitor,
                 now=now,
             )
-        if not isinstance(sent, SentCode):
-            # Nobody to tell, or the phone has had its fill: the page goes on the same.
-            sent = self.codes.pretend(purpose="reset", transaction_id=journey.stored.id, now=now)
-            account = None
         found = account.id.hex if account else ""
-        return Answer(self.journeys.save(journey, step=Step.CODE, code=sent, account=found))
+        if not isinstance(sent, Sent):
+            # Nobody to tell, or the phone has had its fill: the page goes on the same.
+            found = ""
+            keep = self.journeys.keep(journey, step=Step.CODE, account=found)
+            stored = journey.stored
+            sent = self.codes.pretend(purpose="reset", stored=stored, keep=keep, now=now)
+        journey = replace(journey, stored=sent.stored)
+        return Answer(self.journeys.save(journey, step=Step.CODE, code=sent.code, account=found))
 
     def _check_counter_code(
         self, journey: Journey[RecoveryState], number: IdNumber, *, now: datetime

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -42,10 +43,10 @@ from idp.authenticators.contract import (
 from idp.domain import identities
 from idp.domain.accounts import Identity
 from idp.domain.assurance import IAL, Amr, Evidence
-from idp.domain.errors import Conflict, PortError, WeakPassword
+from idp.domain.errors import Conflict, InvalidInput, PortError, WeakPassword
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import check_password
-from idp.domain.subjects import PhoneNumber, SubjectKind
+from idp.domain.subjects import IdNumber, PhoneNumber, SubjectKind
 from idp.flows.answers import Answer, Captchas, Journey, Said, Visitor, source_down
 from idp.flows.limits import Limits
 from idp.flows.otp import Codes, SentCode
@@ -215,8 +216,7 @@ class RegistrationFlow:
         if phone is not None:
             return self.limits.before_prompt(phone, visitor, now=now)
         if "username" in filled.values:
-            number = "".join(filter(str.isalnum, filled.values["username"]))
-            return self.limits.before_identity_check(number, visitor, now=now)
+            return self.limits.before_identity_check(_number(filled), visitor, now=now)
         return self.limits.before_step(visitor, now=now)
 
     def _resume(
@@ -231,6 +231,8 @@ class RegistrationFlow:
         try:
             outcome = self._method(journey).resume(method_state, reply, now=now)
         except PortError as error:
+            if isinstance(reply, Filled) and "username" in reply.values:
+                self.limits.after_no_answer(_number(reply))
             return self._answer(journey, notice=source_down(error))
         match outcome:
             case Continue(screen, kept, identity):
@@ -442,17 +444,21 @@ class RegistrationFlow:
         *,
         now: datetime,
     ) -> Answer[RegistrationState]:
+        def waits(code: SentCode) -> Journey[RegistrationState]:
+            return self._with(journey, code=code, screen=AskCode(phone))
+
         sent = self.codes.send(
             phone,
             purpose="register",
-            transaction_id=journey.stored.id,
+            stored=journey.stored,
+            keep=lambda code: _encode(waits(code).state),
             portal="",
             visitor=visitor,
             now=now,
         )
         if isinstance(sent, Said):
             return self._answer(journey, notice=sent)
-        return self._answer(self._with(journey, code=sent, screen=AskCode(phone)))
+        return self._answer(replace(waits(sent.code), stored=sent.stored))
 
     def _find_method(self, name: str) -> Registration | None:
         return next((m.registration for m in self.methods if m.name == name), None)
@@ -489,6 +495,15 @@ _decode = msgspec.msgpack.Decoder(RegistrationState).decode
 
 def _faults(invalid: Invalid) -> dict[str, Said]:
     return {name: Said(f"error.{code}") for name, code in invalid.errors.items()}
+
+
+def _number(filled: Filled) -> str:
+    """The typed number as the counters know it: one, however it was written."""
+    try:
+        return IdNumber.parse(filled.values["username"]).value
+    except InvalidInput:
+        plain = unicodedata.normalize("NFKC", filled.values["username"])
+        return "".join(filter(str.isalnum, plain))
 
 
 def _personal(identity: Identity) -> list[str]:

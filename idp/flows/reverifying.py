@@ -170,6 +170,7 @@ class ReverifyingFlow:
         try:
             found = registry.find(application, own)
         except PortError as error:
+            self.account.limits.after_no_answer(application.id_number.value)
             return {"": source_down(error)}
         if found is None or not _is_theirs(own, application, found.record):
             return {"": Said(registry.mismatch)}
@@ -193,7 +194,7 @@ class ReverifyingFlow:
         identity = Identity(
             kind=SubjectKind.CITIZEN,
             id_numbers=new,
-            name=application.name,
+            name=application.name_by(found.record),
             birth_date=application.birth_date,
             sex=found.sex,
             phone=None,

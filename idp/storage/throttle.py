@@ -17,6 +17,9 @@ _HIT = Statement("""
     RETURNING count, expires_at
 """)
 _PEEK = Statement("SELECT count, expires_at FROM throttle WHERE key = :key AND expires_at > :now")
+_TAKE_BACK = Statement("""
+    UPDATE throttle SET count = count - 1 WHERE key = :key AND count > 0 RETURNING count
+""")
 _FORGET = Statement("DELETE FROM throttle WHERE key = :key RETURNING count")
 
 
@@ -65,6 +68,10 @@ class ThrottleStore:
         rows = self._database.one(_PEEK, values)
         count, expires_at = rows[0] if rows else (0, milliseconds(now))
         return self._counted(limit, count, expires_at, now)
+
+    def take_back(self, limit: Limit, subject: str) -> None:
+        """Count one less: what was counted before did not come to pass."""
+        self._database.one(_TAKE_BACK, {"key": self._key(limit, subject)})
 
     def forget(self, limit: Limit, subject: str) -> None:
         """Start from nothing, after a success."""

@@ -97,6 +97,19 @@ class TransactionStore:
             raise Conflict("transaction.changed")
         return Stored(stored.id, stored.kind, stored.version + 1, state)
 
+    def save_with(self, connection: Connection, stored: Stored, state: bytes) -> Stored:
+        """``save`` in the transaction of an effect: of two posts at once only one has it."""
+        row = TransactionRow
+        saved = connection.execute(
+            update(row)
+            .where(row.id == stored.id, row.version == stored.version, row.ended_at.is_(None))
+            .values(version=row.version + 1, state_sealed=self._seal(stored.id, state))
+            .returning(row.id)
+        ).first()
+        if saved is None:
+            raise Conflict("transaction.changed")
+        return Stored(stored.id, stored.kind, stored.version + 1, state)
+
     def end(self, stored: Stored, *, now: datetime) -> None:
         """Finish it and forget its state; raises ``Conflict`` when it is finished already.
 

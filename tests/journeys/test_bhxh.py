@@ -21,7 +21,7 @@ EXISTS = "Số CMT/CCCD này đã có tài khoản."
 @pytest.fixture(autouse=True)
 def insured(house: House) -> None:
     house.insurance.add(
-        CODE, CCCD.value, CMND.value, name="Nguyễn Văn Hòa", birth_date="1972-02-01"
+        CODE, CCCD.value, CMND.value, name="Nguyễn Văn Hoà", birth_date="1972-02-01"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 from sqlalchemy import func, select
@@ -311,3 +312,91 @@ def test_registration_leaves_the_person_signed_out(house: House) -> None:
     browser.registers()
 
     assert browser.get("/account").request.path.startswith("/login/")
+
+
+def test_the_account_has_the_name_as_the_register_spells_it(house: House) -> None:
+    house.browser().registers(full_name=unicodedata.normalize("NFD", "nguyễn  văn HÒA"))
+
+    found = accounts(house).find_by_id_number(CCCD)
+
+    assert found
+    name = accounts(house).identity(found.id).find(Attribute.FULL_NAME)
+    assert name
+    assert name.value == "Nguyễn Văn Hoà"
+
+
+def test_a_register_without_accents_leaves_the_name_as_typed(house: House) -> None:
+    house.carrier.plain("0821234088", name="NGUYEN VAN HOA")
+
+    house.browser().registers()
+
+    found = accounts(house).find_by_id_number(CCCD)
+    assert found
+    name = accounts(house).identity(found.id).find(Attribute.FULL_NAME)
+    assert name
+    assert name.value == PERSON["full_name"]
+
+
+def test_a_carrier_that_is_down_uses_up_none_of_the_five_checks(house: House) -> None:
+    house.carrier.is_down = True
+    browser = house.browser()
+    browser.opens_registration()
+    for _ in range(8):
+        assert "tạm thời không phản hồi" in browser.fills_in().text
+
+    house.carrier.is_down = False
+    page = browser.fills_in()
+
+    assert "Xác thực mã OTP" in page.text
+
+
+@pytest.mark.parametrize("zero", ["\uff10", "\u2070", "\U0001d7d8", " 0", "0.", "\u202f0"])
+def test_an_id_number_is_counted_as_one_however_it_is_written(house: House, zero: str) -> None:
+    browser = house.browser()
+    browser.opens_registration()
+    for _ in range(5):
+        browser.fills_in(full_name="Nguyễn Văn Hoa")
+
+    browser.fills_in(username=zero + PERSON["username"][1:], full_name="Nguyễn Văn Hoa")
+
+    assert house.carrier.asked == 5
+
+
+def test_a_form_posted_twice_at_once_sends_one_code_and_it_is_right(house: House) -> None:
+    browser = house.browser()
+    browser.opens_registration()
+    form = {"csrf": browser._csrf(), **PERSON, "captcha": "12345"}
+    cookie = "; ".join(f"{c.key}={c.value}" for c in browser.client._cookies.values())
+    house.carrier.meeting = Barrier(4)
+
+    def post(_: int) -> int:
+        client = house.app.test_client(use_cookies=False)
+        return client.post(browser.path, data=form, headers={"Cookie": cookie}).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        statuses = sorted(pool.map(post, range(4)))
+
+    assert statuses == [303, 409, 409, 409]
+    assert len(house.messages()) == 1
+    browser.get(browser.path)
+    assert "Nhập mật khẩu" in browser.post({"code": house.last_code()}).text
+
+
+def test_resending_twice_at_once_sends_one_code_and_it_is_right(house: House) -> None:
+    browser = house.browser()
+    browser.opens_registration()
+    browser.fills_in()
+    house.clock.forward(seconds=61)
+    form = {"csrf": browser._csrf(), "do": "resend"}
+    cookie = "; ".join(f"{c.key}={c.value}" for c in browser.client._cookies.values())
+
+    def post(_: int) -> int:
+        client = house.app.test_client(use_cookies=False)
+        return client.post(browser.path, data=form, headers={"Cookie": cookie}).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(post, range(16)))
+
+    assert set(statuses) <= {303, 409, 422}
+    assert len(house.messages()) == 2
+    assert "Nhập mật khẩu" in browser.post({"code": house.last_code()}).text

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import UUID
@@ -74,6 +75,7 @@ class MemoryCarrier:
     records: dict[str, SubscriberRecord] = field(default_factory=dict)
     is_down: bool = False
     asked: int = 0
+    meeting: Barrier | None = None
 
     def find_subscriber(
         self,
@@ -86,6 +88,8 @@ class MemoryCarrier:
     ) -> SubscriberRecord | None:
         del name, birth_date, request_id
         self.asked += 1
+        if self.meeting:
+            self.meeting.wait(timeout=20)
         if self.is_down:
             raise PortUnavailable("carrier")
         record = self.records.get(phone.e164)
@@ -100,6 +104,12 @@ class MemoryCarrier:
             Sex.MALE,
             "vinaphone",
         )
+
+    def plain(self, phone: str, *, name: str) -> None:
+        """A register that writes that subscriber's name without accents."""
+        key = PhoneNumber.parse(phone).e164
+        changes = {"name": PersonName.parse(name), "name_form": NameForm.UNACCENTED}
+        self.records[key] = replace(self.records[key], **changes)
 
 
 @dataclass
@@ -437,7 +447,7 @@ def build(
     )
     app = application.create_app(base, application.Ports(methods, clock, web))
     carrier.add(
-        "0821234088", "001072000136", "012345678", name="Nguyễn Văn Hòa", birth_date="01/02/1972"
+        "0821234088", "001072000136", "012345678", name="Nguyễn Văn Hoà", birth_date="01/02/1972"
     )
     return House(app, carrier, insurance, status, signer, clock, base)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -172,14 +172,16 @@ class PasswordSteps:
         sent = self.codes.send(
             phone.number,
             purpose="approval" if journey.state.made_for else "login",
-            transaction_id=journey.stored.id,
+            stored=journey.stored,
+            keep=self.steps.journeys.keep(journey),
             portal=journey.state.portal,
             visitor=visitor,
             now=now,
         )
         if isinstance(sent, Said):
             return self.steps.answer(journey, notice=sent)
-        return self.steps.answer(self.steps.put(journey, code=sent))
+        journey = replace(journey, stored=sent.stored)
+        return self.steps.answer(self.steps.put(journey, code=sent.code))
 
     @staticmethod
     def _phone(account: Account, e164: str) -> Phone:
