@@ -1,0 +1,67 @@
+"""What every process of an installation stands on: settings, keys, database, clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from idp import authenticators
+from idp.config import Config
+from idp.domain.passwords import PasswordHasher
+from idp.ports import Clock, WebClient
+from idp.storage.database import Database
+from idp.storage.sessions import Lifetimes, SessionStore
+from idp.storage.vault import Vault, create_master
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What methods need from outside, the clock and the web, as the caller wants them."""
+
+    methods: authenticators.Ports
+    clock: Clock
+    web: WebClient | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What every process of the provider stands on."""
+
+    config: Config
+    vault: Vault
+    database: Database
+    clock: Clock
+
+
+def system_clock() -> datetime:
+    """The time of this machine."""
+    return datetime.now(UTC)
+
+
+def found(config: Config, clock: Clock = system_clock) -> Foundation:
+    """Keys and database of an installation."""
+    vault = Vault(create_master(config.keys_folder / "secret"))
+    database = Database(config.database_url, pool_size=config.database.pool_size)
+    return Foundation(config, vault, database, clock)
+
+
+def password_hasher(config: Config, vault: Vault) -> PasswordHasher:
+    """The hasher of the settings."""
+    settings = config.password
+    return PasswordHasher(
+        vault.key("pepper"),
+        time_cost=settings.time_cost,
+        memory_kib=settings.memory_kib,
+        parallelism=settings.parallelism,
+        max_parallel=settings.max_parallel,
+        queue_seconds=settings.queue_seconds,
+    )
+
+
+def session_store(base: Foundation) -> SessionStore:
+    """The sessions, with the life times of the settings."""
+    server = base.config.server
+    lifetimes = Lifetimes(
+        timedelta(seconds=server.session_idle), timedelta(seconds=server.session_absolute)
+    )
+    return SessionStore(base.database, base.vault, lifetimes)
