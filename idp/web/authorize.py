@@ -15,9 +15,10 @@ import msgspec
 import structlog
 from flask import Flask, Response, request
 
-from idp.domain.assurance import IAL
+from idp.domain.assurance import IAL, achieved
 from idp.domain.clients import Client
 from idp.domain.events import AuditEvent, Event
+from idp.domain.subjects import SubjectKind
 from idp.flows.login.state import LoginState
 from idp.oidc.asked_subject import asked_for
 from idp.oidc.authorization import (
@@ -225,7 +226,7 @@ class AuthorizePages:
         if waiting.request.ui_locales:
             i18n.prefer(waiting.request.ui_locales)
         if request.method == "GET":
-            return self._consent_page(stored, waiting, client)
+            return self._consent_page(stored, waiting, client, seen)
         if screens.read_action(request.form) is Action.CANCEL:
             return self._cancel(transaction)
         items = waiting.request.consent_items | (seen.consented or frozenset())
@@ -252,7 +253,9 @@ class AuthorizePages:
         stored = house().transactions.save(stored, _encode(agreed))
         return self._go_on(stored, agreed, client)
 
-    def _consent_page(self, stored: Stored, waiting: Waiting, client: Client) -> Response:
+    def _consent_page(
+        self, stored: Stored, waiting: Waiting, client: Client, seen: Seen
+    ) -> Response:
         allow_form_target(waiting.request.redirect_uri)
         if client.logo_uri:
             allow_image(client.logo_uri)
@@ -268,10 +271,22 @@ class AuthorizePages:
             "notice": None,
             "faults": {},
             "client": _view(client),
-            "data": tuple(sorted(waiting.request.consent_items, key=ITEMS.index)),
-            "level": wanted or IAL.MEDIUM,
+            "data": _labels(waiting.request.consent_items, seen.session.account_kind),
+            "level": self._proven(seen),
         }
         return respond(Page("consent.html", context))
+
+    @staticmethod
+    def _proven(seen: Seen) -> IAL:
+        """What this sign-in has proven, as the portal will be told."""
+        level3_max_age = timedelta(seconds=house().config.server.level3_max_age)
+        session, now = seen.session, house().clock()
+        return achieved(
+            session.evidence,
+            account_ial=session.account_ial,
+            now=now,
+            level3_max_age=level3_max_age,
+        ).ial
 
     # --- answering ------------------------------------------------------------------------------
 
@@ -373,6 +388,19 @@ class AuthorizePages:
             resists=max(method.resists for method in able),
             consented=consented,
         )
+
+
+_OF_A_PERSON = frozenset({"birthdate", "gender"})
+_NAMED_BY_KIND = frozenset({"name", "id_number"})
+
+
+def _labels(items: frozenset[str], kind: SubjectKind) -> tuple[str, ...]:
+    """The data in the words of whoever is asked: a firm has a tax code and no birthday."""
+    listed = sorted(items, key=ITEMS.index)
+    if kind is SubjectKind.CITIZEN:
+        return tuple(listed)
+    theirs = (name for name in listed if name not in _OF_A_PERSON)
+    return tuple(f"{name}.{kind}" if name in _NAMED_BY_KIND else name for name in theirs)
 
 
 _PROBLEMS = {

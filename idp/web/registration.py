@@ -142,6 +142,7 @@ def _show(answer: _Answer) -> Response:
                 "forgot_url": "/forgot",
                 "complaint_url": "/complaint",
                 "login_url": _login_url(state.login),
+                "subject": state.subject,
             }
             page = screens.plain("existing_account.html", **ways)
         case At.DONE:

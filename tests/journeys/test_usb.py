@@ -165,6 +165,27 @@ def test_existing_account_is_found_by_the_number_in_the_certificate(house: House
         assert way in page.text
 
 
+@pytest.mark.parametrize(
+    ("subject", "user_id", "told"),
+    [
+        ("enterprise", "MST:0100109106", "Mã số thuế này"),
+        ("agency", "MDV:000.00.17.G22", "Mã đơn vị này"),
+    ],
+)
+def test_a_firm_and_an_agency_are_told_of_their_own_number(
+    house: House, subject: str, user_id: str, told: str
+) -> None:
+    leaf = certificate(user_id, ca=pki().government if subject == "agency" else None)
+    registers(house.browser(), leaf, subject, email="a@example.vn", captcha="12345")
+    browser = house.browser()
+    begins(browser, subject)
+
+    page = signs(browser, leaf)
+
+    assert f"{told} đã có tài khoản" in page.text
+    assert "Số CMT/CCCD" not in page.text
+
+
 def test_of_twenty_registrations_at_once_one_account_remains(house: House) -> None:
     leaf = certificate()
     browsers = [house.browser() for _ in range(20)]
@@ -337,6 +358,38 @@ def test_sign_in_at_a_portal_is_level_three_with_hardware(house: House) -> None:
     claims = portal.claims(portal.redeems(answer_of(back)["code"]).get_json()["id_token"])
     assert claims["acr"] == "ial3"
     assert claims["amr"] == ["hwk", "pin", "mfa"]
+
+
+def test_the_consent_page_names_the_level_that_the_portal_will_be_told(house: House) -> None:
+    portal = add_portal(house)
+    registers(house.browser(), certificate(serial=7))
+    browser = house.browser()
+    browser.visit(portal.request())
+    browser.client.get(f"{browser.path}?method=usb")
+    browser.visit(browser.path)
+    browser.send({"do": "confirm"})
+
+    page = signs(browser, certificate(serial=7))
+    back = browser.send({"do": "confirm"})
+
+    claims = portal.claims(portal.redeems(answer_of(back)["code"]).get_json()["id_token"])
+    assert (claims["acr"], "lần đăng nhập này: mức 3" in page.text) == ("ial3", True)
+
+
+def test_a_firm_is_asked_for_its_own_data_and_not_for_a_birthday(house: House) -> None:
+    portal = add_portal(house)
+    leaf = certificate("MST:0100109106", serial=8)
+    registers(house.browser(), leaf, "enterprise", email="firm@example.vn")
+    browser = house.browser()
+    browser.visit(portal.request(acr_values="ial3", scope="openid profile identity"))
+    browser.send({"do": "confirm"})
+
+    page = signs(browser, leaf)
+
+    assert "Tên doanh nghiệp" in page.text
+    assert "Mã số thuế" in page.text
+    for wrong in ("Ngày sinh", "Giới tính", "Họ tên", "Số CMT/CCCD"):
+        assert wrong not in page.text
 
 
 def test_a_certificate_without_an_account_is_told_and_invited(house: House) -> None:

@@ -208,10 +208,10 @@ def all_offers() -> tuple[Offer, ...]:
     )
 
 
-def existing_account() -> Page:
+def existing_account(subject: str = "citizen") -> Page:
     """R14 with its three ways out."""
-    context = {"forgot_url": "/forgot", "complaint_url": "", "login_url": "/login"}
-    return Page("existing_account.html", context)
+    ways = {"forgot_url": "/forgot", "complaint_url": "", "login_url": "/login"}
+    return Page("existing_account.html", {**ways, "subject": subject})
 
 
 FORGET = Frame(
@@ -615,6 +615,8 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "password": lambda: screens.set_password(Frame("/form", step=Step(4, 4)), username="001"),
     "password_faults": password_faults,
     "existing_account": existing_account,
+    "existing_enterprise": lambda: existing_account("enterprise"),
+    "existing_agency": lambda: existing_account("agency"),
     "done": lambda: Page("done.html", {"login_url": "/login", "level": 3, "method": "usb"}),
     "usb": lambda: screens.ask_fields(AskFields("register.usb"), STEPPED),
     "usb_agency": lambda: screens.ask_fields(AskFields("register.usb_agency"), STEPPED),
