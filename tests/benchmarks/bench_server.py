@@ -18,6 +18,7 @@ import base64
 import contextlib
 import http.client
 import json
+import secrets
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
 from tests.benchmarks import nation
 from tests.faults import installation as installations
@@ -37,7 +40,8 @@ from tests.faults.installation import ROOT, Installation, free_base, wait_for
 from tests.faults.visitor import REDIRECT, SECRET, VERIFIER, Visitor
 from tests.support import postgres
 
-CLIENT = "bench"
+CLIENT, SIGNS = "bench", "bench-signs"
+KEY = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": "bench"})
 FORM = {
     "Content-Type": "application/x-www-form-urlencoded",
     "Authorization": "Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode(),
@@ -64,8 +68,9 @@ class Server:
         if self.connection is None:
             self.connection = http.client.HTTPConnection("localhost", self.port)
         body = urlencode(form) if form is not None else None
-        more = FORM if form is not None else {}
-        self.connection.request(method, path, body, {**more, **headers})
+        more = {**(FORM if form is not None else {}), **headers}
+        sent = {name: value for name, value in more.items() if value}
+        self.connection.request(method, path, body, sent)
         answer = self.connection.getresponse()
         return answer.status, dict(answer.getheaders()), answer.read()
 
@@ -89,16 +94,45 @@ class Server:
     def paths_of(self, name: str) -> dict[str, str]:
         return {name: self.paths[name]} if name in self.paths else {}
 
-    def authorize(self) -> str:
-        query = {
-            "client_id": CLIENT,
-            "redirect_uri": REDIRECT,
-            "response_type": "code",
-            "scope": "openid profile",
-            "state": "s",
-            "code_challenge": create_s256_code_challenge(VERIFIER),
-            "code_challenge_method": "S256",
+    def private_key_jwt(self) -> None:
+        """``client_credentials`` again, by a client that signs (RFC 7523, 2.2)."""
+        now = int(time.time())
+        claims = {"iss": SIGNS, "sub": SIGNS, "aud": self.issuer, "iat": now, "exp": now + 60}
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": SIGNS,
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion": _signed({}, claims),
+            **self.paths_of("resource"),
         }
+        status, _, body = self.call("POST", self.paths["token"], form, Authorization="")
+        assert status == 200, (self.name, status, body)
+
+    def dpop(self) -> None:
+        """``client_credentials`` again, bound to a key (RFC 9449, 4)."""
+        address = f"{self.issuer}{self.paths['token']}"
+        header = {"typ": "dpop+jwt", "jwk": KEY.as_dict(private=False)}
+        proof = _signed(header, {"htm": "POST", "htu": address, "iat": int(time.time())})
+        form = {"grant_type": "client_credentials", **self.paths_of("resource")}
+        status, _, body = self.call("POST", self.paths["token"], form, DPoP=proof)
+        assert status == 200, (self.name, status, body)
+        assert json.loads(body)["token_type"] == "DPoP", body
+
+    def par(self) -> str:
+        """``authorize`` again, pushed first (RFC 9126)."""
+        status, _, body = self.call("POST", self.paths["par"], {**_first(), "state": "s"})
+        assert status == 201, (self.name, status, body)
+        pushed = {"client_id": CLIENT, "request_uri": json.loads(body)["request_uri"]}
+        return self._authorize(pushed)
+
+    @property
+    def issuer(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    def authorize(self) -> str:
+        return self._authorize({**_first(), "state": "s"})
+
+    def _authorize(self, query: dict[str, str]) -> str:
         path = f"{self.paths['authorize']}?{urlencode(query)}"
         status, headers, body = self.call("GET", path, Cookie=self.cookie)
         assert status == 303, (self.name, status, headers, body[:300])
@@ -152,8 +186,8 @@ class Server:
 
 
 OPERATIONS = (
-    "discovery", "jwks", "client_credentials", "authorize", "code", "flow", "userinfo",
-    "refresh", "introspection",
+    "discovery", "jwks", "client_credentials", "private_key_jwt", "dpop", "authorize", "par",
+    "code", "flow", "userinfo", "refresh", "introspection",
 )  # fmt: skip
 
 
@@ -187,6 +221,7 @@ def ours(folder: Path, *, sqlite: bool) -> Iterator[Server]:
                 "authorize": "/authorize",
                 "userinfo": "/userinfo",
                 "introspect": "/introspect",
+                "par": "/par",
             },
             url,
             cookie,
@@ -195,6 +230,11 @@ def ours(folder: Path, *, sqlite: bool) -> Iterator[Server]:
         visitor.submit(do="confirm")
         server.code()
         yield server
+
+
+def _signed(header: dict[str, Any], claims: dict[str, Any]) -> str:
+    named = {"alg": "ES256", "kid": "bench", **header}
+    return jwt.encode(named, {**claims, "jti": secrets.token_urlsafe(16)}, KEY)
 
 
 def _first() -> dict[str, str]:
@@ -219,7 +259,16 @@ def _register(here: Installation) -> None:
         "scope": "openid profile",
         "id_token_signed_response_alg": "ES256",
     }
-    file.write_text(json.dumps(metadata))
+    signs = {
+        "client_id": SIGNS,
+        "client_name": "Benchmark",
+        "grant_types": ["client_credentials"],
+        "token_endpoint_auth_method": "private_key_jwt",
+        "token_endpoint_auth_signing_alg": "ES256",
+        "jwks": {"keys": [KEY.as_dict(private=False)]},
+        "scope": "profile",
+    }
+    file.write_text(json.dumps([metadata, signs]))
     command = [sys.executable, "-m", "idp.cli", "--config", str(here.data / "config.toml")]
     subprocess.run(
         [*command, "clients", "register", "--json", str(file)],
@@ -241,15 +290,18 @@ def node(folder: Path) -> Iterator[Server | None]:
     subprocess.run(["npm", "install", "--silent", "--no-audit"], cwd=place, check=True)
     port = free_base()
     process = subprocess.Popen(
-        ["node", "peer.js", str(port)], cwd=place, stdout=subprocess.DEVNULL,
+        ["node", "peer.js", str(port), json.dumps(KEY.as_dict(private=False))],
+        cwd=place,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     try:
         wait_for(f"http://localhost:{port}/.well-known/openid-configuration")
         server = Server(
             "node", port, [process.pid],
             {"token": "/token", "jwks": "/jwks", "authorize": "/auth", "userinfo": "/me",
-             "introspect": "/token/introspection", "resource": "https://api.example.vn"},
+             "introspect": "/token/introspection", "par": "/request",
+             "resource": "https://api.example.vn"},
         )  # fmt: skip
         _sign_in(server)
         server.code()

@@ -46,6 +46,16 @@ const provider = new Provider(issuer, {
       response_types: ["code"],
       id_token_signed_response_alg: "ES256",
     },
+    {
+      client_id: "bench-signs",
+      id_token_signed_response_alg: "ES256",
+      redirect_uris: [],
+      response_types: [],
+      grant_types: ["client_credentials"],
+      token_endpoint_auth_method: "private_key_jwt",
+      token_endpoint_auth_signing_alg: "ES256",
+      jwks: { keys: [JSON.parse(process.argv[3])] },
+    },
   ],
   jwks: { keys: [{ ...key, kid: "k", use: "sig", alg: "ES256" }] },
   cookies: { keys: ["benchmark"] },
@@ -58,6 +68,8 @@ const provider = new Provider(issuer, {
   features: {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
+    dPoP: { enabled: true },
+    pushedAuthorizationRequests: { enabled: true },
     introspection: { enabled: true },
     userinfo: { enabled: true },
     resourceIndicators: {
