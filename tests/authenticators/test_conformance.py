@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +61,12 @@ def test_a_package_outside_this_repository_plugs_in_with_no_change_to_ours(
 
     assert "thư viện thành phố" in browser.signs_in().text
     house.database.close()
+
+
+def test_the_sample_needs_nothing_that_an_index_would_have_to_know() -> None:
+    project = tomllib.loads((SAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    assert project["dependencies"] == []
 
 
 @pytest.mark.usefixtures("installed")
