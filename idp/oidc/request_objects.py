@@ -140,7 +140,8 @@ class RequestObjects:
             return params
         inside = self._open(client, token, now=now)
         if client.profile is Profile.FAPI2 or client.require_signed_request_object:
-            return [("client_id", client.client_id), *inside.items()]
+            # The id inside was found to be the client's; it counts once.
+            return [*{**inside, "client_id": client.client_id}.items()]
         outside = [
             (name, value)
             for name, value in params

@@ -281,6 +281,17 @@ def test_rfc9101_6_3_nothing_unsigned_counts_from_who_has_to_sign(
     assert error == "invalid_request"  # the code_challenge outside does not count
 
 
+def test_rfc9101_5_who_has_to_sign_is_answered_in_the_open(
+    visitor: Visitor, signer: Program
+) -> None:
+    answers = [
+        sends(visitor, signer, signer.request_object(client_id=client_id))
+        for client_id in (signer.client_id, None)
+    ]
+
+    assert [("code" in answer, answer["state"]) for answer in answers] == [(True, "inside")] * 2
+
+
 def test_rfc9101_10_5_who_has_to_sign_is_not_heard_without(
     visitor: Visitor, signer: Program
 ) -> None:
