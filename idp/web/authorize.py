@@ -33,6 +33,7 @@ from idp.oidc.claims import ITEMS
 from idp.oidc.decision import Circumstances, NeedConsent, NeedLogin, Ready, Why, decide
 from idp.oidc.errors import InvalidRequestUriError, NotRedirectable, OAuth2Error, Untrusted
 from idp.oidc.provider import Provider
+from idp.oidc.request_objects import PUSHED_PREFIX
 from idp.oidc.responses import ResponseMode, Target, sign
 from idp.storage.sessions import Seen
 from idp.storage.transactions import Stored
@@ -54,7 +55,7 @@ KIND = "authorize"
 CONSENT_TEXT = "2026-11"
 """The version of the words of the consent page, kept with every approval."""
 
-_PLAIN = frozenset({"request", "request_uri", "id_token_hint"})
+_MORE = frozenset({"request", "id_token_hint"})
 """Parameters that make a request more than plain."""
 
 _log = structlog.get_logger(__name__)
@@ -103,8 +104,8 @@ class AuthorizePages:
             return errors.show(_PROBLEMS[error.problem])
 
     def answer_at_once(self, home: House, params: Params, cookie: str) -> str | None:
-        """Where a plain request goes that needs nobody; None where there is more to it."""
-        if not _PLAIN.isdisjoint(name for name, _ in params):
+        """Where a request goes that needs nobody; None where there is more to it."""
+        if any(name in _MORE or _is_elsewhere(name, value) for name, value in params):
             return None
         now = home.clock()
         try:
@@ -119,7 +120,7 @@ class AuthorizePages:
             decision = decide(asked, seen, self._around(home, now, now))
         except (NotRedirectable, AuthorizationError):
             return None
-        if not isinstance(decision, Ready):
+        if not isinstance(decision, Ready) or not self._provider.requests.use(asked, now=now):
             return None
         home.sessions.touch(decision.seen.session, now=now)
         code = self._provider.tokens.new_code(client, asked, decision, now=now)
@@ -410,6 +411,11 @@ _PROBLEMS = {
     Untrusted.REDIRECT_URI_UNKNOWN: errors.Problem.REDIRECT_URI_UNKNOWN,
     Untrusted.REQUEST_INVALID: errors.Problem.REQUEST_INVALID,
 }
+
+
+def _is_elsewhere(name: str, value: str) -> bool:
+    """Whether the request has to be fetched: a pushed one is here (RFC 9126)."""
+    return name == "request_uri" and not value.startswith(PUSHED_PREFIX)
 
 
 def _view(client: Client) -> ClientView:

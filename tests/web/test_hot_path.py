@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from werkzeug.test import Client, TestResponse
@@ -86,6 +88,33 @@ def test_a_sign_on_that_needs_nobody_is_the_same_redirect(house: House) -> None:
     assert ours == theirs
 
 
+def test_a_pushed_request_is_answered_as_quickly_and_once(house: House) -> None:
+    portal = add_portal(house, "hue")
+    browser = house.browser()
+    browser.registers()
+    browser.signs_in_at(portal.request())
+    cookies = "; ".join(f"{each.key}={each.value}" for each in browser.client._cookies.values())
+    asked = dict(parse_qsl(urlsplit(portal.request()).query))
+    answer = house.app.test_client().post("/par", data=asked, auth=("hue", portal.secret))
+    pushed = answer.get_json()
+    query = urlencode({"client_id": "hue", "request_uri": pushed["request_uri"]})
+    slow_way = house.app.view_functions["authorize"]
+    house.app.view_functions["authorize"] = lambda: ("the slow way", 200)
+
+    def visit(_: int) -> TestResponse:
+        client = Client(house.app, TestResponse, use_cookies=False)
+        return client.get(f"/authorize?{query}", headers={"Cookie": cookies})
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(visit, range(8)))
+    house.app.view_functions["authorize"] = slow_way
+
+    codes = [each for each in answers if "code=" in each.headers.get("Location", "")]
+    assert len(codes) == 1
+    assert {each.text for each in answers if each not in codes} == {"the slow way"}
+    assert visit(0).status_code == 400
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -97,6 +126,9 @@ def test_a_sign_on_that_needs_nobody_is_the_same_redirect(house: House) -> None:
         {"client_id": "nobody"},
         {"client_id": "\x00"},
         {"claims": "{" * 3000},
+        {"request_uri": "https://portal.example.vn/request"},
+        {"request_uri": "urn:ietf:params:oauth:request_uri:nobody"},
+        {"request_uri": "urn:ietf:params:oauth:request_uri:", "request": "a.b.c"},
     ],
 )
 def test_whatever_is_not_plain_goes_the_ordinary_way(house: House, changes: dict[str, str]) -> None:
