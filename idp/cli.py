@@ -257,6 +257,9 @@ def rotate(ctx: click.Context, *, federation: bool) -> None:
     ring.ensure()
     ring.rotate()
     _print_keys(ring)
+    ready = ring.signs_from()
+    if ready:
+        click.echo(f"The announced keys may sign from {ready:%Y-%m-%d %H:%M}Z; rotate again then.")
 
 
 @keys.command(name="list")
@@ -570,4 +573,4 @@ def complaints_answer(ctx: click.Context, ticket: str, text: str, *, is_accepted
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="idp")
