@@ -184,16 +184,22 @@ def _show(answer: _Answer) -> Response:
         return respond(_form_page(answer), status)
     if not answer.faults:
         frame = replace(frame, notice=code_notice(answer, codes.delay()))
+    if not answer.journey.state.made_for:
+        frame = replace(frame, links=(_register_link(answer),))
     timing = CodeTiming(now, code.expiry, codes.resend_at(code))
     lost = f"/login/{answer.journey.stored.id.hex}/lost-phone"
     page = screens.ask_code(screen, frame, timing=timing, faults=faults(answer), lost_phone=lost)
     return respond(page, status)
 
 
+def _register_link(answer: _Answer) -> Link:
+    """Chưa có tài khoản? Đăng ký: on the first screen and on the code's (R42, R43)."""
+    return Link("link.register", f"/register?login={answer.journey.stored.id.hex}")
+
+
 def _form_page(answer: _Answer) -> Page:
     journey = answer.journey
-    transaction = journey.stored.id.hex
-    links = [Link("link.register", f"/register?login={transaction}")]
+    links = [_register_link(answer)]
     form = house().login.form(journey)
     if any(asked.kind is FieldKind.PASSWORD for asked in form.fields):
         links.insert(0, Link("link.forgot", "/forgot"))
