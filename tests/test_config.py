@@ -117,6 +117,16 @@ def test_hostile_environment_is_refused(name: str, value: str) -> None:
         settings.load(SHIPPED, {name: value})
 
 
+def test_a_mistake_of_the_environment_names_its_variable() -> None:
+    env = {"IDP_OTP__TRIES": "abc", "IDP_NOPE__X": "1", "IDP_METHODS__MOBILE__ENABLED": "maybe"}
+
+    with pytest.raises(ConfigError) as caught:
+        settings.load(SHIPPED, env)
+
+    places = {problem.split(":")[0] for problem in caught.value.problems}
+    assert places == set(env)
+
+
 def test_sound_production_settings_start() -> None:
     assert settings.load(SHIPPED, PRODUCTION).server.profile is Profile.PRODUCTION
 

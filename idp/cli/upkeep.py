@@ -137,6 +137,9 @@ def rotate(ctx: click.Context, *, federation: bool) -> None:
     ring.ensure()
     ring.rotate()
     _print_keys(ring)
+    ready = ring.signs_from()
+    if ready:
+        click.echo(f"The announced keys may sign from {ready:%Y-%m-%d %H:%M}Z; rotate again then.")
 
 
 @keys.command(name="list")

@@ -36,7 +36,7 @@ class _Reader:
         self, path: Path | None, text: str, data: dict[str, Any], env: Mapping[str, str]
     ) -> None:
         self._path, self._lines, self._data = path, text.splitlines(), data
-        self._from_env: set[tuple[str, str]] = set()
+        self._from_env: dict[tuple[str, ...], str] = {}
         self.problems: list[str] = []
         self._overlay(env)
 
@@ -81,6 +81,7 @@ class _Reader:
                 inner = block.setdefault(part, {})
                 block = inner if isinstance(inner, dict) else {}
             block[path[-1]] = _Text(value)
+            self._from_env[tuple(path)] = name
 
     def _block(self, kind: type, block: object, where: tuple[str, ...]) -> Any:  # noqa: ANN401
         if not isinstance(block, dict):
@@ -104,10 +105,17 @@ class _Reader:
             return None
 
     def _problem(self, where: tuple[str, ...], why: str) -> None:
-        line = self._line(where)
-        place = f"{self._path or 'settings'}{f':{line}' if line else ''}"
+        place = self._place(where)
         name = f"[{'.'.join(where[:-1])}] {where[-1]}" if len(where) > 1 else f"[{where[0]}]"
         self.problems.append(f"{place}: {name}: {why}")
+
+    def _place(self, where: tuple[str, ...]) -> str:
+        """Who set it: a variable of the environment, or a line of the file."""
+        variables = [name for path, name in self._from_env.items() if path[: len(where)] == where]
+        line = self._line(where)
+        if variables and (where in self._from_env or line is None):
+            return variables[0]
+        return f"{self._path or 'settings'}{f':{line}' if line else ''}"
 
     def _line(self, where: tuple[str, ...]) -> int | None:
         """The line that sets it, or its section's."""

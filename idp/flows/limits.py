@@ -22,6 +22,7 @@ _A_MONTH = timedelta(days=30)
 _KNOWN_FOR = timedelta(days=180)
 _FREE_FAILURES = 3
 _LONGEST_PAUSE = 64
+_LONG_WAIT = 2 * 3600
 
 
 def network(ip: str) -> str:
@@ -163,7 +164,7 @@ class Limits:
         for limit, subject in counters:
             counted = self.throttle.hit(limit, subject, now=now)
             if counted.is_over:
-                return Said("notice.prompt_limit", {"n": max(1, -(-counted.seconds // 60))})
+                return _wait("prompt_limit", counted.seconds)
         return None
 
     def before_remote_prompt(self, phone: PhoneNumber, *, now: datetime) -> bool:
@@ -221,7 +222,7 @@ class Limits:
         for limit, subject, told in counters:
             counted = self.throttle.hit(limit, subject, now=now)
             if counted.is_over:
-                return Said(f"notice.{told}", {"n": -(-counted.seconds // 60)})
+                return _wait(told, counted.seconds)
         return None
 
     def before_no_message(self, number: str, visitor: Visitor, *, now: datetime) -> None:
@@ -263,7 +264,14 @@ _PAUSE = Limit("password pause", 1, timedelta(seconds=1))
 
 
 def _too_many(seconds: int) -> Said:
-    return Said("notice.too_many", {"n": -(-seconds // 60)})
+    return _wait("too_many", seconds)
+
+
+def _wait(told: str, seconds: int) -> Said:
+    """How long to wait, in hours where nobody would count the minutes."""
+    if seconds > _LONG_WAIT:
+        return Said(f"notice.{told}_hours", {"n": -(-seconds // 3600)})
+    return Said(f"notice.{told}", {"n": max(1, -(-seconds // 60))})
 
 
 def _place(number: IdNumber, visitor: Visitor) -> str:

@@ -174,13 +174,14 @@ class Codes:
         """What to tell when the code is not right; None when it is, for the first time."""
         if not typed:
             return Said("error.otp.form")
-        refusal = self.limits.before_code(owner, now=now)
-        if refusal:
-            return refusal
         otp_id = UUID(hex=sent.otp_id)
         tried = self.store.count_try(otp_id, now=now, max_tries=self.settings.tries)
         if isinstance(tried, OtpState):
+            # Nothing is compared any more, so it is no guess that counts for the day.
             return Said(f"error.otp.{tried.value}")
+        refusal = self.limits.before_code(owner, now=now)
+        if refusal:
+            return refusal
         fault = self._compare(sent, tried, typed, transaction_id=transaction_id, now=now)
         if fault is None:
             self.limits.after_right_code(owner)

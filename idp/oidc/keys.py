@@ -206,6 +206,11 @@ class KeyRing:
             )
         )
 
+    def signs_from(self) -> datetime | None:
+        """When every announced key has been seen for long enough; None when none waits."""
+        waiting = [key for key in self.list() if key.state is KeyState.ANNOUNCED]
+        return max((key.changed_at + self._announce for key in waiting), default=None)
+
     # --- changing -------------------------------------------------------------------------------
 
     def ensure(self) -> None:

@@ -188,15 +188,21 @@ def _show(answer: _Answer) -> Response:
         return respond(_form_page(answer), status)
     if not answer.faults:
         frame = replace(frame, notice=code_notice(answer, codes.delay()))
+    if not answer.journey.state.made_for:
+        frame = replace(frame, links=(_register_link(answer),))
     timing = CodeTiming(now, code.expiry, codes.resend_at(code))
     lost = f"/login/{answer.journey.stored.id.hex}/lost-phone"
     page = screens.ask_code(screen, frame, timing=timing, faults=faults(answer), lost_phone=lost)
     return respond(page, status)
 
 
+def _register_link(answer: _Answer) -> Link:
+    """Chưa có tài khoản? Đăng ký: on the first screen and on the code's (R42, R43)."""
+    return Link("link.register", f"/register?login={answer.journey.stored.id.hex}")
+
+
 def _form_page(answer: _Answer) -> Page:
     journey = answer.journey
-    transaction = journey.stored.id.hex
     form = house().login.form(journey)
     if _home(journey.state):
         form = msgspec.structs.replace(form, key=_key(journey.state, form.key))
@@ -205,7 +211,7 @@ def _form_page(answer: _Answer) -> Page:
         return screens.ask_fields(
             form, _frame(answer), values=values, faults=wrong, captcha=picture
         )
-    links = [Link("link.register", f"/register?login={transaction}")]
+    links = [_register_link(answer)]
     if any(asked.kind is FieldKind.PASSWORD for asked in form.fields):
         links.insert(0, Link("link.forgot", "/forgot"))
     frame = _frame(answer, *links)

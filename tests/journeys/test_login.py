@@ -79,6 +79,51 @@ def test_captcha_comes_after_the_first_failure(house: House) -> None:
     assert "Xác thực mã OTP" in fourth.text
 
 
+def test_the_code_screen_has_every_way_on_of_the_guide(house: House) -> None:
+    browser = house.browser()
+    browser.registers()
+    browser.get("/login")
+
+    page = browser.types_password()
+
+    for way in (
+        "Gửi lại OTP",
+        "Chọn phương thức xác thực khác",
+        "Mất số điện thoại nhận OTP",
+        "Chưa có tài khoản?",
+    ):
+        assert way in page.text
+    assert f'href="/register?login={browser.path.rsplit("/", 1)[1]}"' in page.text
+
+
+def test_codes_that_are_not_compared_do_not_use_up_the_day(house: House) -> None:
+    browser = house.browser()
+    browser.registers()
+    browser.get("/login")
+    browser.types_password()
+    for _ in range(30):
+        page = browser.post({"code": "000000"})
+    assert "15 phút" in page.text
+    house.clock.forward(seconds=61)
+    browser.post({"do": "resend"})
+
+    page = browser.post({"code": house.last_code()})
+
+    assert page.request.path == "/account"
+
+
+def test_a_wait_of_a_day_is_told_in_hours(house: House) -> None:
+    house.settings_otp(wrong_per_day=3)
+    browser = house.browser()
+    browser.registers()
+    browser.get("/login")
+    browser.types_password()
+    for _ in range(4):
+        page = browser.post({"code": "000000"})
+
+    assert "Vui lòng thử lại sau 24 giờ." in page.text
+
+
 def test_ten_wrong_passwords_in_parallel_are_the_most_that_are_compared(house: House) -> None:
     house.browser().registers()
     hasher = house.app.extensions["idp.house"].login.steps.first_method.login.hasher

@@ -72,6 +72,20 @@ def test_a_new_key_is_announced_an_hour_before_it_signs(tmp_path: Path) -> None:
     assert states == {KeyState.ACTIVE, KeyState.RETIRING}
 
 
+def test_an_operator_is_told_when_an_announced_key_may_sign(tmp_path: Path) -> None:
+    clock = TestClock()
+    ring = ring_of(tmp_path, clock)
+    assert ring.signs_from() is None
+
+    ring.rotate()
+
+    told = ring.signs_from()
+    assert told == clock() + timedelta(hours=1)
+    clock.forward(hours=1)
+    ring.rotate()
+    assert ring.signs_from() is None
+
+
 def test_two_first_starts_at_once_make_one_set_of_keys(tmp_path: Path) -> None:
     with ThreadPoolExecutor(6) as pool:
         rings = list(pool.map(lambda _: ring_of(tmp_path, TestClock()), range(6)))
