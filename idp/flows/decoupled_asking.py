@@ -126,13 +126,14 @@ class Asking:
                     yield method, method.remote, dict(credential.details)
 
     def _tell_asked(self, account: Account, asked: Asked, *, now: datetime, is_rung: bool) -> None:
-        """A line of history; a notice only where no phone rings."""
+        """A line of history; a notice only where no phone rings, and no more than a few a day."""
+        is_quiet = is_rung or not self.limits.before_asked_notice(account.id, now=now)
         details = {"ip": asked.ip}
         event = AuditEvent(
             Event.APPROVAL_ASKED, now, account.id, client_id=asked.client_id, details=details
         )
         with self.database.transaction() as connection:
-            if is_rung:
+            if is_quiet:
                 self.notices.audit.add(connection, event)
             else:
                 extra = Extra({"portal": asked.portal, "message": asked.message or asked.code})

@@ -168,11 +168,25 @@ class Limits:
         return None
 
     def before_remote_prompt(self, phone: PhoneNumber, *, now: datetime) -> bool:
-        """Count a prompt that a portal asked for, as every other one on that phone."""
+        """Count a prompt that a portal asked for, as every other one on that phone.
+
+        Those of a day are counted apart: no portal may use up the prompts of its owner's sign-ins.
+        """
         limits = self.settings.limits
         counters = (
             (Limit("prompt open", 1, timedelta(seconds=limits.prompt_seconds)), phone.e164),
             (Limit("prompt", limits.prompts_per_phone, timedelta(minutes=10)), phone.e164),
+            (Limit("prompt asked day", limits.prompts_per_phone_day, _DAY), phone.e164),
+        )
+        return self._first(counters, now=now) is None
+
+    def before_asked_notice(self, account_id: UUID, *, now: datetime) -> bool:
+        """Count a message that a portal waits for an answer, however it named the person."""
+        limits = self.settings.limits
+        ten, day = limits.requests_per_person, limits.prompts_per_phone_day
+        counters = (
+            (Limit("asked notice", ten, timedelta(minutes=10)), account_id.hex),
+            (Limit("asked notice day", day, _DAY), account_id.hex),
         )
         return self._first(counters, now=now) is None
 

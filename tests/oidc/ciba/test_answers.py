@@ -71,7 +71,7 @@ def test_ciba_8_the_phone_shows_who_asks_what_for_and_the_code_of_the_client(hou
 
 def test_the_longest_names_and_messages_fit_on_the_phone(house: House) -> None:
     sim_owner(house)
-    office = add_office(house, client_name="Cổng " * 60)
+    office = add_office(house, client_name="Cổng" + " Cổng" * 19)
     office.asks(binding_message="x" * 50)
 
     works(house)
