@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
+import msgspec
 from flask import Flask, Response, request
 
-from idp.authenticators.contract import AskSignature, AwaitPhone, FieldKind, Filled
+from idp.authenticators.contract import AskFields, AskSignature, AwaitPhone, FieldKind, Filled
 from idp.domain.assurance import IAL
 from idp.flows.answers import Answer, Journey
 from idp.flows.login.state import LoginState, SignedIn, does
@@ -42,6 +44,7 @@ from idp.web.screens import Action, respond
 from idp.web.security import allow_form_target, set_session_cookie
 
 _Answer = Answer[LoginState]
+_Named = TypeVar("_Named", AskFields, AskSignature)
 
 
 def init_app(app: Flask) -> None:
@@ -90,7 +93,8 @@ def _login(transaction: str) -> Response:
         return _show(flow.choose(journey, tab) if tab else Answer(journey))
     if screens.read_action(request.form) is Action.CANCEL:
         request_id = flow.cancel(journey, now=now)
-        return again(f"/authorize/{request_id}/cancel" if request_id else "/")
+        own = "/account/methods" if journey.state.binding else "/"
+        return again(f"/authorize/{request_id}/cancel" if request_id else own)
     result = _step(journey)
     if isinstance(result, SignedIn):
         return _signed_in(result)
@@ -167,7 +171,7 @@ def _show(answer: _Answer) -> Response:
         return respond(screens.plain("act_for.html", **context), status)
     match answer.journey.state.screen:
         case AskSignature() as asked:
-            page = signature_page(asked, _frame(answer), answer)
+            page = signature_page(_named(asked, answer), _frame(answer), answer)
             return respond(page, status)
         case AwaitPhone() as asked:
             page = screens.await_phone(asked, _frame(answer), faults=faults(answer))
@@ -199,8 +203,10 @@ def _register_link(answer: _Answer) -> Link:
 
 def _form_page(answer: _Answer) -> Page:
     journey = answer.journey
-    links = [_register_link(answer)]
     form = house().login.form(journey)
+    if journey.state.binding:
+        return _binding_page(answer, form)
+    links = [_register_link(answer)]
     if any(asked.kind is FieldKind.PASSWORD for asked in form.fields):
         links.insert(0, Link("link.forgot", "/forgot"))
     frame = _frame(answer, *links)
@@ -212,6 +218,27 @@ def _form_page(answer: _Answer) -> Page:
         captcha=captcha("login", journey.stored.id, journey.state.captcha),
         tabs=_tabs(journey),
     )
+
+
+def _binding_page(answer: _Answer, form: AskFields) -> Page:
+    """The owner adds this very method (R66): as its registration, and no other way in."""
+    journey = answer.journey
+    return screens.ask_fields(
+        _named(form, answer),
+        _frame(answer),
+        values=journey.state.typed,
+        faults=faults(answer),
+        captcha=captcha("login", journey.stored.id, journey.state.captcha),
+    )
+
+
+def _named(screen: _Named, answer: _Answer) -> _Named:
+    """A screen of a sign-in in the words of the registration, where its proof is added."""
+    state = answer.journey.state
+    key = f"register.{state.method}"
+    if not state.binding or not i18n.current().has(f"{key}.title"):
+        return screen
+    return msgspec.structs.replace(screen, key=key)
 
 
 def _tabs(journey: Journey[LoginState]) -> tuple[Tab, ...]:
