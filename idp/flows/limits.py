@@ -226,18 +226,25 @@ class Limits:
 
     def before_message(self, to: str, visitor: Visitor, *, now: datetime) -> Said | None:
         """Count a code to a phone or mailbox; the site's own budget is the breaker (pumping)."""
+        for limit, subject, told in self._messages(to, visitor):
+            counted = self.throttle.hit(limit, subject, now=now)
+            if counted.is_over:
+                return _wait(told, counted.seconds)
+        return None
+
+    def after_unsent(self, to: str, visitor: Visitor) -> None:
+        """Another request sent the code, so this one sent none."""
+        for limit, subject, _ in self._messages(to, visitor):
+            self.throttle.take_back(limit, subject)
+
+    def _messages(self, to: str, visitor: Visitor) -> tuple[tuple[Limit, str, str], ...]:
         otp = self.settings.otp
-        counters = (
+        return (
             (Limit("sms ip", otp.per_ip_hour, _HOUR), network(visitor.ip), "sms_network"),
             (Limit("sms hour", otp.per_hour, _HOUR), to, "sms_limit"),
             (Limit("sms day", otp.per_day, _DAY), to, "sms_limit"),
             (Limit("sms site", otp.site_per_minute, timedelta(minutes=1)), "", "sms_site"),
         )
-        for limit, subject, told in counters:
-            counted = self.throttle.hit(limit, subject, now=now)
-            if counted.is_over:
-                return _wait(told, counted.seconds)
-        return None
 
     def before_no_message(self, number: str, visitor: Visitor, *, now: datetime) -> None:
         """Do the work of ``before_message`` where there is nobody to write to.

@@ -12,6 +12,7 @@ import msgspec
 
 from idp import config
 from idp.domain import otp
+from idp.domain.errors import Conflict
 from idp.domain.ids import uuid7
 from idp.domain.subjects import EmailAddress, PhoneNumber
 from idp.flows.answers import Said, Visitor
@@ -119,7 +120,11 @@ class Codes:
             return refusal
         code = otp.new_code()
         kind, message = self._message(to, code, purpose, portal)
-        return self._issue(address, code, purpose, (stored, keep), (kind, message), now=now)
+        try:
+            return self._issue(address, code, purpose, (stored, keep), (kind, message), now=now)
+        except Conflict:
+            self.limits.after_unsent(address, visitor)
+            raise
 
     def pretend(self, *, purpose: str, stored: Stored, keep: Keep, now: datetime) -> Sent:
         """What ``send`` does, for nobody: the same work, and no code that anybody knows.

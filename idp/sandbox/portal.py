@@ -92,7 +92,9 @@ class _Portal:
             return self._page(title=self._settings.name)
         claims = signed_in.claims
         return self._page(
-            title=f"Xin chào {claims.get('name') or claims['sub']}", claims=_shown(claims)
+            title=f"Xin chào {claims.get('name') or claims['sub']}",
+            claims=_shown(claims),
+            methods=f"{self._party.issuer}/account/methods/new" if "below" in request.args else "",
         )
 
     def theme(self) -> ResponseReturnValue:
@@ -104,7 +106,7 @@ class _Portal:
         # (OpenID Connect Core, 4).
         if request.args.get("iss", self._party.issuer) != self._party.issuer:
             raise SignInFailed("invalid_issuer", request.args["iss"])
-        attempt = Attempt()
+        attempt = Attempt(wanted=request.args.get("acr_values", ""))
         extra = {name: request.args[name] for name in _PASSED_ON if request.args.get(name)}
         address = self._party.authorization_url(attempt, extra)
         return self._go(address, cookie=self._browsers.begin(self._cookie(), attempt))
@@ -119,7 +121,11 @@ class _Portal:
             raise SignInFailed(request.args["error"], detail)
         signed_in = self._party.finish(request.args.get("code", ""), attempt)
         self._record("login", signed_in.claims)
-        return self._go(url_for("home"), cookie=self._browsers.succeed(self._cookie(), signed_in))
+        # A level that was only wished for may stay below (OpenID Connect Core, 5.5.1.1).
+        levels = attempt.wanted.split()
+        is_below = bool(levels) and signed_in.claims.get("acr") not in levels
+        home = url_for("home", below=1) if is_below else url_for("home")
+        return self._go(home, cookie=self._browsers.succeed(self._cookie(), signed_in))
 
     def logout(self) -> ResponseReturnValue:
         signed_in = self._browsers.forget(self._cookie())

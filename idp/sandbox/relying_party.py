@@ -43,6 +43,7 @@ class Attempt:
     state: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48))
+    wanted: str = ""
 
     @property
     def challenge(self) -> str:

@@ -197,8 +197,15 @@ def _for_people(problem: Problem, reference: str, text: Message | None) -> Respo
         "code": problem.value.code,
         "reference": reference,
         "at": clock(),
+        "again": _page_of_post() if problem is Problem.CONFLICT else "",
     }
     return respond(Page("error.html", context), problem.status)
+
+
+def _page_of_post() -> str:
+    """The page that was posted to, as it stands now, where it can be looked at."""
+    has_page = current_app.url_map.bind("").test(request.path, "GET")
+    return request.path if request.method == "POST" and has_page else ""
 
 
 def _for_programs(problem: Problem, reference: str) -> Response:

@@ -60,6 +60,31 @@ def test_adding_a_certificate_of_ones_own_raises_the_account_to_three(house: Hou
     assert "Xác thực bằng tin nhắn SMS 0821234088" in page.text
 
 
+@pytest.mark.parametrize(("method", "title"), [("usb", "USB ký số"), ("sim", "Sim ký số")])
+def test_a_method_is_added_in_the_words_of_its_registration(
+    house: House, method: str, title: str
+) -> None:
+    browser = signed_in(house)
+    browser.get("/account/methods")
+
+    page = browser.post({"method": method}, "/account/methods/add")
+
+    assert f"<h1>{title}</h1>" in page.text
+    assert "ĐĂNG KÝ" in page.text
+    for wrong in ("ĐĂNG NHẬP", "Chưa có tài khoản?", "?method=password_otp"):
+        assert wrong not in page.text
+
+
+def test_who_adds_no_method_after_all_is_back_at_the_methods(house: House) -> None:
+    browser = signed_in(house)
+    browser.get("/account/methods")
+    browser.post({"method": "usb"}, "/account/methods/add")
+
+    page = browser.post({"do": "cancel"})
+
+    assert page.request.path == "/account/methods"
+
+
 def test_removing_the_last_certificate_brings_it_back_to_two(house: House) -> None:
     browser = signed_in(house)
     adds_usb(browser, serial=32)

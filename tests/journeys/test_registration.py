@@ -8,10 +8,12 @@ from threading import Barrier
 
 import pytest
 from sqlalchemy import func, select
+from werkzeug.test import TestResponse
 
 from idp.domain.accounts import Attribute
 from idp.domain.assurance import IAL
 from idp.domain.subjects import IdNumber
+from idp.flows.answers import Visitor
 from idp.storage.accounts import AccountStore
 from idp.storage.models import AccountRow
 from tests.support.build import VAULT
@@ -369,15 +371,23 @@ def test_a_form_posted_twice_at_once_sends_one_code_and_it_is_right(house: House
     cookie = "; ".join(f"{c.key}={c.value}" for c in browser.client._cookies.values())
     house.carrier.meeting = Barrier(4)
 
-    def post(_: int) -> int:
+    def post(_: int) -> TestResponse:
         client = house.app.test_client(use_cookies=False)
-        return client.post(browser.path, data=form, headers={"Cookie": cookie}).status_code
+        return client.post(browser.path, data=form, headers={"Cookie": cookie})
 
     with ThreadPoolExecutor(4) as pool:
-        statuses = sorted(pool.map(post, range(4)))
+        pages = sorted(pool.map(post, range(4)), key=lambda page: page.status_code)
 
+    assert f'href="{browser.path}">Xem lại trang này' in pages[-1].text
+    statuses = [page.status_code for page in pages]
     assert statuses == [303, 409, 409, 409]
     assert len(house.messages()) == 1
+    limits, visitor = (
+        house.app.extensions["idp.house"].login.steps.limits,
+        Visitor(b"", "127.0.0.1", ""),
+    )
+    for limit, subject, _ in limits._messages("+84821234088", visitor):
+        assert limits.throttle.peek(limit, subject, now=house.clock()).count == 1
     browser.get(browser.path)
     assert "Nhập mật khẩu" in browser.post({"code": house.last_code()}).text
 

@@ -132,6 +132,19 @@ def test_a_wrong_id_token_signs_nobody_in(
     assert "Xin chào" not in client.get("/").text
 
 
+@pytest.mark.parametrize(("acr", "is_told"), [("ial2", True), ("ial3", False)])
+def test_a_level_that_was_not_reached_is_told_with_a_way_on(
+    client: FlaskClient, provider: Provider, acr: str, is_told: bool
+) -> None:
+    asked = begin(client, "/login?acr_values=ial3")
+    provider.claims = {"nonce": asked["nonce"], "acr": acr, "sid": "s1"}
+
+    page = client.get(f"/callback?code=c&state={asked['state']}", follow_redirects=True)
+
+    assert ("chưa lên được mức" in page.text) is is_told
+    assert ("/account/methods/new" in page.text) is is_told
+
+
 def test_a_foreign_answer_is_refused(client: FlaskClient, provider: Provider) -> None:
     assert "unknown_state" in client.get("/callback?code=c&state=x").text
     state = begin(client)["state"]

@@ -491,6 +491,7 @@ def problem() -> Page:
         "code": kind.value.code,
         "reference": "8f3ac0ffee",
         "at": NOW,
+        "again": "/register",
     }
     return Page("error.html", context)
 
