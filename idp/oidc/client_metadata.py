@@ -209,6 +209,9 @@ def _faults_of_uris(client: Client, loopback: Loopback) -> Iterator[_Fault]:
         fault = _fault_of_uri(uri, loopback, ApplicationType.WEB) if uri else None
         if fault:
             yield _Fault("invalid_client_metadata", f"{name}: {uri!r} {fault}")
+    if client.frontchannel_logout_uri and not _is_framed_safely(client):
+        detail = "frontchannel_logout_uri must be at the scheme, host and port of a redirect_uri"
+        yield _Fault("invalid_client_metadata", detail)
     for uri in client.request_uris:
         fault = _fault_of_uri(uri.partition("#")[0], loopback, ApplicationType.WEB)
         if fault:
@@ -217,6 +220,21 @@ def _faults_of_uris(client: Client, loopback: Loopback) -> Iterator[_Fault]:
         uri = getattr(client, name)
         if uri and _fault_of_uri(uri, Loopback.REFUSED, ApplicationType.WEB):
             yield _Fault("invalid_client_metadata", f"{name} must be https")
+
+
+def _is_framed_safely(client: Client) -> bool:
+    """Our page loads no address of a third party (Front-Channel Logout 1.0, 2)."""
+    here = _origin(client.frontchannel_logout_uri)
+    return any(_origin(uri) == here for uri in client.redirect_uris)
+
+
+def _origin(uri: str) -> tuple[str, str | None, int | None]:
+    try:
+        parts = urlsplit(uri)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        return "", None, None
+    return parts.scheme, parts.hostname, port
 
 
 def _fault_of_uri(  # noqa: PLR0911  one per fault
