@@ -380,6 +380,20 @@ def test_a_carrier_that_is_down_loses_nothing(house: House) -> None:
     assert SECOND in browser.text
 
 
+def test_a_carrier_that_did_not_answer_has_not_checked_the_new_number(house: House) -> None:
+    house.browser().registers()
+    owns(house)
+    browser = loses_phone(house)
+    house.carrier.is_down = True
+    browser.post({"code": house.last_code()})
+    limits = house.app.extensions["idp.house"].login.steps.limits
+
+    counted = limits.throttle.peek(limits._identity, PERSON["username"], now=house.clock())
+
+    assert "tạm thời không phản hồi" in browser.text
+    assert counted.count == 1, "only the check of the registration"
+
+
 def test_the_old_number_and_the_mailbox_are_told_at_once(house: House) -> None:
     replaces(house)
 

@@ -167,6 +167,19 @@ def test_a_carrier_that_is_down_loses_nothing(house: House) -> None:
     assert f'value="{CCCD}"' in page.text
 
 
+def test_a_carrier_that_is_down_uses_up_none_of_the_checks(house: House) -> None:
+    browser = with_old_card(house)
+    house.carrier.is_down = True
+    for _ in range(6):
+        assert "tạm thời không phản hồi" in verifies(browser).text
+    asked = house.carrier.asked
+    house.carrier.is_down = False
+
+    verifies(browser)
+
+    assert house.carrier.asked == asked + 1
+
+
 def test_questions_about_one_number_are_counted(house: House) -> None:
     browser = with_old_card(house)
     for _ in range(5):
