@@ -127,5 +127,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def accessible(page: Page) -> None:
+    # What was pressed before may still be leading here: axe needs a document that stays.
+    page.wait_for_load_state("networkidle")
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
