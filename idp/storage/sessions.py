@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import Connection, exists, insert, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
 from idp.domain.accounts import AccountStatus
@@ -39,6 +40,7 @@ _TOUCH = Statement("""
 _OldRow = aliased(SessionRow)
 _TOUCH_EVERY = timedelta(minutes=1)
 _KEPT_PROOFS = 7
+_UPSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class _Proof(msgspec.Struct, frozen=True, array_like=True):
@@ -283,17 +285,16 @@ class ConsentStore:
         text_version: str,
         now: datetime,
     ) -> None:
-        """Remember an approval; a later one replaces it."""
-        where = (ConsentRow.account_id == account_id, ConsentRow.client_id == client_id)
+        """Remember an approval; a later one replaces it, also one of the same moment."""
+        keys = {"account_id": account_id, "client_id": client_id}
         values = {
             "claims": " ".join(sorted(claims)),
             "text_version": text_version,
             "granted_at": now,
             "revoked_at": None,
         }
-        if not connection.execute(update(ConsentRow).where(*where).values(values)).rowcount:
-            keys = {"account_id": account_id, "client_id": client_id}
-            connection.execute(insert(ConsentRow).values({**keys, **values}))
+        put = _UPSERTS[connection.dialect.name](ConsentRow).values({**keys, **values})
+        connection.execute(put.on_conflict_do_update(index_elements=list(keys), set_=values))
 
     def items(self, account_id: UUID, client_id: str) -> frozenset[str] | None:
         """What a portal may see; None when nobody asked yet or the approval was withdrawn."""

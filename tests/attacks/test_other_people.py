@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -64,7 +65,7 @@ def rows(target: House) -> dict[str, int]:
         }
 
 
-IDS = {
+IDS: dict[str, Any] = {
     "the owner's session": lambda owner: owner.session_id.hex,
     "the owner's account": lambda owner: owner.account_id.hex,
     "nobody's": lambda _: uuid4().hex,
@@ -283,7 +284,7 @@ def test_two_portals_of_two_sectors_know_a_person_by_two_names(
 
 # --- logout -------------------------------------------------------------------------------------
 
-LOGOUTS = {
+LOGOUTS: dict[str, Any] = {
     "a hint of another client": lambda hint: {"client_id": "mallory", "id_token_hint": hint},
     "a forged hint": lambda _: {"id_token_hint": "e30.e30.", "client_id": "leaver"},
     "an unknown client": lambda _: {"client_id": "nobody"},

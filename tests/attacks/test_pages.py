@@ -177,7 +177,7 @@ def begun(target: House, path: str) -> tuple[FlaskClient, str]:
     return client, client.get(path, follow_redirects=True).request.path
 
 
-STEPS = {
+STEPS: dict[str, Any] = {
     "a sign-in": lambda _: "/login",
     "a forgotten password": lambda _: "/forgot",
     "a complaint": lambda _: "/complaint",

@@ -38,7 +38,7 @@ def basic(text: bytes, scheme: str = "Basic") -> dict[str, str]:
     return {"Authorization": f"{scheme} {base64.b64encode(text).decode()}"}
 
 
-HEADERS = {
+HEADERS: dict[str, Any] = {
     "no colon": lambda p: basic(p.client_id.encode()),
     "an empty secret": lambda p: basic(f"{p.client_id}:".encode()),
     "an empty id": lambda p: basic(f":{p.secret}".encode()),
@@ -346,7 +346,7 @@ def test_only_an_access_token_opens_userinfo(
     assert answer.status_code == 401
 
 
-PRESENTED = {
+PRESENTED: dict[str, Any] = {
     "in the address": lambda c, t: c.get(f"/userinfo?access_token={t}"),
     "in the address of a post": lambda c, t: c.post(f"/userinfo?access_token={t}"),
     "in the body of a get": lambda c, t: c.get("/userinfo", data={"access_token": t}),
