@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -40,7 +41,10 @@ _TOUCH = Statement("""
 _OldRow = aliased(SessionRow)
 _TOUCH_EVERY = timedelta(minutes=1)
 _KEPT_PROOFS = 7
-_UPSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_UPSERTS: dict[str, Callable[[type[ConsentRow]], Any]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
 
 
 class _Proof(msgspec.Struct, frozen=True, array_like=True):
