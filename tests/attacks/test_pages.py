@@ -210,7 +210,17 @@ def test_a_transaction_of_another_browser_is_over(
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(
-    "name", ["5e0f1c2a9b8d4e7fa6c3b2d1e0f9a8b7", "0" * 32, "x", "0" * 31, "%00", "..%2f..", "-1", "0" * 500]
+    "name",
+    [
+        "5e0f1c2a9b8d4e7fa6c3b2d1e0f9a8b7",
+        "0" * 32,
+        "x",
+        "0" * 31,
+        "%00",
+        "..%2f..",
+        "-1",
+        "0" * 500,
+    ],
 )
 def test_a_transaction_that_never_was_is_over(victim: Visitor, path: str, name: str) -> None:
     page = victim.client.get(path.format(name))
