@@ -155,23 +155,27 @@ class Continue:
 
     ``state`` is what the method wants to remember: text only, kept encrypted in the transaction.
     ``identity`` is set once the method knows who this is: the flow then looks for an account
-    that exists already, and not earlier (security rule 6).
+    that exists already, and not earlier (security rule 6). ``rehashed`` is the password that was
+    right, hashed as strongly as is asked for now; the flow keeps it.
     """
 
     screen: Screen
     state: Mapping[str, str] = field(default_factory=dict)
     identity: Identity | None = None
+    rehashed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
     """The person is the owner of the account.
 
-    ``once`` names a proof that serves a single time, such as a code of an authenticator app.
+    ``once`` names a proof that serves a single time, such as a code of an authenticator app;
+    ``rehashed`` is as in ``Continue``.
     """
 
     evidence: Evidence
     once: str = ""
+    rehashed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

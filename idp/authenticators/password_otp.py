@@ -82,10 +82,12 @@ class PasswordOtpLogin:
     def _check_password(self, account: Account | None, password: str) -> LoginOutcome:
         # Without an account the dummy hash costs the same time (security rule 6).
         hashed = account.password_hash if account else None
-        right = self.hasher.verify(hashed, password) is not PasswordCheck.WRONG
-        if not right or account is None or account.default_phone is None:
+        found = self.hasher.verify(hashed, password)
+        if found is PasswordCheck.WRONG or account is None or account.default_phone is None:
             return Refused(Refusal.WRONG_CREDENTIALS)
-        return Continue(AskCode(account.default_phone.number, account.phones))
+        is_weak = found is PasswordCheck.RIGHT_NEEDS_REHASH
+        screen = AskCode(account.default_phone.number, account.phones)
+        return Continue(screen, rehashed=self.hasher.hash(password) if is_weak else "")
 
 
 _AMR = (Amr.PWD, Amr.SMS, Amr.OTP, Amr.MFA)

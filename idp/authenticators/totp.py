@@ -82,14 +82,18 @@ class TotpLogin:
         if not isinstance(reply, Filled):
             return Refused(Refusal.WRONG_OR_SPENT)
         hashed = account.password_hash if account else None
-        right = self.hasher.verify(hashed, reply.values.get("password", ""))
-        if right is PasswordCheck.WRONG or account is None or not account.keys:
+        password = reply.values.get("password", "")
+        found = self.hasher.verify(hashed, password)
+        if found is PasswordCheck.WRONG or account is None or not account.keys:
             return Refused(Refusal.WRONG_OR_SPENT)
         code = otp.clean(reply.values.get("code", "")) or ""
         for key in account.keys:
             step = _step(key.kept["secret"], code, now=now)
             if step is not None:
-                return Verified(Evidence(NAME, IAL.MEDIUM, _AMR, now), _once(key.key, step))
+                is_weak = found is PasswordCheck.RIGHT_NEEDS_REHASH
+                stronger = self.hasher.hash(password) if is_weak else ""
+                evidence = Evidence(NAME, IAL.MEDIUM, _AMR, now)
+                return Verified(evidence, _once(key.key, step), stronger)
         return Refused(Refusal.WRONG_OR_SPENT, is_code_wrong=True)
 
 

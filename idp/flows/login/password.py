@@ -17,7 +17,7 @@ from idp.authenticators.contract import (
     Verified,
 )
 from idp.domain.accounts import Account, AccountStatus, Phone
-from idp.domain.events import Event
+from idp.domain.events import AuditEvent, Event
 from idp.domain.subjects import IdNumber
 from idp.flows.answers import Answer, Journey, Said, Visitor
 from idp.flows.login.state import LoginState, SignedIn
@@ -78,7 +78,10 @@ class PasswordSteps:
         now = at[1]
         journey = self.steps.put(journey, number=number.value)
         account = self.steps.with_keys(journey, self.steps.accounts.find_by_id_number(number))
-        match login.resume(account, {}, filled, now=now):
+        outcome = login.resume(account, {}, filled, now=now)
+        if isinstance(outcome, Continue | Verified) and account is not None and outcome.rehashed:
+            self._rehash(account, outcome.rehashed, now=now)
+        match outcome:
             case Verified(evidence, once) if account is not None:
                 return self.steps.verified(journey, account, evidence, once, at)
             case Continue(AskCode(phone)) if account is not None:
@@ -89,6 +92,15 @@ class PasswordSteps:
                 return self.steps.answer(journey, faults=faults_of(invalid))
             case _:
                 return self.steps.ask_captcha(journey, {"": Said("refusal.wrong_credentials")})
+
+    def _rehash(self, account: Account, stronger: str, *, now: datetime) -> None:
+        """The settings ask for more than when it was set: the same password, hashed anew."""
+        steps, event = self.steps, AuditEvent(Event.PASSWORD_REHASHED, now, account.id)
+        with steps.database.transaction() as connection:
+            if steps.accounts.replace_password_hash(
+                connection, account.id, stronger, old_hash=account.password_hash or ""
+            ):
+                steps.audit.add(connection, event)
 
     def _send_first(
         self,
