@@ -89,13 +89,7 @@ def decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstanc
 def _decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstances) -> Decision:
     if seen is None:
         return NeedLogin(Why.CREATE if "create" in request.prompt else Why.NO_SESSION)
-    session = seen.session
-    proven = achieved(
-        _counting(request, session.evidence, around),
-        account_ial=session.account_ial,
-        now=around.now,
-        level3_max_age=around.level3_max_age,
-    )
+    session, proven = seen.session, proven_by(request, seen, around)
     why = _why_again(request, proven, around)
     if why is None and met(proven, request.acr_values) is None:
         _check_reachable(request, session.account_ial, around)
@@ -111,6 +105,16 @@ def _decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstan
     if missing or is_new or asks_again:
         return NeedConsent(request.consent_items)
     return Ready(seen, proven)
+
+
+def proven_by(request: AuthorizationRequest, seen: Seen, around: Circumstances) -> Achieved:
+    """What the session proves for this request: what the portal is told, and its person."""
+    return achieved(
+        _counting(request, seen.session.evidence, around),
+        account_ial=seen.session.account_ial,
+        now=around.now,
+        level3_max_age=around.level3_max_age,
+    )
 
 
 def _counting(

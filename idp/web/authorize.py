@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from flask import Flask, Response, request
 
-from idp.domain.assurance import IAL, achieved
+from idp.domain.assurance import IAL
 from idp.domain.clients import Client
 from idp.domain.events import AuditEvent, Event
 from idp.domain.subjects import SubjectKind
@@ -30,7 +30,7 @@ from idp.oidc.authorization import (
     target_of,
 )
 from idp.oidc.claims import ITEMS
-from idp.oidc.decision import Circumstances, NeedConsent, NeedLogin, Ready, Why, decide
+from idp.oidc.decision import Circumstances, NeedConsent, NeedLogin, Ready, Why, decide, proven_by
 from idp.oidc.errors import InvalidRequestUriError, NotRedirectable, OAuth2Error, Untrusted
 from idp.oidc.provider import Provider
 from idp.oidc.request_objects import PUSHED_PREFIX
@@ -172,7 +172,7 @@ class AuthorizePages:
 
     def _go_on(self, stored: Stored, waiting: Waiting, client: Client) -> Response:
         now = house().clock()
-        since = datetime.fromtimestamp(waiting.since / 1000, now.tzinfo)
+        since = _since(waiting, now)
         try:
             seen, hinted = self._seen(client, now), self._hinted(waiting.request)
             seen = asked_for(
@@ -257,6 +257,8 @@ class AuthorizePages:
     def _consent_page(
         self, stored: Stored, waiting: Waiting, client: Client, seen: Seen
     ) -> Response:
+        now = house().clock()
+        around = self._around(house(), now, _since(waiting, now))
         allow_form_target(waiting.request.redirect_uri)
         if client.logo_uri:
             allow_image(client.logo_uri)
@@ -273,21 +275,9 @@ class AuthorizePages:
             "faults": {},
             "client": _view(client),
             "data": _labels(waiting.request.consent_items, seen.session.account_kind),
-            "level": self._proven(seen),
+            "level": proven_by(waiting.request, seen, around).ial,
         }
         return respond(Page("consent.html", context))
-
-    @staticmethod
-    def _proven(seen: Seen) -> IAL:
-        """What this sign-in has proven, as the portal will be told."""
-        level3_max_age = timedelta(seconds=house().config.server.level3_max_age)
-        session, now = seen.session, house().clock()
-        return achieved(
-            session.evidence,
-            account_ial=session.account_ial,
-            now=now,
-            level3_max_age=level3_max_age,
-        ).ial
 
     # --- answering ------------------------------------------------------------------------------
 
@@ -411,6 +401,10 @@ _PROBLEMS = {
     Untrusted.REDIRECT_URI_UNKNOWN: errors.Problem.REDIRECT_URI_UNKNOWN,
     Untrusted.REQUEST_INVALID: errors.Problem.REQUEST_INVALID,
 }
+
+
+def _since(waiting: Waiting, now: datetime) -> datetime:
+    return datetime.fromtimestamp(waiting.since / 1000, now.tzinfo)
 
 
 def _is_elsewhere(name: str, value: str) -> bool:

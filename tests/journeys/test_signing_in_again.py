@@ -111,6 +111,20 @@ def test_core_2_who_asks_for_a_new_sign_in_hears_what_that_one_proved(
     assert portal.claims(tokens["id_token"])["acr"] == "ial2"
 
 
+def test_the_consent_page_of_a_new_sign_in_names_what_that_one_proved(house: House) -> None:
+    portal, browser = add_portal(house), owner_of_both(house)
+    house.clock.forward(minutes=1)
+    browser.visit(portal.request(acr_values="ial3 ial2", prompt="login"))
+    browser.get(f"{browser.path}?method=password_otp")
+    browser.send({"username": PERSON["username"], "password": PASSWORD})
+
+    page = browser.send({"code": house.last_code()})
+    back = browser.send({"do": "confirm"})
+
+    claims = portal.claims(portal.redeems(answer_of(back)["code"]).get_json()["id_token"])
+    assert (claims["acr"], "lần đăng nhập này: mức 2" in page.text) == ("ial2", True)
+
+
 def test_portals_that_know_the_old_name_of_the_session_are_told_of_its_end(house: House) -> None:
     uri = {"backchannel_logout_uri": "https://hanoi.example.vn/bye"}
     front = {"frontchannel_logout_uri": "https://front.example.vn/bye"}
