@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, exists, insert, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, exists, insert, literal, select, text, update
 from sqlalchemy.orm import aliased
 
 from idp.domain.accounts import AccountStatus
@@ -38,13 +36,18 @@ _FIND = Statement(f"""
 _TOUCH = Statement("""
     UPDATE sessions SET last_seen_at = :now WHERE id = :id AND last_seen_at < :before
 """)
+_AGREE = text("""
+    INSERT INTO consents (account_id, client_id, claims, text_version, granted_at)
+    VALUES (:account_id, :client_id, :claims, :text_version, :granted_at)
+    ON CONFLICT (account_id, client_id) DO UPDATE SET claims = excluded.claims,
+      text_version = excluded.text_version, granted_at = excluded.granted_at, revoked_at = NULL
+""").bindparams(
+    bindparam("account_id", type_=ConsentRow.account_id.type),
+    bindparam("granted_at", type_=ConsentRow.granted_at.type),
+)
 _OldRow = aliased(SessionRow)
 _TOUCH_EVERY = timedelta(minutes=1)
 _KEPT_PROOFS = 7
-_UPSERTS: dict[str, Callable[[type[ConsentRow]], Any]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
 
 
 class _Proof(msgspec.Struct, frozen=True, array_like=True):
@@ -124,22 +127,6 @@ class SessionStore:
         if connection.execute(added).first() is None:
             raise Conflict("account.frozen")
         return session_id, f"{session_id.hex}.{secret}"
-
-    def renew(
-        self, connection: Connection, session: Session, evidence: Evidence, *, now: datetime
-    ) -> str:
-        """Add a proof; the cookie changes with every rise of privilege (ASVS 5.0, 7.2.4)."""
-        secret = new_secret()
-        connection.execute(
-            update(SessionRow)
-            .where(SessionRow.id == session.id)
-            .values(
-                secret_hash=hash_secret(secret),
-                evidence=encode_evidence((*session.evidence[-_KEPT_PROOFS:], evidence)),
-                last_seen_at=now,
-            )
-        )
-        return f"{session.id.hex}.{secret}"
 
     def find(self, cookie: str | None, *, client_id: str = "", now: datetime) -> Seen | None:
         """The live session of an active account that a cookie opens, with its owner's consent."""
@@ -290,15 +277,14 @@ class ConsentStore:
         now: datetime,
     ) -> None:
         """Remember an approval; a later one replaces it, also one of the same moment."""
-        keys = {"account_id": account_id, "client_id": client_id}
         values = {
+            "account_id": account_id,
+            "client_id": client_id,
             "claims": " ".join(sorted(claims)),
             "text_version": text_version,
             "granted_at": now,
-            "revoked_at": None,
         }
-        put = _UPSERTS[connection.dialect.name](ConsentRow).values({**keys, **values})
-        connection.execute(put.on_conflict_do_update(index_elements=list(keys), set_=values))
+        connection.execute(_AGREE, values)
 
     def items(self, account_id: UUID, client_id: str) -> frozenset[str] | None:
         """What a portal may see; None when nobody asked yet or the approval was withdrawn."""

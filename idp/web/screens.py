@@ -357,11 +357,6 @@ def read_token(form: Mapping[str, str]) -> str:
     return token if len(token) <= MAX_TOKEN_LENGTH else ""
 
 
-def read_phone(form: Mapping[str, str], phones: Iterable[Phone]) -> Phone | None:
-    """Which of the account's own phones was picked (R45)."""
-    return next((phone for phone in phones if phone.id.hex == form.get("phone")), None)
-
-
 def read_text(value: str) -> str:
     """NFC, no control characters, no space around, cut at ``MAX_LENGTH``."""
     normal = unicodedata.normalize("NFC", value[: MAX_LENGTH * 2])

@@ -34,7 +34,6 @@ from tests.support.build import (
     LIFETIMES,
     NOW,
     VAULT,
-    evidence,
     identity,
     open_account,
     open_session,
@@ -151,21 +150,6 @@ def test_session_of_a_frozen_account_is_dead_at_once(database: Database) -> None
         connection.execute(update(AccountRow).values(status="frozen"))
 
     assert SessionStore(database, VAULT, LIFETIMES).find(cookie, now=NOW) is None
-
-
-def test_a_new_proof_changes_the_cookie(database: Database) -> None:
-    _, cookie = open_session(database, open_account(database))
-    sessions = SessionStore(database, VAULT, LIFETIMES)
-    seen = sessions.find(cookie, now=NOW)
-    assert seen
-    with database.transaction() as connection:
-        renewed = sessions.renew(connection, seen.session, evidence(), now=NOW)
-
-    after = sessions.find(renewed, now=NOW)
-
-    assert sessions.find(cookie, now=NOW) is None
-    assert after
-    assert len(after.session.evidence) == 2
 
 
 def test_session_is_read_together_with_consent(database: Database) -> None:

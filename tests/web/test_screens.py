@@ -195,10 +195,3 @@ def test_enter_and_unknown_buttons_are_the_main_button(
     form: dict[str, str], action: Action
 ) -> None:
     assert screens.read_action(form) == action
-
-
-def test_only_a_phone_of_the_account_can_be_picked() -> None:
-    phones = (DEFAULT_PHONE, OTHER_PHONE)
-
-    assert screens.read_phone({"phone": OTHER_PHONE.id.hex}, phones) == OTHER_PHONE
-    assert screens.read_phone({"phone": "0912345678"}, phones) is None
