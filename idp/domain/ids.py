@@ -7,7 +7,11 @@ import os
 import secrets
 import threading
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
+
+NOBODY: Final = UUID(int=0)
+"""The id of no row: lower than every other."""
 
 
 def uuid7(now: datetime) -> UUID:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from idp.authenticators.contract import Continue, Method, NoAnswer, Presented, Remote
 from idp.domain.accounts import AccountStatus
@@ -16,6 +15,7 @@ from idp.domain.assurance import Evidence
 from idp.domain.decoupled import Status
 from idp.domain.errors import Conflict, PortError
 from idp.domain.events import Event
+from idp.domain.ids import NOBODY
 from idp.domain.subjects import PhoneNumber
 from idp.flows.answers import Visitor
 from idp.flows.decoupled_answering import Answerer, Answering
@@ -78,7 +78,7 @@ class Phones:
         *,
         now: datetime,
     ) -> None:
-        account = self.accounts.get(waiting.account_id or UUID(int=0))
+        account = self.accounts.get(waiting.account_id or NOBODY)
         if account.status is not AccountStatus.ACTIVE:
             # As silent as a phone that nobody looks at: the client learns nothing of it.
             self.store.keep(waiting, state, run_at=None)
@@ -109,7 +109,7 @@ class Phones:
 
     def _signed(self, waiting: Waiting, evidence: Evidence, *, now: datetime) -> None:
         """The phone's question named this request, and so does the proof."""
-        account = self.accounts.get(waiting.account_id or UUID(int=0))
+        account = self.accounts.get(waiting.account_id or NOBODY)
         proof = replace(evidence, made_for=waiting.proof_name)
         answerer = Answerer(account.id, account.ial, (proof,))
         try:

@@ -251,14 +251,8 @@ class Limits:
 
         The network pays as for a message; the site's budget is not touched by what costs nothing.
         """
-        otp, nobody = self.settings.otp, f"nobody {number}"
-        for limit, subject in (
-            (Limit("sms ip", otp.per_ip_hour, _HOUR), network(visitor.ip)),
-            (Limit("sms hour", otp.per_hour, _HOUR), nobody),
-            (Limit("sms day", otp.per_day, _DAY), nobody),
-            (Limit("sms site", otp.site_per_minute, timedelta(minutes=1)), "nobody"),
-        ):
-            self.throttle.hit(limit, subject, now=now)
+        for limit, subject, _ in self._messages(f"nobody {number}", visitor):
+            self.throttle.hit(limit, subject or "nobody", now=now)
 
     def before_code(self, owner: str, *, now: datetime) -> Said | None:
         """Count a try at a code, over all channels; a right one starts from nothing."""

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Select, and_, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from idp.domain.events import AuditEvent, Event
-from idp.domain.ids import earlier, uuid7
+from idp.domain.ids import NOBODY, earlier, uuid7
 from idp.storage import signals
 from idp.storage.database import Database
 from idp.storage.models import AuditRow, AuditSealRow, milliseconds
@@ -29,8 +29,7 @@ _FIRST = bytes(32)
 BATCH = 1000
 """So many rows at a time."""
 
-_NOBODY = UUID(int=0)
-_NOTHING = (0, _FIRST, _NOBODY)
+_NOTHING = (0, _FIRST, NOBODY)
 """What stands before the first link."""
 
 
@@ -112,7 +111,7 @@ class AuditStore:
         try:
             with self._database.transaction() as connection:
                 number, link, newest = connection.execute(last.limit(1)).one_or_none() or _NOTHING
-                first = _NOBODY if late is None else earlier(newest, late)
+                first = NOBODY if late is None else earlier(newest, late)
                 rows = []
                 for audit_id, mac in connection.execute(_unsealed(first)):
                     number, link = number + 1, _link(link, mac)

@@ -14,6 +14,7 @@ from idp.authenticators.contract import Invalid, Login, Method, Refusal, Refused
 from idp.domain.accounts import Account, AccountStatus
 from idp.domain.assurance import IAL, Evidence, Resistance
 from idp.domain.events import AuditEvent, Event
+from idp.domain.ids import NOBODY
 from idp.domain.subjects import IdNumber
 from idp.flows.answers import Answer, Journey, Said, Visitor
 from idp.flows.journeys import Journeys
@@ -73,7 +74,7 @@ class Steps:
         method = self.method(journey)
         if not method.has_keys:
             return account
-        keys = self.credentials.keys(account.id if account else _NOBODY, method.name)
+        keys = self.credentials.keys(account.id if account else NOBODY, method.name)
         return replace(account, keys=keys) if account else None
 
     # --- what is kept and told ------------------------------------------------------------------
@@ -194,7 +195,3 @@ def proven_by(journey: Journey[LoginState], account_id: UUID, evidence: Evidence
 def faults_of(invalid: Invalid) -> dict[str, Said]:
     """What is wrong with each field, in words."""
     return {name: Said(f"error.{code}") for name, code in invalid.errors.items()}
-
-
-_NOBODY = UUID(int=0)
-"""The id of no account."""
