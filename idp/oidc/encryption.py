@@ -71,19 +71,13 @@ class Encryption:
 
     def authorization(self, client: Client, token: str) -> str:
         """The signed authorization response as the client wants it (JARM, 2.2)."""
-        alg = client.authorization_encrypted_response_alg
-        enc = client.authorization_encrypted_response_enc or DEFAULT_ENC
-        if alg is None:
-            return token
-        return self.encrypt(token.encode(), client=client, alg=alg, enc=enc, cty=NESTED)
+        enc = client.authorization_encrypted_response_enc
+        return self._nested(client, token, client.authorization_encrypted_response_alg, enc)
 
     def introspection(self, client: Client, token: str) -> str:
         """The signed answer about a token as the client wants it (RFC 9701, 5)."""
-        alg = client.introspection_encrypted_response_alg
-        enc = client.introspection_encrypted_response_enc or DEFAULT_ENC
-        if alg is None:
-            return token
-        return self.encrypt(token.encode(), client=client, alg=alg, enc=enc, cty=NESTED)
+        enc = client.introspection_encrypted_response_enc
+        return self._nested(client, token, client.introspection_encrypted_response_alg, enc)
 
     def check_authorization(self, client: Client) -> None:
         """Refuse before a person is asked for what could not be answered."""
@@ -97,12 +91,17 @@ class Encryption:
 
     def id_token(self, client: Client, token: str) -> str:
         """The signed ID token as the client wants it."""
-        alg, enc = client.id_token_encrypted_response_alg, client.id_token_encrypted_response_enc
+        enc = client.id_token_encrypted_response_enc
+        return self._nested(client, token, client.id_token_encrypted_response_alg, enc)
+
+    def _nested(
+        self, client: Client, token: str, alg: KeyAlg | None, enc: ContentEnc | None
+    ) -> str:
+        """A signed token inside an encrypted one, or as it is where the client named no ``alg``."""
         if alg is None:
             return token
-        return self.encrypt(
-            token.encode(), client=client, alg=alg, enc=enc or DEFAULT_ENC, cty=NESTED
-        )
+        enc = enc or DEFAULT_ENC
+        return self.encrypt(token.encode(), client=client, alg=alg, enc=enc, cty=NESTED)
 
     def userinfo(self, client: Client, contents: bytes, *, cty: str) -> str | None:
         """The userinfo answer encrypted, or None where the client did not ask for it."""

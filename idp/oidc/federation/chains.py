@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from joserfc.jwk import KeySet
 
+from idp.domain.shown import fault_of_name
 from idp.oidc.federation import policy
 from idp.oidc.federation.anchors import Anchors, TrustAnchor
 from idp.oidc.federation.errors import Fault, FederationError, broken
@@ -27,7 +28,6 @@ from idp.oidc.federation.statements import Statement, read
 MOST_STATEMENTS: Final = 12
 _FEDERATION_ENTITY: Final = "federation_entity"
 _LEAST: Final = 2
-_LONGEST_NAME: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def _name(metadata: Mapping[str, Mapping[str, Any]]) -> str:
     """A name that can stand in a sentence on our page."""
     name = metadata.get(_FEDERATION_ENTITY, {}).get("organization_name")
     text = " ".join(unicodedata.normalize("NFC", name).split()) if isinstance(name, str) else ""
-    return text if text.isprintable() and len(text) <= _LONGEST_NAME else ""
+    return text if text and fault_of_name(text) is None else ""
 
 
 def _host(entity_id: str) -> str:
