@@ -94,7 +94,10 @@ def alert(page: Page) -> str:
 def asks(page: Page, message: dict[str, Any]) -> Any:
     """What a page's own script gets within two seconds."""
     script = """message => new Promise(resolve => {
-      addEventListener("message", ({data}) => data.from && resolve(data.answer));
+      addEventListener("message", ({data}) => {
+        // The page asks a question of its own as well.
+        if (data.from && data.id === message.id) resolve(data.answer);
+      });
       postMessage(message, location.origin);
       setTimeout(resolve, 2000, "nothing");
     })"""
