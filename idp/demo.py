@@ -380,6 +380,11 @@ def _first(options: Options) -> int:
 
 
 def _is_busy(port: int) -> bool:
+    # Bound, not asked: an outgoing connection holds its port as well and would answer nobody.
     with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False

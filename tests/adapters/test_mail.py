@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -14,15 +13,9 @@ from idp.domain.errors import PortUnavailable
 from idp.domain.subjects import EmailAddress
 from idp.sandbox.faults import Faults
 from idp.sandbox.mail import Mailbox, relay
+from tests.support.ports import free_port
 
 TO = EmailAddress("hoa@example.vn")
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
 
 
 class World:

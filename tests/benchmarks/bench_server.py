@@ -36,9 +36,10 @@ from joserfc.jwk import ECKey
 
 from tests.benchmarks import nation
 from tests.faults import installation as installations
-from tests.faults.installation import ROOT, Installation, free_base, wait_for
+from tests.faults.installation import ROOT, Installation, wait_for
 from tests.faults.visitor import REDIRECT, SECRET, VERIFIER, Visitor
 from tests.support import postgres
+from tests.support.ports import free_base
 
 CLIENT, SIGNS = "bench", "bench-signs"
 KEY = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": "bench"})

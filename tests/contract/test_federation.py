@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from idp.sandbox.people import People
 from tests.oidc.federation.conftest import error_of, stored
 from tests.support import house as houses
 from tests.support.house import House
+from tests.support.ports import free_port
 
 ISSUER = "http://localhost:8000"
 
@@ -58,9 +58,7 @@ class Union:
 
 @pytest.fixture
 def union(tmp_path: Path) -> Iterator[Union]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     base = f"http://localhost:{port}"
     world = World(people=People(tmp_path), folder=tmp_path / "sandbox")
     app = create_app(world, issuer=ISSUER, base=base)

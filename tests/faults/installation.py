@@ -18,7 +18,7 @@ import httpx2 as httpx
 import psycopg
 
 from idp import demo
-from tests.demo.conftest import free_base
+from tests.support.ports import free_base
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 40.0

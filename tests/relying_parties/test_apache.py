@@ -16,7 +16,8 @@ import pytest
 from tests.demo.conftest import Demo
 from tests.relying_parties.citizen import Citizen
 from tests.relying_parties.conftest import Register
-from tests.relying_parties.serving import MODULES, apache, folder, free_port, listening
+from tests.relying_parties.serving import MODULES, apache, folder, listening
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.xdist_group("relying_parties")
 

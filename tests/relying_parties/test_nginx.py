@@ -23,7 +23,8 @@ from tests.demo.conftest import Demo, started
 from tests.relying_parties.certificates import Held, hold, trusting
 from tests.relying_parties.citizen import Citizen, Place
 from tests.relying_parties.conftest import SETTINGS, registration
-from tests.relying_parties.serving import folder, free_port, listening, nginx
+from tests.relying_parties.serving import folder, listening, nginx
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.xdist_group("nginx")
 

@@ -17,7 +17,8 @@ from tests.demo.conftest import Demo
 from tests.relying_parties.citizen import Citizen
 from tests.relying_parties.conftest import Register
 from tests.relying_parties.program import command_of
-from tests.relying_parties.serving import free_port, listening
+from tests.relying_parties.serving import listening
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.xdist_group("relying_parties")
 

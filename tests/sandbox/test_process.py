@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,17 +12,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-
-def free_base() -> int:
-    """A port base whose three ports are free."""
-    for base in random.sample(range(3_000, 10_000, 307), 20):
-        taken = False
-        for port in (base + 100, base + 201, base + 202):
-            with socket.socket() as probe:
-                taken = taken or probe.connect_ex(("127.0.0.1", port)) == 0
-        if not taken:
-            return base
-    pytest.fail("no free ports")
+from tests.support.ports import free_base
 
 
 def test_it_serves_and_stops_on_sigterm(tmp_path: Path) -> None:
