@@ -19,8 +19,9 @@ from sqlalchemy.exc import IntegrityError
 from idp.domain.agencies import Agency, AgencySubject, folded, pick
 from idp.domain.errors import Conflict
 from idp.domain.subjects import AgencyCode
-from idp.storage.database import Database, Statement
+from idp.storage.database import Database
 from idp.storage.models import AgencyBindingRow, AgencyRow, milliseconds
+from idp.storage.prepared import Statement
 
 _ASK = Statement("""
     INSERT INTO agency_bindings (key, subject_json, asked_at) VALUES (:key, :subject, :now)

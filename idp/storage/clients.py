@@ -13,8 +13,9 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from idp.domain.clients import Metadata
 from idp.ports import Clock
-from idp.storage.database import Database, Statement
+from idp.storage.database import Database
 from idp.storage.models import ClientRow, GrantRow, milliseconds
+from idp.storage.prepared import Statement
 
 _FIND = Statement(
     "SELECT metadata_json, secret_hash, expires_at FROM clients "

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -17,12 +16,18 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from idp.domain.errors import StorageUnavailable
+from idp.storage.prepared import OnPostgres, OnSqlite, Row, Statement
 
 T = TypeVar("T")
 _SERIALIZATION, _DEADLOCK = "40001", "40P01"
 _RETRIES = 3
 _LOCK_MS, _STATEMENT_MS = 5_000, 9_000
 """A database that is slow or locked is said to be away in time (security.md: healed in 10 s)."""
+_POSTGRES: Final[Mapping[str, Any]] = {
+    "prepare_threshold": 1,
+    "connect_timeout": 3,
+    "options": f"-c lock_timeout={_LOCK_MS} -c statement_timeout={_STATEMENT_MS}",
+}
 
 
 class Database:
@@ -44,16 +49,18 @@ class Database:
         if not self.is_sqlite:
             pool |= {"pool_pre_ping": True}
         self.engine = _engine(url, **pool)
-        # Without a transaction around it: one statement, one commit, one round trip.
-        self._single = create_engine(
-            url,
-            isolation_level="AUTOCOMMIT",
-            pool_reset_on_return=None,
-            connect_args=_connect_args(url),
-            **{key: value for key, value in pool.items() if key != "pool_pre_ping"},
-        )
         if self.is_sqlite:
-            event.listen(self._single, "connect", _prepare_sqlite)
+            single = create_engine(
+                url,
+                isolation_level="AUTOCOMMIT",
+                pool_reset_on_return=None,
+                connect_args=_connect_args(url),
+                **pool,
+            )
+            event.listen(single, "connect", _prepare_sqlite)
+            self._alone: OnSqlite | OnPostgres = OnSqlite(single)
+        else:
+            self._alone = OnPostgres(self._connect, size=pool_size)
         self.counted = Counts()
         event.listen(self.engine, "before_cursor_execute", self.counted.statement)
         event.listen(self.engine, "commit", self.counted.commit)
@@ -77,28 +84,16 @@ class Database:
 
     def one(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run one prepared statement that is its own transaction; answers its rows."""
-        with _translated():
-            connection = self._single.raw_connection()
-            try:
-                driver: Any = connection.driver_connection
-                self.counted.add(statement.commits)
-                if self.is_sqlite:
-                    cursor = driver.execute(statement.sqlite, _plain(values))
-                else:
-                    cursor = driver.execute(statement.postgres, values, prepare=True)
-                rows: list[tuple[Any, ...]] = cursor.fetchall() if statement.has_rows else []
-            except (psycopg.OperationalError, psycopg.InterfaceError):
-                # A broken connection must not come back from the pool; where the server went
-                # away, the others are broken as well, and each would cost somebody a 503.
-                is_gone = driver.closed
-                connection.invalidate()
-                if is_gone:
-                    self._single.dispose()
-                raise
-            else:
-                return rows
-            finally:
-                connection.close()
+        self.counted.add(statement.commits)
+        try:
+            return self._alone.run(statement, values)
+        except (PoolTimeout, psycopg.OperationalError, sqlite3.OperationalError) as error:
+            raise StorageUnavailable(type(error).__name__) from error
+
+    def _connect(self) -> psycopg.Connection[Row]:
+        """A connection beside the pool, with the same settings."""
+        _, settings = self.engine.dialect.create_connect_args(self.engine.url)
+        return psycopg.connect(**{**settings, **_POSTGRES}, autocommit=True)
 
     def is_ready(self) -> bool:
         """Whether the database answers."""
@@ -111,20 +106,7 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
-        self._single.dispose()
-
-
-class Statement:
-    """One statement for both databases, written with ``:name`` parameters."""
-
-    __slots__ = ("commits", "has_rows", "postgres", "sqlite")
-
-    def __init__(self, sql: str) -> None:
-        self.sqlite = " ".join(sql.split())
-        self.postgres = re.sub(r"(?<!:):([a-z_]+)", r"%(\1)s", self.sqlite)
-        # Asking the driver for a description costs as much as a small query.
-        self.has_rows = re.search(r"^(WITH|SELECT)\b|\bRETURNING\b", self.sqlite) is not None
-        self.commits = int(re.search(r"\b(INSERT|UPDATE|DELETE)\b", self.sqlite) is not None)
+        self._alone.close()
 
 
 _PING = Statement("SELECT 1")
@@ -159,11 +141,6 @@ def as_uuid(value: UUID | str) -> UUID:
     return value if isinstance(value, UUID) else UUID(hex=value)
 
 
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters in the form the models use on SQLite: ids as 32 hexadecimal digits."""
-    return {key: value.hex if isinstance(value, UUID) else value for key, value in values.items()}
-
-
 def _engine(url: str, **options: Any) -> Engine:  # noqa: ANN401  create_engine's own keywords
     engine = create_engine(url, connect_args=_connect_args(url), **options)
     if url.startswith("sqlite"):
@@ -176,8 +153,7 @@ def _engine(url: str, **options: Any) -> Engine:  # noqa: ANN401  create_engine'
 def _connect_args(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
         return {"timeout": 5, "check_same_thread": False}
-    waits = f"-c lock_timeout={_LOCK_MS} -c statement_timeout={_STATEMENT_MS}"
-    return {"prepare_threshold": 1, "connect_timeout": 3, "options": waits}
+    return dict(_POSTGRES)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

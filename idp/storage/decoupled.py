@@ -16,8 +16,9 @@ from sqlalchemy import Connection, text
 
 from idp.domain.decoupled import Asked, Kind, Proved, Status
 from idp.domain.ids import hash_secret, new_secret, uuid7
-from idp.storage.database import Database, Statement, as_uuid
+from idp.storage.database import Database, as_uuid
 from idp.storage.models import milliseconds, moment
+from idp.storage.prepared import Statement
 from idp.storage.vault import Vault
 
 _COLUMNS = "id, kind, account_id, status, asked_sealed, remote_sealed, created_at, expires_at"

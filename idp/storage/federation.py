@@ -13,8 +13,9 @@ from typing import Final
 import msgspec
 
 from idp.domain.clients import Metadata
-from idp.storage.database import Database, Statement
+from idp.storage.database import Database
 from idp.storage.models import milliseconds, moment
+from idp.storage.prepared import Statement
 
 AUTOMATIC: Final = "federation"
 EXPLICIT: Final = "federation-explicit"

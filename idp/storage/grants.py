@@ -17,9 +17,10 @@ from uuid import UUID
 from sqlalchemy import update
 
 from idp.storage.accounts import open_attribute, open_identifier
-from idp.storage.database import Database, Statement, as_uuid
+from idp.storage.database import Database, as_uuid
 from idp.storage.endings import Endings
 from idp.storage.models import GrantRow, milliseconds, moment
+from idp.storage.prepared import Statement
 from idp.storage.representatives import authorised
 from idp.storage.vault import Seal, Vault
 

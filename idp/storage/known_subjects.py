@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from idp.storage.database import Database, Statement, as_uuid
+from idp.storage.database import Database, as_uuid
+from idp.storage.prepared import Statement
 
 _REMEMBER = Statement("""
     INSERT INTO known_subjects (client_id, sub, account_id)

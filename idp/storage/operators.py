@@ -17,8 +17,9 @@ from idp.domain.accounts import AccountStatus
 from idp.domain.errors import Conflict
 from idp.domain.ids import uuid7
 from idp.domain.operators import Post, Role
-from idp.storage.database import Database, Statement
+from idp.storage.database import Database
 from idp.storage.models import AccountRow, OperatorRow, milliseconds
+from idp.storage.prepared import Statement
 
 _UNITS = Statement("""
     SELECT o.role, o.unit FROM operators o JOIN accounts a ON a.id = o.account_id

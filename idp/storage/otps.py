@@ -9,8 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, insert, update
 
-from idp.storage.database import Database, Statement
+from idp.storage.database import Database
 from idp.storage.models import OtpRow, milliseconds
+from idp.storage.prepared import Statement
 
 _TRY = Statement("""
     UPDATE otps SET tries = tries + 1

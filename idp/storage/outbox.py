@@ -16,8 +16,9 @@ import msgspec
 from sqlalchemy import Connection, insert
 
 from idp.domain.ids import uuid7
-from idp.storage.database import Database, Statement, as_uuid
+from idp.storage.database import Database, as_uuid
 from idp.storage.models import OutboxRow, milliseconds, moment
+from idp.storage.prepared import Statement
 from idp.storage.vault import Vault
 
 LOGOUT = "logout"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from idp.storage.database import Database, Statement
+from idp.storage.database import Database
 from idp.storage.models import milliseconds
+from idp.storage.prepared import Statement
 
 _BATCH = 1000
 _KEEP = timedelta(days=1)

@@ -8,8 +8,9 @@ from datetime import datetime
 from uuid import UUID
 
 from idp.domain.ids import hash_secret, new_secret, uuid7
-from idp.storage.database import Database, Statement
+from idp.storage.database import Database
 from idp.storage.models import milliseconds
+from idp.storage.prepared import Statement
 from idp.storage.vault import Vault
 
 _ADD = Statement("""

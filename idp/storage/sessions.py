@@ -17,9 +17,10 @@ from idp.domain.errors import Conflict
 from idp.domain.ids import hash_secret, new_secret, uuid7
 from idp.domain.sessions import Device, Session
 from idp.domain.subjects import SubjectKind
-from idp.storage.database import Database, Statement, as_uuid
+from idp.storage.database import Database, as_uuid
 from idp.storage.endings import Endings, Left
 from idp.storage.models import AccountRow, ConsentRow, GrantRow, SessionRow, milliseconds, moment
+from idp.storage.prepared import Statement
 from idp.storage.representatives import authorised
 from idp.storage.vault import Vault
 

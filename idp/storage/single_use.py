@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from idp.storage.database import Database, Statement
+from idp.storage.database import Database
 from idp.storage.models import milliseconds
+from idp.storage.prepared import Statement
 
 _SQL = (
     "INSERT INTO single_use (kind, key, expires_at) VALUES (:kind, :key, :expires_at) "

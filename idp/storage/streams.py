@@ -19,8 +19,9 @@ from sqlalchemy.exc import IntegrityError
 
 from idp.domain.ids import uuid7
 from idp.domain.signals import SignalType
-from idp.storage.database import Database, Statement
+from idp.storage.database import Database
 from idp.storage.models import RemovedSubjectRow, SignalRow, StreamRow
+from idp.storage.prepared import Statement
 from idp.storage.vault import Vault
 
 MOST_STREAMS = 5

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from idp.storage.database import Database, Statement
+from idp.storage.database import Database
 from idp.storage.models import milliseconds
+from idp.storage.prepared import Statement
 from idp.storage.vault import Vault
 
 _HIT = Statement("""

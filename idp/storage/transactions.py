@@ -13,8 +13,9 @@ from sqlalchemy import Connection, update
 
 from idp.domain.errors import Conflict
 from idp.domain.ids import uuid7
-from idp.storage.database import Database, Statement
+from idp.storage.database import Database
 from idp.storage.models import TransactionRow, milliseconds
+from idp.storage.prepared import Statement
 from idp.storage.vault import Vault
 
 _ADD = Statement("""
