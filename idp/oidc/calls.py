@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl
 
+from idp.oidc import forms
 from idp.oidc.errors import InvalidRequestError
 
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -56,12 +56,7 @@ def read_form(call: Call) -> dict[str, str]:
     if len(call.body) > _LONGEST_BODY:
         raise InvalidRequestError("the body is too long")
     try:
-        pairs = parse_qsl(
-            call.body.decode("ascii"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=_MOST_FIELDS,
-        )
+        pairs = forms.read_pairs(call.body.decode("ascii"), most=_MOST_FIELDS, errors="strict")
     except ValueError:
         raise InvalidRequestError("the body is no form") from None
     return read_pairs(pairs)

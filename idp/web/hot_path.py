@@ -11,12 +11,12 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl
 
 import structlog
 from flask import Flask, Response
 
 from idp.config import Mtls
+from idp.oidc import forms
 from idp.oidc.calls import Call, Reply
 from idp.oidc.provider import Provider
 from idp.web import errors
@@ -51,6 +51,7 @@ class HotPath:
             ("POST", "/token"): provider.token,
             ("POST", "/introspect"): provider.introspect,
             ("POST", "/revoke"): provider.revoke,
+            ("POST", "/par"): provider.push,
             ("GET", "/userinfo"): provider.userinfo,
             ("POST", "/userinfo"): provider.userinfo,
         }
@@ -131,7 +132,7 @@ class HotPath:
             return self._after(environ, start_response)
 
         def redirect() -> Iterable[bytes]:
-            params = parse_qsl(query, keep_blank_values=True)
+            params = forms.read_pairs(query, most=_MOST_PARAMETERS)
             location = self._pages.answer_at_once(self._house, params, cookie)
             if location is None:
                 return self._after(environ, start_response)
