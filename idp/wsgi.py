@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -22,7 +23,11 @@ def build() -> Wsgi:
     config = settings.load(Path(path) if path else None, os.environ)
     logs.setup(config.log.level, config.log.format)
     base = found(config)
-    return create_app(base, build_ports(base)).wsgi_app
+    built = create_app(base, build_ports(base)).wsgi_app
+    # What stands now stands until the end: no later collection has to walk through it.
+    gc.collect()
+    gc.freeze()
+    return built
 
 
 application = build()

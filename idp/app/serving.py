@@ -92,7 +92,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     for pages in _PAGES:
         pages.init_app(app)
     provider = add_decoupled(build_provider(base, ports.web), base, house.decoupled.asking)
-    authorize_pages = AuthorizePages(provider)
+    authorize_pages = AuthorizePages(provider, every)
     authorize_pages.init_app(app)
     LogoutPages(provider).init_app(app)
     ssf.init_app(app, build_transmitter(base, provider, every), config)

@@ -29,7 +29,10 @@ def asked_for(
     """
     if seen is None:
         return None
-    sub, subjects = sub_of(seen.session.account_id), request.wishes.subjects
+    subjects = request.wishes.subjects
+    if subjects is None and hinted is None:
+        return seen
+    sub = sub_of(seen.session.account_id)
     is_named, is_hinted = subjects is None or sub in subjects, hinted in {None, sub}
     if is_named and is_hinted:
         return seen

@@ -34,6 +34,7 @@ Params = Sequence[tuple[str, str]]
 _LONGEST_VALUE, _LONGEST_TEXT, _LONG = 4096, 8192, frozenset({"claims", "id_token_hint"})
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account", "create"})
+_MODES: Final = frozenset(ResponseMode)
 _UNSUPPORTED: Final = {"registration": "registration_not_supported"}
 _MAY_REPEAT: Final = "resource"
 
@@ -175,7 +176,7 @@ def _state(values: Mapping[str, str]) -> str | None:
 
 def _response_mode(values: Mapping[str, str], target: Target) -> ResponseMode:
     mode = values.get("response_mode") or ResponseMode.QUERY
-    if mode not in set(ResponseMode):
+    if mode not in _MODES:
         raise AuthorizationError("invalid_request", "response_mode is not supported", target)
     return ResponseMode(mode)
 
@@ -237,6 +238,8 @@ def _scope(values: Mapping[str, str], client: Client, target: Target) -> tuple[s
 
 
 def _prompt(text: str, target: Target) -> tuple[str, ...]:
+    if not text:
+        return ()
     prompts = tuple(dict.fromkeys(text.split()))
     if not set(prompts) <= _PROMPTS:
         raise AuthorizationError("invalid_request", "prompt has an unknown value", target)

@@ -7,7 +7,7 @@ middle_name are not offered, since a Vietnamese name as registers write it does 
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import hmac
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -85,9 +85,9 @@ def explained_by(name: str) -> str:
     return _EXPLAINS.get(name, name)
 
 
-def consent_items(scope: Iterable[str], by_name: Iterable[str]) -> frozenset[str]:
+@functools.lru_cache(maxsize=1024)  # portals ask for the same again and again
+def consent_items(scope: tuple[str, ...], names: tuple[str, ...]) -> frozenset[str]:
     """What a person is asked about: claims in words, without those that only explain others."""
-    names = tuple(by_name)
     items = {item for name in asked(scope, names) for item in _ITEMS.get(name, (name,))}
     more = {"offline_access"} & set(scope) | {"verified_claims"} & set(names)
     return frozenset(items | more)
@@ -97,7 +97,7 @@ def subject(client: Client, account_id: UUID, key: bytes) -> str:
     """``sub``: another one per sector, so that portals cannot compare notes (Core, 8.1)."""
     sector = client.sector if client.subject_type is SubjectType.PAIRWISE else ""
     message = f"{sector}|{account_id.hex}".encode()
-    return b64(hmac.new(key, message, hashlib.sha256).digest())
+    return b64(hmac.digest(key, message, "sha256"))
 
 
 def of_subject(found: Subject, wanted: frozenset[str]) -> dict[str, Any]:

@@ -138,10 +138,9 @@ class Tokens:
         session_id: UUID,
         account_id: UUID,
     ) -> GrantData:
-        sid = hmac.new(self._pairwise_key, session_id.bytes + client.sector.encode(), "sha256")
         return GrantData(
             sub=self.subject(client, account_id),
-            sid=b64(sid.digest()[:16]),
+            sid=self._sid(client, session_id),
             scope=request.scope,
             userinfo_claims=request.userinfo_claims,
             id_token_claims=request.id_token_claims,
@@ -153,14 +152,18 @@ class Tokens:
             wishes=request.wishes,
         )
 
+    def _sid(self, client: Client, session_id: UUID) -> str:
+        """The name of a session at the portals of one sector (Front-Channel Logout, 3)."""
+        message = session_id.bytes + client.sector.encode()
+        return b64(hmac.digest(self._pairwise_key, message, "sha256")[:16])
+
     def decoupled_data(
         self, client: Client, asked: Asked, proved: Proved, session_id: UUID, account_id: UUID
     ) -> GrantData:
         """What the tokens of a request say that was answered on another device."""
-        sid = hmac.new(self._pairwise_key, session_id.bytes + client.sector.encode(), "sha256")
         return GrantData(
             sub=self.subject(client, account_id),
-            sid=b64(sid.digest()[:16]),
+            sid=self._sid(client, session_id),
             scope=asked.scope,
             userinfo_claims=standard_claims(client),
             id_token_claims=(),

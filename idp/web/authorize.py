@@ -6,7 +6,7 @@ transaction of this browser; every detour comes back to ``/authorize/<id>``, whi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
@@ -15,6 +15,7 @@ import msgspec
 import structlog
 from flask import Flask, Response, request
 
+from idp.authenticators.contract import Method
 from idp.domain.assurance import IAL
 from idp.domain.clients import Client
 from idp.domain.events import AuditEvent, Event
@@ -74,10 +75,13 @@ _decode = msgspec.msgpack.Decoder(Waiting).decode
 
 
 class AuthorizePages:
-    """The views; they hold the provider."""
+    """The views; they hold the provider, and what a sign-in here can prove at most."""
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: Provider, methods: Sequence[Method]) -> None:
+        able = [method for method in methods if method.login is not None]
         self._provider = provider
+        self._reachable = max(method.ial for method in able)
+        self._resists = max(method.resists for method in able)
 
     def init_app(self, app: Flask) -> None:
         """Answer ``/authorize`` and ``/consent``."""
@@ -370,13 +374,12 @@ class AuthorizePages:
     def _around(
         self, home: House, now: datetime, since: datetime, *, consented: bool = False
     ) -> Circumstances:
-        able = [method for method in home.login.methods if method.login is not None]
         return Circumstances(
             now=now,
             since=since,
             level3_max_age=timedelta(seconds=home.config.server.level3_max_age),
-            reachable=max(method.ial for method in able),
-            resists=max(method.resists for method in able),
+            reachable=self._reachable,
+            resists=self._resists,
             consented=consented,
         )
 

@@ -71,8 +71,13 @@ class Server:
         body = urlencode(form) if form is not None else None
         more = {**(FORM if form is not None else {}), **headers}
         sent = {name: value for name, value in more.items() if value}
-        self.connection.request(method, path, body, sent)
-        answer = self.connection.getresponse()
+        try:
+            self.connection.request(method, path, body, sent)
+            answer = self.connection.getresponse()
+        except (http.client.RemoteDisconnected, ConnectionError):
+            self.connection.close()  # it was idle for too long while the other was measured
+            self.connection.request(method, path, body, sent)
+            answer = self.connection.getresponse()
         return answer.status, dict(answer.getheaders()), answer.read()
 
     def token(self, **form: str) -> dict[str, Any]:
