@@ -185,7 +185,7 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
         PortalLinkStore(database),
         ClientStore(database, build_client, clock=base.clock),
         Places(config.account.places),
-        decoupled_flow(base, every, words),
+        decoupled_flow(base, every, ports.methods.hasher, words),
         _build_console(base, account, counter, pictures),
         RepresentativeFlow(account, RepresentativeStore(database, vault)),
     )
