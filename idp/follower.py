@@ -69,7 +69,8 @@ _GONE = frozenset({401, 403, 404, 410})
 
 def build(base: Foundation) -> Follower:
     """The follower of this installation."""
-    methods = authenticators.build_all(build_ports(base).methods)
+    ports = build_ports(base).methods
+    methods = authenticators.build_all(ports)
     words = Words(i18n.load(i18n.Missing.LOG, [method.texts for method in methods]))
-    flow = decoupled_flow(base, methods, words)
+    flow = decoupled_flow(base, methods, ports.hasher, words)
     return Follower(base, flow.phones, WebAdapter(base.config.tls))

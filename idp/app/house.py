@@ -37,7 +37,13 @@ from idp.flows.opening import Opening
 from idp.flows.operators import OperatorFlow
 from idp.flows.otp import Codes
 from idp.flows.recovery import CounterRecovery, RecoveryFlow, RecoveryState
-from idp.flows.registration import RegistrationFlow
+from idp.flows.registration import steps as registration_steps
+from idp.flows.registration.code import CodeSteps
+from idp.flows.registration.flow import KIND as REGISTRATION
+from idp.flows.registration.flow import RegistrationFlow
+from idp.flows.registration.opening import OpeningSteps
+from idp.flows.registration.proving import ProvingSteps
+from idp.flows.registration.state import RegistrationState
 from idp.flows.representatives import RepresentativeFlow
 from idp.flows.reverifying import Carrier, Insurance, Renewal, ReverifyingFlow
 from idp.oidc.client_metadata import build as build_client
@@ -112,17 +118,13 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
     )
     activations = ActivationStore(database, vault)
     counter = CounterFlow(database, accounts, activations, outbox, audit, words.sms)
+    registering = registration_steps.Steps(
+        methods, Journeys(REGISTRATION, RegistrationState, transactions, pictures, ttl)
+    )
+    code = CodeSteps(registering, codes)
+    opening = OpeningSteps(registering, database, accounts, audit, ports.methods.hasher)
     registration_flow = RegistrationFlow(
-        methods,
-        database,
-        transactions,
-        accounts,
-        audit,
-        limits,
-        codes,
-        pictures,
-        ports.methods.hasher,
-        ttl,
+        registering, ProvingSteps(registering, code, opening, accounts, limits), code, opening
     )
     return House(
         config,
@@ -183,7 +185,7 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
         PortalLinkStore(database),
         ClientStore(database, build_client, clock=base.clock),
         Places(config.account.places),
-        decoupled_flow(base, every, words),
+        decoupled_flow(base, every, ports.methods.hasher, words),
         _build_console(base, account, counter, pictures),
         RepresentativeFlow(account, RepresentativeStore(database, vault)),
     )

@@ -100,10 +100,12 @@ def account_flow_of(base: Foundation, hasher: Hasher, words: Words) -> AccountFl
     )
 
 
-def decoupled_flow(base: Foundation, methods: tuple[Method, ...], words: Words) -> DecoupledFlow:
+def decoupled_flow(
+    base: Foundation, methods: tuple[Method, ...], hasher: Hasher, words: Words
+) -> DecoupledFlow:
     """Requests that are answered on another device."""
     config, database, vault = base.config, base.database, base.vault
-    account = account_flow_of(base, password_hasher(config, vault), words)
+    account = account_flow_of(base, hasher, words)
     lifetimes = Lifetimes(
         timedelta(seconds=config.server.session_idle),
         timedelta(seconds=config.server.session_absolute),

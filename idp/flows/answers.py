@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from idp.authenticators.contract import Invalid
 from idp.domain.errors import PortError
 from idp.storage.transactions import Stored
 
@@ -57,6 +58,11 @@ class Captchas:
 
     new_answer: Callable[[], str]
     is_right: Callable[[str, str], bool]
+
+
+def faults_of(invalid: Invalid) -> dict[str, Said]:
+    """What is wrong with each field, in words."""
+    return {name: Said(f"error.{code}") for name, code in invalid.errors.items()}
 
 
 def source_down(error: PortError) -> Said:

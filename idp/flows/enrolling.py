@@ -29,7 +29,7 @@ from idp.domain.errors import Conflict
 from idp.domain.events import AuditEvent, Event
 from idp.domain.sessions import Session
 from idp.flows.account import AccountFlow
-from idp.flows.answers import Answer, Journey, Said, Visitor
+from idp.flows.answers import Answer, Journey, Said, Visitor, faults_of
 from idp.flows.journeys import Journeys
 from idp.flows.notices import Extra
 from idp.storage.credentials import CredentialStore
@@ -114,10 +114,8 @@ class EnrollingFlow:
         match outcome:
             case Continue(screen, more):
                 return Answer(self.journeys.save(journey, screen=screen, method_state=dict(more)))
-            case Invalid(errors):
-                return Answer(
-                    journey, {name: Said(f"error.{code}") for name, code in errors.items()}
-                )
+            case Invalid() as invalid:
+                return Answer(journey, faults_of(invalid))
             case Refused(reason, values, _):
                 return self._refuse(journey, f"refusal.{reason}", values)
             case Enrolled() as enrolled:

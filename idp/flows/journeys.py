@@ -55,6 +55,11 @@ class Journeys(Generic[S]):
             return None
         return Journey(stored, msgspec.msgpack.decode(stored.state, type=self.state))
 
+    @staticmethod
+    def put(journey: Journey[S], **changes: Any) -> Journey[S]:  # noqa: ANN401
+        """The journey with these changes, kept with its next ``save``."""
+        return replace(journey, state=msgspec.structs.replace(journey.state, **changes))
+
     def save(self, journey: Journey[S], **changes: Any) -> Journey[S]:  # noqa: ANN401
         """Keep it with these changes. Raises ``Conflict`` when another request was faster."""
         state = msgspec.structs.replace(journey.state, **changes)

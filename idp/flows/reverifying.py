@@ -33,7 +33,7 @@ from idp.domain.subjects import (
     SubjectKind,
 )
 from idp.flows.account import AccountFlow
-from idp.flows.answers import Said, Visitor, source_down
+from idp.flows.answers import Said, Visitor, faults_of, source_down
 from idp.flows.notices import Extra, Notices
 from idp.ports import SocialInsuranceRegistry, SubscriberRegistry
 from idp.storage.accounts import AccountStore, OwnIdentity
@@ -161,7 +161,7 @@ class ReverifyingFlow:
         }
         application = citizen_form.read({**typed, **known, "email": ""}, now=now)
         if isinstance(application, Invalid):
-            return {name: Said(f"error.{code}") for name, code in application.errors.items()}
+            return faults_of(application)
         refusal = self.account.limits.before_identity_check(
             application.id_number.value, visitor, now=now
         )

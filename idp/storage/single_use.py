@@ -27,10 +27,12 @@ def spend(connection: Connection, kind: str, key: bytes, *, expires_at: datetime
 _PROOF_KEPT = timedelta(days=1)
 
 
-def spend_proof(connection: Connection, once: str, *, now: datetime) -> bool:
+def spend_proof(
+    connection: Connection, once: str, *, now: datetime, kept: timedelta = _PROOF_KEPT
+) -> bool:
     """Whether a proof that serves a single time, such as the code of an app, serves now."""
     key = hashlib.sha256(once.encode()).digest()
-    return spend(connection, "proof", key, expires_at=now + _PROOF_KEPT)
+    return spend(connection, "proof", key, expires_at=now + kept)
 
 
 class SingleUse:

@@ -13,6 +13,7 @@ import hmac
 import secrets
 import unicodedata
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,7 @@ def _ink() -> tuple[int, int, int, int]:
     return (red, green, blue, 255)
 
 
+@cache
 def _speakers() -> dict[Language, AudioCaptcha]:
     """Loaded here, once: the package's own loading at first use is not safe between threads."""
     speakers = {

@@ -30,7 +30,7 @@ from idp.flows.login.flow import LoginFlow
 from idp.flows.lost_phone import LostPhoneFlow
 from idp.flows.operators import OperatorFlow
 from idp.flows.recovery import RecoveryFlow
-from idp.flows.registration import RegistrationFlow
+from idp.flows.registration.flow import RegistrationFlow
 from idp.flows.representatives import RepresentativeFlow
 from idp.flows.reverifying import ReverifyingFlow
 from idp.ports import Clock

@@ -11,8 +11,8 @@ from idp.authenticators.contract import AskCode, AskFields, AskSignature, AwaitP
 from idp.domain.assurance import IAL
 from idp.domain.subjects import SubjectKind
 from idp.flows.answers import Answer, Journey
-from idp.flows.registration import RegistrationState
-from idp.flows.registration import Step as At
+from idp.flows.registration.state import RegistrationState
+from idp.flows.registration.state import Step as At
 from idp.web import screens
 from idp.web.journey import (
     again,
@@ -78,14 +78,14 @@ def _registration(transaction: str) -> Response:
 
 def _step(journey: _Journey) -> _Answer:
     """Let the flow do what the pressed button of this step asks."""
-    flow, now = house().registration, house().clock()
+    opening, now = house().registration.opening, house().clock()
     action = screens.read_action(request.form)
     match journey.state.step:
         case At.METHOD:
             return _method_step(journey, action)
         case At.PASSWORD:
             chosen = screens.read_passwords(request.form)
-            return flow.choose_password(journey, chosen.new, chosen.again, visitor(), now=now)
+            return opening.choose_password(journey, chosen.new, chosen.again, visitor(), now=now)
         case At.EXISTS | At.DONE:
             return Answer(journey)
 
@@ -95,23 +95,24 @@ def _method_step(  # noqa: PLR0911  one for each screen
 ) -> _Answer:
     """The method's own screens."""
     flow, now = house().registration, house().clock()
+    proving = flow.proving
     if "token" in request.form:
-        return flow.sign(journey, screens.read_token(request.form), visitor(), now=now)
+        return proving.sign(journey, screens.read_token(request.form), visitor(), now=now)
     match journey.state.screen:
         case AskFields() as form:
             filled = screens.read_fields(form, request.form)
             if action is Action.NEW_CAPTCHA:
                 return Answer(flow.new_captcha(flow.keep(journey, screens.typed(form, filled))))
             typed = screens.read_text(request.form.get("captcha", ""))
-            return flow.submit(journey, filled, typed, visitor(), now=now)
+            return proving.submit(journey, filled, typed, visitor(), now=now)
         case AskCode():
             if action is Action.RESEND:
-                return flow.resend(journey, visitor(), now=now)
-            return flow.confirm(journey, screens.read_code(request.form), visitor(), now=now)
+                return flow.code.resend(journey, visitor(), now=now)
+            return proving.confirm(journey, screens.read_code(request.form), visitor(), now=now)
         case _ if action is Action.RESTART:
-            return flow.restart(journey, visitor(), now=now)
+            return proving.restart(journey, visitor(), now=now)
         case _:
-            return flow.poll(journey, visitor(), now=now)
+            return proving.poll(journey, visitor(), now=now)
 
 
 def _poll(transaction: str) -> Response:
@@ -119,7 +120,7 @@ def _poll(transaction: str) -> Response:
     journey = house().registration.find(read_id(transaction), visitor(), now=house().clock())
     if journey is None:
         return expired("/register")
-    answer = house().registration.poll(journey, visitor(), now=house().clock())
+    answer = house().registration.proving.poll(journey, visitor(), now=house().clock())
     here = f"/register/{transaction}"
     if not isinstance(answer.journey.state.screen, AwaitPhone):
         return next_of(again(here))
@@ -164,7 +165,7 @@ def _method_page(answer: _Answer) -> Page:
                 captcha=captcha("registration", journey.stored.id, state.captcha),
             )
         case AskCode(phone) if state.code is not None:
-            codes, now = house().registration.codes, house().clock()
+            codes, now = house().registration.code.codes, house().clock()
             timing = CodeTiming(now, state.code.expiry, codes.resend_at(state.code))
             frame, delay = _frame(answer, 3), codes.delay()
             if delay and answer.is_quiet:

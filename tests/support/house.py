@@ -24,7 +24,6 @@ from joserfc.jwk import KeySet
 from werkzeug.test import TestResponse
 
 from idp import app as application
-from idp import config as settings
 from idp.authenticators import Ports as Outside
 from idp.config import Config
 from idp.domain.agencies import Agency, AgencySubject
@@ -62,7 +61,7 @@ from idp.storage.agencies import AgencyStore
 from idp.storage.clients import ClientStore
 from idp.storage.database import Database
 from idp.storage.outbox import OutboxStore
-from tests.support import pki
+from tests.support import pki, warm
 from tests.support.build import NOW, VAULT, TestClock
 
 PASSWORD = "Sông-Hồng-2026-xanh"
@@ -405,7 +404,7 @@ PERSON = {
 
 def config_for(database_url: str, folder: Path, **sections: dict[str, Any]) -> Config:
     """Demo settings: a captcha answer is known, limits are as shipped."""
-    loaded = settings.load(Path(__file__).parents[2] / "config.toml", {})
+    loaded = warm.shipped()
     changed = {
         name: changes if name == "systems" else replace(getattr(loaded, name), **changes)
         for name, changes in sections.items()
@@ -446,6 +445,7 @@ def build(
         directory=AgencyStore(database),
     )
     app = application.create_app(base, application.Ports(methods, clock, web))
+    warm.keep_templates(app)
     carrier.add(
         "0821234088", "001072000136", "012345678", name="Nguyễn Văn Hoà", birth_date="01/02/1972"
     )
@@ -458,6 +458,7 @@ def second_node(house: House, database_url: str) -> House:
     base = replace(built.base, clock=house.clock)
     methods = outside()
     app = application.create_app(base, application.Ports(methods, house.clock))
+    warm.keep_templates(app)
     return replace(built, app=app, clock=house.clock, base=base)
 
 

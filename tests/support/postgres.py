@@ -121,7 +121,8 @@ def database(url: str) -> Iterator[str]:
     """A fresh database with the newest schema."""
     name = f"t_{os.getpid()}_{time.monotonic_ns()}"
     with admin(url) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}".encode())
+        made = f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY"
+        connection.execute(made.encode())
     yield url.format(name)
     with admin(url) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

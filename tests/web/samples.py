@@ -75,6 +75,7 @@ from idp.web.parts import (
     TabState,
     Tone,
 )
+from tests.support import warm
 from tests.support.house import outside
 
 NOW: Final = datetime(2026, 11, 24, 7, 5, 9, tzinfo=UTC)
@@ -99,6 +100,7 @@ def build_app(issuer: str = ISSUER) -> Flask:
     )
     screens.init_app(app)
     errors.init_app(app, lambda: NOW)
+    warm.keep_templates(app)
     return app
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from html.parser import HTMLParser
 from itertools import product
 
 import pytest
-from flask import Flask
 
 from idp.web import screens
 
@@ -44,9 +44,13 @@ class Document(HTMLParser):
         return [attributes for tag, attributes in self.elements if tag in tags]
 
 
+application = cache(build_app)
+"""One is enough: a page is made of its sample and the language alone."""
+
+
+@cache
 def render(name: str, language: str = "vi") -> str:
-    app: Flask = build_app()
-    with app.test_request_context("/page", headers={"Cookie": f"idp_lang={language}"}):
+    with application().test_request_context("/page", headers={"Cookie": f"idp_lang={language}"}):
         return screens.respond(SAMPLES[name]()).get_data(as_text=True)
 
 

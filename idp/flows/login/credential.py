@@ -23,11 +23,11 @@ from idp.authenticators.contract import (
 )
 from idp.domain.errors import PortError
 from idp.domain.events import Event
-from idp.flows.answers import Answer, Journey, Said, Visitor, source_down
+from idp.flows.answers import Answer, Journey, Said, Visitor, faults_of, source_down
 from idp.flows.login.acting import ActingSteps
 from idp.flows.login.entering import Entering
 from idp.flows.login.state import LoginState, SignedIn, is_awaited
-from idp.flows.login.steps import Steps, faults_of
+from idp.flows.login.steps import Steps
 
 
 @dataclass(frozen=True, slots=True)

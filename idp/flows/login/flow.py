@@ -17,12 +17,12 @@ from uuid import UUID
 
 from idp.authenticators.contract import AskFields, FieldKind, Filled, Invalid, Method
 from idp.domain.assurance import IAL, Resistance
-from idp.flows.answers import Answer, Journey, Visitor
+from idp.flows.answers import Answer, Journey, Visitor, faults_of
 from idp.flows.login.acting import ActingSteps
 from idp.flows.login.credential import CredentialSteps
 from idp.flows.login.password import PasswordSteps
 from idp.flows.login.state import LoginState, SignedIn, does
-from idp.flows.login.steps import Steps, faults_of
+from idp.flows.login.steps import Steps
 
 KIND = "login"
 

@@ -19,9 +19,9 @@ from idp.authenticators.contract import (
 from idp.domain.accounts import Account, AccountStatus, Phone
 from idp.domain.events import AuditEvent, Event
 from idp.domain.subjects import IdNumber
-from idp.flows.answers import Answer, Journey, Said, Visitor
+from idp.flows.answers import Answer, Journey, Said, Visitor, faults_of
 from idp.flows.login.state import LoginState, SignedIn
-from idp.flows.login.steps import Steps, faults_of, proven_by
+from idp.flows.login.steps import Steps, proven_by
 from idp.flows.otp import Codes
 
 

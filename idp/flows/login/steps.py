@@ -8,9 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
-from idp.authenticators.contract import Invalid, Login, Method, Refusal, Refused
+from idp.authenticators.contract import Login, Method, Refusal, Refused
 from idp.domain.accounts import Account, AccountStatus
 from idp.domain.assurance import IAL, Evidence, Resistance
 from idp.domain.events import AuditEvent, Event
@@ -79,10 +77,9 @@ class Steps:
 
     # --- what is kept and told ------------------------------------------------------------------
 
-    @staticmethod
-    def put(journey: Journey[LoginState], **changes: Any) -> Journey[LoginState]:  # noqa: ANN401
+    def put(self, journey: Journey[LoginState], **changes: Any) -> Journey[LoginState]:  # noqa: ANN401
         """The journey with these changes, kept with its next answer."""
-        return replace(journey, state=msgspec.structs.replace(journey.state, **changes))
+        return self.journeys.put(journey, **changes)
 
     def answer(
         self,
@@ -190,8 +187,3 @@ def proven_by(journey: Journey[LoginState], account_id: UUID, evidence: Evidence
     """What this sign-in proved, and for what."""
     state = journey.state
     return Proven(account_id, replace(evidence, made_for=state.made_for), state.client_id)
-
-
-def faults_of(invalid: Invalid) -> dict[str, Said]:
-    """What is wrong with each field, in words."""
-    return {name: Said(f"error.{code}") for name, code in invalid.errors.items()}
