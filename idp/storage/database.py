@@ -114,14 +114,21 @@ class Database:
         self._single.dispose()
 
 
+_LOCKS = re.compile(r"\s*\bFOR SHARE OF \w+\b")
+
+
 class Statement:
-    """One statement for both databases, written with ``:name`` parameters."""
+    """One statement for both databases, written with ``:name`` parameters.
+
+    ``FOR SHARE OF`` is for PostgreSQL: SQLite has one writer at a time and knows no row locks.
+    """
 
     __slots__ = ("commits", "has_rows", "postgres", "sqlite")
 
     def __init__(self, sql: str) -> None:
-        self.sqlite = " ".join(sql.split())
-        self.postgres = re.sub(r"(?<!:):([a-z_]+)", r"%(\1)s", self.sqlite)
+        plain = " ".join(sql.split())
+        self.sqlite = _LOCKS.sub("", plain)
+        self.postgres = re.sub(r"(?<!:):([a-z_]+)", r"%(\1)s", plain)
         # Asking the driver for a description costs as much as a small query.
         self.has_rows = re.search(r"^(WITH|SELECT)\b|\bRETURNING\b", self.sqlite) is not None
         self.commits = int(re.search(r"\b(INSERT|UPDATE|DELETE)\b", self.sqlite) is not None)
