@@ -21,6 +21,8 @@ from idp.oidc.client_auth import Authenticator
 from idp.oidc.client_keys import ClientKeys
 from idp.oidc.client_metadata import Loopback
 from idp.oidc.client_metadata import build as build_client
+from idp.oidc.decryption import Decryption
+from idp.oidc.decryption import key_ring as decryption_keys
 from idp.oidc.dynamic_registration import PATH as REGISTRATION_PATH
 from idp.oidc.dynamic_registration import Registrar
 from idp.oidc.encryption import Encryption
@@ -65,6 +67,19 @@ def key_ring(base: Foundation) -> KeyRing:
     return ring
 
 
+def decryption(base: Foundation) -> Decryption:
+    """What others encrypt for us; its keys are made at the first start."""
+    settings = base.config.keys
+    ring = decryption_keys(
+        base.config.keys_folder,
+        base.clock,
+        announce=timedelta(seconds=settings.announce),
+        retire=timedelta(seconds=settings.retire),
+    )
+    ring.ensure()
+    return Decryption(ring)
+
+
 def registrar(base: Foundation, outgoing: WebClient | None = None) -> Registrar:
     """Registers clients over the wire."""
     config, database, vault = base.config, base.database, base.vault
@@ -102,7 +117,7 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
     clients = ClientStore(database, build_client, clock=base.clock)
     bases = tuple(each for each in (issuer, config.mtls.base) if each)
     single_use, web = SingleUse(database), outgoing or WebAdapter(config.tls)
-    keys = ClientKeys(web)
+    keys, opening = ClientKeys(web), decryption(base)
     release = Release(vault.key("techid"), vault.key("verification-process"))
     encryption = Encryption(keys)
     tools = GrantTools(config.oidc, tokens, grants, note, release, encryption)
@@ -110,7 +125,9 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
     entrance = None
     if config.federation.enabled:
         features = federation.announced(features)
-        ground = federation.Ground(config, base.clock, database, vault, web, keys, clients.find)
+        ground = federation.Ground(
+            config, base.clock, database, vault, web, keys, opening, clients.find
+        )
         entrance = federation.build(ground, features)
     admit = entrance.program if entrance else None
     authenticator = Authenticator(issuer, bases, clients.find, keys, single_use, admit)
@@ -123,7 +140,7 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
         base.clock,
         authenticator,
         proofs,
-        RequestObjects(issuer, config.oidc, keys, web, pushed, authenticator, proofs),
+        RequestObjects(issuer, config.oidc, keys, web, pushed, authenticator, proofs, opening),
         Introspection(tokens, grants, encryption, clients.find),
         features,
         entrance=entrance,

@@ -14,6 +14,7 @@ from idp.domain.events import AuditEvent, Event
 from idp.oidc import metadata
 from idp.oidc.client_keys import ClientKeys
 from idp.oidc.client_metadata import Loopback
+from idp.oidc.decryption import Decryption
 from idp.oidc.federation import anchors
 from idp.oidc.federation.clients import AUTOMATIC
 from idp.oidc.federation.configuration import SIGNING_ALG, About, OwnConfiguration
@@ -44,6 +45,7 @@ class Ground:
     vault: Vault
     web: WebClient
     keys: ClientKeys
+    decryption: Decryption
     find_client: Callable[[str], Client | None]
 
 
@@ -101,7 +103,8 @@ def build(ground: Ground, features: Features) -> Entrance:
         _note(ground),
     )
     ourselves = _ourselves(ground, tuple(pinned), features)
-    return Entrance(clients, ourselves, ExplicitRegistration(clients, ourselves))
+    explicit = ExplicitRegistration(clients, ourselves)
+    return Entrance(clients, ourselves, explicit, ground.decryption)
 
 
 def _resolving(ground: Ground) -> Resolving:

@@ -13,6 +13,7 @@ import msgspec
 
 from idp.flows.limits import network
 from idp.oidc.calls import NO_STORE, Call, Reply
+from idp.oidc.decryption import Decryption
 from idp.oidc.errors import NotRedirectable, OAuth2Error, Untrusted
 from idp.oidc.federation.configuration import OwnConfiguration
 from idp.oidc.federation.errors import FederationError
@@ -34,6 +35,7 @@ class Entrance:
     clients: FederatedClients
     ourselves: OwnConfiguration
     explicit: ExplicitRegistration
+    decryption: Decryption
 
     def browser(self, params: Sequence[tuple[str, str]], address: str) -> None:
         """Before an authorization request is read. Raises ``NotRedirectable``."""
@@ -41,6 +43,7 @@ class Entrance:
         client_id, token = values.get("client_id", ""), values.get("request", "")
         if len(values) != len(params) or not client_id or not token:
             return
+        token = self.decryption.open(token) or token
         try:
             self.clients.admit(client_id, token, Kind.REQUEST_OBJECT, network(address))
         except FederationError as error:
