@@ -16,7 +16,7 @@ from idp.domain.decoupled import Kind
 from idp.domain.events import AuditEvent, Event
 from idp.flows.decoupled_asking import Asking
 from idp.flows.limits import network
-from idp.oidc import ciba, device
+from idp.oidc import ciba, device, software_statements
 from idp.oidc.client_auth import Authenticator
 from idp.oidc.client_keys import ClientKeys
 from idp.oidc.client_metadata import Loopback
@@ -36,6 +36,7 @@ from idp.oidc.proof import Proofs
 from idp.oidc.provider import Provider
 from idp.oidc.release import Release
 from idp.oidc.request_objects import RequestObjects
+from idp.oidc.software_statements import SoftwareStatements
 from idp.oidc.ssf.sets import SetMaker
 from idp.oidc.ssf.transmitter import Transmitter
 from idp.oidc.techid import TechIdLookup
@@ -84,6 +85,7 @@ def registrar(base: Foundation, outgoing: WebClient | None = None) -> Registrar:
     """Registers clients over the wire."""
     config, database, vault = base.config, base.database, base.vault
     is_demo = config.server.profile is Profile.DEMO
+    issuers = software_statements.load(config.keys_folder)
     return Registrar(
         config.server.issuer,
         config.oidc,
@@ -95,6 +97,7 @@ def registrar(base: Foundation, outgoing: WebClient | None = None) -> Registrar:
         AuditStore(database, vault),
         ThrottleStore(database, vault),
         network,
+        SoftwareStatements(config.server.issuer, issuers),
     )
 
 

@@ -56,7 +56,9 @@ class InvalidMetadata(DomainError):
         return f"{self.code}: {self.detail}"
 
 
-_COMPUTED: Final = frozenset({"sector", "secret_hash", "client_registration_types", "voucher"})
+_COMPUTED: Final = frozenset(
+    {"sector", "secret_hash", "client_registration_types", "voucher", "is_stranger"}
+)
 KNOWN: Final = frozenset(Client.__struct_fields__) - _COMPUTED | {
     "client_secret",
     "client_secret_sha256",
