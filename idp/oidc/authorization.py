@@ -61,6 +61,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     resource: tuple[str, ...] = ()
     dpop_jkt: str = ""
     pushed_id: str = ""
+    of_stranger: bool = False
 
     @property
     def target(self) -> Target:
@@ -225,6 +226,7 @@ def _build(
         wishes=claims.wishes,
         resource=_resource(params, client, target),
         dpop_jkt=_dpop_jkt(values.get("dpop_jkt", ""), target),
+        of_stranger=client.is_stranger,
     )
 
 
