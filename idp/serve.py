@@ -32,6 +32,7 @@ def prepare(config: Config) -> app.Foundation:
     migrate.upgrade(config.database_url)
     base = app.found(config)
     app.key_ring(base)
+    app.decryption(base)
     return base
 
 

@@ -20,6 +20,7 @@ from idp.app.protocol import (
     add_decoupled,
     build_provider,
     build_transmitter,
+    decryption,
     key_ring,
     registrar,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "build_transmitter",
     "create_app",
     "decoupled_flow",
+    "decryption",
     "found",
     "issue_recovery",
     "key_ring",

@@ -16,11 +16,13 @@ from idp.domain.decoupled import Kind
 from idp.domain.events import AuditEvent, Event
 from idp.flows.decoupled_asking import Asking
 from idp.flows.limits import network
-from idp.oidc import ciba, device
+from idp.oidc import ciba, device, software_statements
 from idp.oidc.client_auth import Authenticator
 from idp.oidc.client_keys import ClientKeys
 from idp.oidc.client_metadata import Loopback
 from idp.oidc.client_metadata import build as build_client
+from idp.oidc.decryption import Decryption
+from idp.oidc.decryption import key_ring as decryption_keys
 from idp.oidc.dynamic_registration import PATH as REGISTRATION_PATH
 from idp.oidc.dynamic_registration import Registrar
 from idp.oidc.encryption import Encryption
@@ -34,6 +36,7 @@ from idp.oidc.proof import Proofs
 from idp.oidc.provider import Provider
 from idp.oidc.release import Release
 from idp.oidc.request_objects import RequestObjects
+from idp.oidc.software_statements import SoftwareStatements
 from idp.oidc.ssf.sets import SetMaker
 from idp.oidc.ssf.transmitter import Transmitter
 from idp.oidc.techid import TechIdLookup
@@ -65,10 +68,24 @@ def key_ring(base: Foundation) -> KeyRing:
     return ring
 
 
+def decryption(base: Foundation) -> Decryption:
+    """What others encrypt for us; its keys are made at the first start."""
+    settings = base.config.keys
+    ring = decryption_keys(
+        base.config.keys_folder,
+        base.clock,
+        announce=timedelta(seconds=settings.announce),
+        retire=timedelta(seconds=settings.retire),
+    )
+    ring.ensure()
+    return Decryption(ring)
+
+
 def registrar(base: Foundation, outgoing: WebClient | None = None) -> Registrar:
     """Registers clients over the wire."""
     config, database, vault = base.config, base.database, base.vault
     is_demo = config.server.profile is Profile.DEMO
+    issuers = software_statements.load(config.keys_folder)
     return Registrar(
         config.server.issuer,
         config.oidc,
@@ -80,6 +97,7 @@ def registrar(base: Foundation, outgoing: WebClient | None = None) -> Registrar:
         AuditStore(database, vault),
         ThrottleStore(database, vault),
         network,
+        SoftwareStatements(config.server.issuer, issuers),
     )
 
 
@@ -102,7 +120,7 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
     clients = ClientStore(database, build_client, clock=base.clock)
     bases = tuple(each for each in (issuer, config.mtls.base) if each)
     single_use, web = SingleUse(database), outgoing or WebAdapter(config.tls)
-    keys = ClientKeys(web)
+    keys, opening = ClientKeys(web), decryption(base)
     release = Release(vault.key("techid"), vault.key("verification-process"))
     encryption = Encryption(keys)
     tools = GrantTools(config.oidc, tokens, grants, note, release, encryption)
@@ -110,7 +128,9 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
     entrance = None
     if config.federation.enabled:
         features = federation.announced(features)
-        ground = federation.Ground(config, base.clock, database, vault, web, keys, clients.find)
+        ground = federation.Ground(
+            config, base.clock, database, vault, web, keys, opening, clients.find
+        )
         entrance = federation.build(ground, features)
     admit = entrance.program if entrance else None
     authenticator = Authenticator(issuer, bases, clients.find, keys, single_use, admit)
@@ -123,7 +143,7 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
         base.clock,
         authenticator,
         proofs,
-        RequestObjects(issuer, config.oidc, keys, web, pushed, authenticator, proofs),
+        RequestObjects(issuer, config.oidc, keys, web, pushed, authenticator, proofs, opening),
         Introspection(tokens, grants, encryption, clients.find),
         features,
         entrance=entrance,

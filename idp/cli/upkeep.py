@@ -102,22 +102,25 @@ def export(ctx: click.Context) -> None:
 
 @click.group()
 def keys() -> None:
-    """Signing keys."""
+    """Keys: those that sign, and those that portals encrypt for us with."""
 
 
-def _key_ring(ctx: click.Context, *, is_federation: bool) -> KeyRing:
+def _key_rings(ctx: click.Context, *, is_federation: bool) -> tuple[KeyRing, ...]:
+    """Those that turn together."""
     from idp import app  # noqa: PLC0415  heavy
+    from idp.oidc import decryption  # noqa: PLC0415  heavy
     from idp.oidc.federation import building  # noqa: PLC0415  heavy
     from idp.oidc.keys import KeyRing  # noqa: PLC0415  heavy
 
     loaded = load(ctx)
     if is_federation:
-        return building.key_ring(loaded, app.system_clock)
-    return KeyRing(
-        loaded.keys_folder / "signing",
-        app.system_clock,
-        announce=timedelta(seconds=loaded.keys.announce),
-        retire=timedelta(seconds=loaded.keys.retire),
+        return (building.key_ring(loaded, app.system_clock),)
+    announce = timedelta(seconds=loaded.keys.announce)
+    retire = timedelta(seconds=loaded.keys.retire)
+    folder, clock = loaded.keys_folder, app.system_clock
+    return (
+        KeyRing(folder / "signing", clock, announce=announce, retire=retire),
+        decryption.key_ring(folder, clock, announce=announce, retire=retire),
     )
 
 
@@ -133,11 +136,12 @@ _FEDERATION = click.option(
 @click.pass_context
 def rotate(ctx: click.Context, *, federation: bool) -> None:
     """Announce a new key; let the announced one sign when its time has come."""
-    ring = _key_ring(ctx, is_federation=federation)
-    ring.ensure()
-    ring.rotate()
-    _print_keys(ring)
-    ready = ring.signs_from()
+    rings = _key_rings(ctx, is_federation=federation)
+    for ring in rings:
+        ring.ensure()
+        ring.rotate()
+        _print_keys(ring)
+    ready = rings[0].signs_from()
     if ready:
         click.echo(f"The announced keys may sign from {ready:%Y-%m-%d %H:%M}Z; rotate again then.")
 
@@ -147,9 +151,12 @@ def rotate(ctx: click.Context, *, federation: bool) -> None:
 @click.pass_context
 def list_keys(ctx: click.Context, *, federation: bool) -> None:
     """Show every key with its state."""
-    _print_keys(_key_ring(ctx, is_federation=federation))
+    for ring in _key_rings(ctx, is_federation=federation):
+        _print_keys(ring)
 
 
 def _print_keys(ring: KeyRing) -> None:
     for key in ring.list():
-        click.echo(f"{key.kid}  {key.alg}  {key.state:<9}  since {key.changed_at:%Y-%m-%d %H:%M}Z")
+        click.echo(
+            f"{key.kid}  {key.alg:<14}  {key.state:<9}  since {key.changed_at:%Y-%m-%d %H:%M}Z"
+        )

@@ -80,6 +80,7 @@ class Oidc:
     ciba_ttl: int = _between(180, 30, 600)
     poll_interval: int = _between(5, 1, 60)
     registration: RegistrationMode = RegistrationMode.CLOSED
+    require_software_statement: bool = False
     dpop_nonce: bool = False
 
 

@@ -131,7 +131,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     """Registered metadata, checked when it was registered.
 
     ``sector`` is the host that pairwise subjects are computed for; ``secret_hash`` is SHA-256 of
-    a secret that is random, so a fast hash is enough.
+    a secret that is random, so a fast hash is enough. ``is_stranger`` says that nobody let it in:
+    it registered itself where everybody may.
     """
 
     client_id: str
@@ -146,6 +147,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     scope: frozenset[str] = frozenset({"openid"})
     subject_type: SubjectType = SubjectType.PAIRWISE
     contacts: tuple[str, ...] = ()
+    software_id: str = ""
+    software_version: str = ""
     # What a person sees of it.
     client_uri: str = ""
     logo_uri: str = ""
@@ -178,6 +181,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     initiate_login_uri: str = ""
     client_registration_types: tuple[str, ...] = ()
     voucher: Voucher | None = None
+    is_stranger: bool = False
     resources: tuple[str, ...] = ()
     protected_resources: tuple[str, ...] = ()
     # Being answered.

@@ -62,6 +62,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     resource: tuple[str, ...] = ()
     dpop_jkt: str = ""
     pushed_id: str = ""
+    of_stranger: bool = False
 
     @property
     def target(self) -> Target:
@@ -226,6 +227,7 @@ def _build(
         wishes=claims.wishes,
         resource=_resource(params, client, target),
         dpop_jkt=_dpop_jkt(values.get("dpop_jkt", ""), target),
+        of_stranger=client.is_stranger,
     )
 
 

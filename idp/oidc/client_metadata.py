@@ -56,7 +56,9 @@ class InvalidMetadata(DomainError):
         return f"{self.code}: {self.detail}"
 
 
-_COMPUTED: Final = frozenset({"sector", "secret_hash", "client_registration_types", "voucher"})
+_COMPUTED: Final = frozenset(
+    {"sector", "secret_hash", "client_registration_types", "voucher", "is_stranger"}
+)
 KNOWN: Final = frozenset(Client.__struct_fields__) - _COMPUTED | {
     "client_secret",
     "client_secret_sha256",
@@ -132,6 +134,8 @@ def _fill_in(found: Metadata) -> None:
     for name in _ENCRYPTED:
         if f"{name}_encrypted_response_alg" in found:
             found.setdefault(f"{name}_encrypted_response_enc", "A128CBC-HS256")
+    if "request_object_encryption_alg" in found:
+        found.setdefault("request_object_encryption_enc", "A128CBC-HS256")
 
 
 def _fill_in_name(found: Metadata) -> None:
@@ -369,8 +373,8 @@ def _faults_of_encryption(client: Client) -> Iterator[str]:
             yield f"{name}_encrypted_response_alg needs jwks or jwks_uri"
         if getattr(client, f"{name}_encrypted_response_enc") and not alg:
             yield f"{name}_encrypted_response_enc needs {name}_encrypted_response_alg"
-    if client.request_object_encryption_alg or client.request_object_encryption_enc:
-        yield "request_object_encryption_alg: encrypted request objects are not read here"
+    if client.request_object_encryption_enc and not client.request_object_encryption_alg:
+        yield "request_object_encryption_enc needs request_object_encryption_alg"
 
 
 def _is_key_set(jwks: dict[str, Any]) -> bool:

@@ -101,7 +101,8 @@ def _decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstan
         return NeedLogin(why)
     missing = request.consent_items - (seen.consented or frozenset())
     asks_again = "consent" in request.prompt and not around.consented
-    is_new = seen.consented is None and seen.asks_new_portals
+    # Nobody let a stranger in, so its first visitor always decides (RFC 9700, 4.11.2).
+    is_new = seen.consented is None and (seen.asks_new_portals or request.of_stranger)
     if missing or is_new or asks_again:
         return NeedConsent(request.consent_items)
     return Ready(seen, proven)

@@ -1,8 +1,9 @@
 """Clients that register and manage themselves over the wire (RFC 7591, RFC 7592).
 
 Who may register is a setting: nobody, holders of an initial access token (good for as many clients
-as its maker said), or everybody within a limit per network. What a client may say about itself is
-less than what an operator may say: nothing that gives it power over others' tokens.
+as its maker said) or of a software statement whose issuer admits them, or everybody within a limit
+per network. What a client may say about itself is less than what an operator may say: nothing that
+gives it power over others' tokens. What a software statement says goes before (RFC 7591, 2.3).
 
 A client that can authenticate and says nothing about PKCE is not made to use it: its codes are
 bound to its secret and its ``nonce`` (RFC 9700, 2.1.1). It is told so in the answer.
@@ -10,14 +11,14 @@ bound to its secret and its ``nonce`` (RFC 9700, 2.1.1). It is told so in the an
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 
@@ -25,13 +26,14 @@ from idp.config import Oidc, RegistrationMode
 from idp.domain.clients import AuthMethod, Client, GrantType, Metadata, Profile, SubjectType
 from idp.domain.errors import PortUnavailable
 from idp.domain.events import AuditEvent, Event
-from idp.domain.ids import uuid7
 from idp.domain.shown import has_link
 from idp.oidc.calls import NO_STORE, Call, Reply
 from idp.oidc.claims import SCOPES
 from idp.oidc.client_metadata import InvalidMetadata, Loopback, check
-from idp.oidc.keys import b64, unb64
+from idp.oidc.initial_tokens import InitialTokens
+from idp.oidc.keys import b64
 from idp.oidc.registration import new_client
+from idp.oidc.software_statements import MEMBER, SoftwareStatements, Statement
 from idp.ports import WebClient
 from idp.storage.audit import AuditStore
 from idp.storage.clients import ClientStore, StoredClient
@@ -47,18 +49,18 @@ _OPERATORS_ONLY: Final = frozenset(
     {"client_id", "client_secret", "client_secret_sha256", "profile", "resources"}
     | {"protected_resources"}
 )
-_MOST_BYTES, _MOST_USES = 32768, 1000
+_MOST_BYTES: Final = 32768
 _PER_HOUR: Final = Limit("client_registration", 60, timedelta(hours=1))
 _FETCHING: Final = frozenset({GrantType.DEVICE_CODE, GrantType.CIBA})
 _encode = msgspec.json.Encoder().encode
 
 
-class _Initial(msgspec.Struct, frozen=True):
-    """An initial access token: good until ``exp`` for ``uses`` clients."""
+class _Entry(enum.Enum):
+    """By what a client came in."""
 
-    id: str
-    exp: int
-    uses: int
+    REFUSED = enum.auto()
+    ADMITTED = enum.auto()
+    OPEN = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Registrar:
     audit: AuditStore
     throttle: ThrottleStore
     network: Callable[[str], str]
+    statements: SoftwareStatements
 
     # --- RFC 7591 -------------------------------------------------------------------------------
 
@@ -84,49 +87,45 @@ class Registrar:
             return _refusal(403, "access_denied", "registration is closed")
         if self.throttle.hit(_PER_HOUR, self.network(call.address), now=now).is_over:
             return _refusal(429, "temporarily_unavailable", "too many registrations")
+        seconds = int(now.timestamp())
         try:
-            asked = self._read(call)
+            given = _json(call)
+            statement = self._stated(given, seconds)
+            asked = self._limited(_merged(given, statement))
             # Checked first, so that metadata with a mistake does not use the token up.
             self._check(asked)
-            if not self._may_register(call, now=now):
+            entry = self._enter(call, statement, now=now)
+            if entry is _Entry.REFUSED:
                 return _challenge("invalid_token")
-            stored, answer = new_client(
-                asked, self.loopback, source=FROM_WIRE, issued_at=int(now.timestamp())
-            )
+            stored, answer = new_client(asked, self.loopback, source=FROM_WIRE, issued_at=seconds)
         except InvalidMetadata as error:
             return _refusal(400, error.code, error.detail)
-        self._save(stored, now=now)
-        return Reply(201, _encode(self._with_access(answer)))
+        kept = {MEMBER: statement.token} if statement else {}
+        about = {**stored.metadata, **kept, "is_stranger": entry is _Entry.OPEN}
+        self._save(replace(stored, metadata=about), now=now, stated=statement)
+        return Reply(201, _encode(self._with_access({**answer, **kept})))
 
     def issue_initial_token(self, *, uses: int, life: timedelta, now: datetime) -> str:
         """A token that registers ``uses`` clients within ``life``."""
-        until = int((now + life).timestamp())
-        token = _Initial(uuid7(now).hex, until, min(uses, _MOST_USES))
-        body = msgspec.msgpack.encode(token)
-        return b64(body + hmac.digest(self._key("initial"), body, "sha256"))
+        return self._initial.issue(uses=uses, life=life, now=now)
 
-    def _may_register(self, call: Call, *, now: datetime) -> bool:
-        token = self._read_initial(_bearer(call))
-        if token is None:
-            return self.settings.registration is RegistrationMode.OPEN and not _bearer(call)
-        if token.exp <= now.timestamp():
-            return False
-        until = datetime.fromtimestamp(token.exp, UTC)
-        spend, place = SingleUse(self.database).spend, UUID(hex=token.id).bytes
-        return any(
-            spend("initial_token", place + number.to_bytes(2, "big"), expires_at=until)
-            for number in range(token.uses)
-        )
+    def _stated(self, given: Metadata, now: int) -> Statement | None:
+        """The software statement that came along. Raises ``InvalidMetadata``."""
+        if MEMBER in given:
+            return self.statements.read(given[MEMBER], now=now)
+        if self.settings.require_software_statement:
+            raise InvalidMetadata("invalid_software_statement", "a software statement is needed")
+        return None
 
-    def _read_initial(self, text: str) -> _Initial | None:
-        try:
-            raw = unb64(text)
-            body, mac = raw[:-32], raw[-32:]
-            if not hmac.compare_digest(mac, hmac.digest(self._key("initial"), body, "sha256")):
-                return None
-            return msgspec.msgpack.decode(body, type=_Initial)
-        except (ValueError, msgspec.DecodeError):
-            return None
+    def _enter(self, call: Call, statement: Statement | None, *, now: datetime) -> _Entry:
+        """By what a client comes in; an initial access token is used up."""
+        if _bearer(call):
+            is_good = self._initial.spend(_bearer(call), now=now)
+            return _Entry.ADMITTED if is_good else _Entry.REFUSED
+        if statement is not None and statement.issuer.admits:
+            return _Entry.ADMITTED
+        is_open = self.settings.registration is RegistrationMode.OPEN
+        return _Entry.OPEN if is_open else _Entry.REFUSED
 
     # --- RFC 7592 -------------------------------------------------------------------------------
 
@@ -152,11 +151,25 @@ class Registrar:
     def _replace(self, stored: StoredClient, call: Call, *, now: datetime) -> Reply:
         """Section 2.2: the whole of the metadata anew."""
         try:
-            changed = self._changed(stored, _json(call))
+            given = _json(call)
+            statement = self._restated(stored, given, int(now.timestamp()))
+            changed = self._changed(stored, _merged(given, statement))
         except InvalidMetadata as error:
             return _refusal(400, error.code, error.detail)
-        self._save(changed, now=now)
+        kept = {MEMBER: statement.token} if statement else {}
+        changed = replace(changed, metadata={**changed.metadata, **kept})
+        self._save(changed, now=now, stated=statement)
         return Reply(200, _encode(self._with_access(self._shown(changed))))
+
+    def _restated(self, stored: StoredClient, given: Metadata, now: int) -> Statement | None:
+        """The statement that goes on counting: a new one, or the one it registered with."""
+        before = stored.metadata.get(MEMBER)
+        token = given.get(MEMBER, before)
+        if token is None:
+            return None
+        if token == before:
+            return self.statements.reread(token)
+        return self.statements.read(token, now=now)
 
     def _changed(self, stored: StoredClient, given: Metadata) -> StoredClient:
         """The client with new metadata; its id and its secret are what they are."""
@@ -166,7 +179,12 @@ class Registrar:
         if secret is not None and not _is_secret(stored, secret):
             raise InvalidMetadata("invalid_client_metadata", "client_secret is another one")
         asked = self._limited({k: v for k, v in given.items() if k not in _ABOUT_US})
-        found = {**self._check(asked), "client_id": stored.client_id}
+        is_stranger = stored.metadata.get("is_stranger", False)
+        found = {
+            **self._check(asked),
+            "client_id": stored.client_id,
+            "is_stranger": is_stranger,
+        }
         has_secret = AuthMethod(found["token_endpoint_auth_method"]).has_secret
         if has_secret and stored.secret_hash is None:
             detail = "a client without a secret cannot change to one: register anew"
@@ -185,12 +203,10 @@ class Registrar:
         return Reply(204, b"")
 
     def _shown(self, stored: StoredClient) -> Metadata:
-        return {**stored.metadata, "client_id": stored.client_id}
+        found = {name: value for name, value in stored.metadata.items() if name != "is_stranger"}
+        return {**found, "client_id": stored.client_id}
 
     # --- both -----------------------------------------------------------------------------------
-
-    def _read(self, call: Call) -> Metadata:
-        return self._limited(_json(call))
 
     def _limited(self, given: Metadata) -> Metadata:
         """What a client may say about itself; FAPI 2.0 is the one profile it may choose."""
@@ -235,10 +251,13 @@ class Registrar:
             detail = "an address is not in the document of sector_identifier_uri"
             raise InvalidMetadata("invalid_client_metadata", detail)
 
-    def _save(self, stored: StoredClient, *, now: datetime) -> None:
+    def _save(
+        self, stored: StoredClient, *, now: datetime, stated: Statement | None = None
+    ) -> None:
+        vouched = {"statement": stated.issuer.issuer} if stated else {}
         with self.database.transaction() as connection:
             self.clients.save(connection, stored, now=now)
-            self.audit.add(connection, _event(stored.client_id, "saved", now))
+            self.audit.add(connection, _event(stored.client_id, "saved", now, **vouched))
 
     def _with_access(self, answer: Metadata) -> Metadata:
         client_id = answer["client_id"]
@@ -251,6 +270,10 @@ class Registrar:
     def _access_token(self, client_id: str) -> str:
         """Derived, so that it need not be kept; ids are random and never given twice."""
         return b64(hmac.digest(self._key("access"), client_id.encode(), "sha256"))
+
+    @property
+    def _initial(self) -> InitialTokens:
+        return InitialTokens(self._key("initial"), SingleUse(self.database))
 
     def _key(self, purpose: str) -> bytes:
         return self.vault.key(f"client-registration-{purpose}")
@@ -301,10 +324,15 @@ def _is_secret(stored: StoredClient, secret: object) -> bool:
     return stored.secret_hash is not None and secrets.compare_digest(digest, stored.secret_hash)
 
 
-def _event(client_id: str, what: str, now: datetime) -> AuditEvent:
-    return AuditEvent(
-        Event.CLIENT_SAVED, now, client_id=client_id, details={"how": FROM_WIRE, "what": what}
-    )
+def _merged(given: Metadata, statement: Statement | None) -> Metadata:
+    """What the client says, and before it what its statement says (section 2.3)."""
+    said = statement.metadata if statement else {}
+    return {**given, **said}
+
+
+def _event(client_id: str, what: str, now: datetime, **more: str) -> AuditEvent:
+    details = {"how": FROM_WIRE, "what": what, **more}
+    return AuditEvent(Event.CLIENT_SAVED, now, client_id=client_id, details=details)
 
 
 def _refusal(status: int, error: str, detail: str) -> Reply:

@@ -99,9 +99,19 @@ class SigningKey:
         return True
 
     @property
+    def use(self) -> str:
+        """``sig``, or ``enc`` for what others encrypt for us with (``decryption.py``)."""
+        return "sig" if self.alg in ALGORITHMS else "enc"
+
+    @property
+    def is_published(self) -> bool:
+        """What was signed is checked until it is old; nothing new is encrypted for an old key."""
+        return self.use == "sig" or self.state is not KeyState.RETIRING
+
+    @property
     def jwk(self) -> dict[str, str]:
         """The public half (RFC 7517)."""
-        common = {"kid": self.kid, "use": "sig", "alg": self.alg}
+        common = {"kid": self.kid, "use": self.use, "alg": self.alg}
         if isinstance(self.private, ed25519.Ed25519PrivateKey):
             point = b64(self.private.public_key().public_bytes_raw())
             return {"kty": "OKP", "crv": "Ed25519", "x": point, **common}
@@ -196,6 +206,11 @@ class KeyRing:
         self._look()
         return self._jwks
 
+    def of(self, alg: str) -> tuple[SigningKey, ...]:
+        """The keys of an algorithm, in whatever state."""
+        self._look()
+        return tuple(key for key in self._keys.values() if key.alg == alg)
+
     def list(self) -> tuple[SigningKey, ...]:
         """Every key, oldest first; of the same moment, the one that signs first."""
         self._look(now=True)
@@ -288,7 +303,8 @@ class KeyRing:
             keys = self._read()
             self._keys, self._stamp = keys, stamp
             self._active = {key.alg: key for key in keys.values() if key.state is KeyState.ACTIVE}
-            self._jwks = _encode({"keys": [key.jwk for key in keys.values()]})
+            shown = [key.jwk for key in keys.values() if key.is_published]
+            self._jwks = _encode({"keys": shown})
 
     def _read(self) -> dict[str, SigningKey]:
         found = {}
@@ -307,7 +323,7 @@ class KeyRing:
 
 
 def _generate(alg: str) -> PrivateKey:
-    if alg in _RSA_PADDING:
+    if alg in _RSA_PADDING or alg.startswith("RSA"):
         return rsa.generate_private_key(_EXPONENT, _RSA_BITS)
     if alg == "EdDSA":
         return ed25519.Ed25519PrivateKey.generate()

@@ -45,6 +45,8 @@ _ENCRYPTION: Final = {
     "authorization_encryption_enc_values_supported": list(ContentEnc),
     "introspection_encryption_alg_values_supported": list(KeyAlg),
     "introspection_encryption_enc_values_supported": list(ContentEnc),
+    "request_object_encryption_alg_values_supported": list(KeyAlg),
+    "request_object_encryption_enc_values_supported": list(ContentEnc),
 }
 _IDENTITY_ASSURANCE: Final = {
     "verified_claims_supported": True,

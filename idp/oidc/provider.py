@@ -15,6 +15,7 @@ from idp.domain.errors import PortUnavailable
 from idp.oidc import metadata, revocation
 from idp.oidc.calls import FORM_TYPE, NO_STORE, Call, Reply, read_form
 from idp.oidc.client_auth import Authenticator
+from idp.oidc.decryption import published
 from idp.oidc.encryption import NESTED
 from idp.oidc.errors import (
     InvalidDpopProofError,
@@ -81,6 +82,11 @@ class Provider:
     def discovery(self) -> bytes:
         """The discovery document."""
         return metadata.document(self.issuer, self.features)
+
+    @property
+    def jwks(self) -> bytes:
+        """Our public keys: those that sign, and those to encrypt for."""
+        return published(self.tokens.keys.jwks, self.requests.decryption.keys.jwks)
 
     # --- endpoints ------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@
     request_uri=urn:ietf:params:...    what the client pushed before; found, not yet used up
     request_uri=https://...            fetched, if the client registered that very address
 
+A request object may be encrypted for us as well (``decryption.py``); what is inside is signed.
+
 ``push`` is the other end: a client hands its request over itself, authenticated.
 """
 
@@ -33,6 +35,7 @@ from idp.oidc.authorization import (
 from idp.oidc.calls import NO_STORE, Call, Reply, read_form
 from idp.oidc.client_auth import SAFE_ALGS, Authenticator
 from idp.oidc.client_keys import ClientKeys
+from idp.oidc.decryption import Decryption, is_encrypted
 from idp.oidc.errors import (
     InvalidRequestError,
     InvalidRequestObjectError,
@@ -78,6 +81,7 @@ class RequestObjects:
     store: PushedStore
     authenticator: Authenticator
     proofs: Proofs
+    decryption: Decryption
 
     # --- at the authorization endpoint ----------------------------------------------------------
 
@@ -155,7 +159,10 @@ class RequestObjects:
 
     def _open(self, client: Client, token: str, *, now: datetime) -> dict[str, str]:
         """The parameters in a request object whose signature is the client's (RFC 9101, 6)."""
-        signed = self.keys.verify(client, token, _algorithms(client))
+        inside = self.decryption.open(token) if is_encrypted(token) else token
+        if inside is None:
+            raise InvalidRequestObjectError("the request object is not encrypted for us")
+        signed = self.keys.verify(client, inside, _algorithms(client))
         if signed is None:
             raise InvalidRequestObjectError("the request object is not signed by the client")
         if signed.header.get("typ", "JWT") not in _TYPES:

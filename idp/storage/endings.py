@@ -69,6 +69,29 @@ class Endings:
         """End sessions and, with them, the grants that do not outlive them."""
         return self._end(connection, SessionRow.id.in_(session_ids), reason, now=now)
 
+    def continued(
+        self, connection: Connection, old_id: UUID, new_id: UUID, *, now: datetime
+    ) -> bool:
+        """The same person signed in again: the new session takes over; answers whether it could.
+
+        The old row goes first. Whoever redeems a code of it holds it (``FOR SHARE``): their grant
+        is there before the others move, or they look again and find the new session. Nobody is
+        told, since nothing ends for the portals. A session that somebody ended at this moment
+        has nothing to hand on.
+        """
+        ended = connection.execute(
+            update(SessionRow)
+            .where(SessionRow.id == old_id, SessionRow.ended_at.is_(None))
+            .values(ended_at=now, end_reason="superseded", continued_by=new_id)
+            .returning(SessionRow.id)
+        ).first()
+        if ended is None:
+            return False
+        connection.execute(
+            update(GrantRow).where(GrantRow.session_id == old_id).values(session_id=new_id)
+        )
+        return True
+
     def account(
         self,
         connection: Connection,

@@ -32,8 +32,18 @@ _REDEEM = Statement(f"""
     FROM sessions s JOIN accounts a ON a.id = s.account_id
     WHERE s.id = :session_id AND s.ended_at IS NULL AND s.expires_at > :now
       AND a.status = 'active' AND {authorised("s")}
+    FOR SHARE OF s
     ON CONFLICT (id) DO NOTHING RETURNING id
 """)  # noqa: S608  constants of this package only
+# The lock orders it with whoever ends the session at this moment: either they see the grant and
+# tell its portal, or it is not given.
+_CONTINUED_BY = Statement("""
+    WITH RECURSIVE line (id, following) AS (
+      SELECT id, continued_by FROM sessions WHERE id = :id
+      UNION SELECT s.id, s.continued_by FROM sessions s JOIN line ON s.id = line.following
+    )
+    SELECT id FROM line WHERE following IS NULL
+""")
 _LIVE = f"""
     EXISTS (SELECT 1 FROM accounts a WHERE a.id = grants.account_id AND a.status = 'active')
     AND (grants.is_offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id
@@ -177,17 +187,35 @@ class GrantStore:
         self._endings = Endings(database, vault)
 
     def redeem(self, grant: NewGrant, *, now: datetime) -> bool:
-        """Whether the code was good: first use, live session, active account. One statement."""
+        """Whether the code was good: first use, live session, active account. One statement.
+
+        A session that the same person's next sign-in replaced goes on in its successor, and with
+        it the codes that were on their way (OIDC Core 3.1.2.1: ``prompt=login`` authenticates
+        anew, it signs nobody out); only such a code costs more statements.
+        """
+        session_id: UUID | None = grant.session_id
+        while session_id is not None:
+            if self._redeem(grant, session_id, now=now):
+                return True
+            session_id = self._successor(session_id)
+        return False
+
+    def _redeem(self, grant: NewGrant, session_id: UUID, *, now: datetime) -> bool:
         values = {
             "id": grant.id,
             "client_id": grant.client_id,
-            "session_id": grant.session_id,
+            "session_id": session_id,
             "request_json": grant.request_json,
             "is_offline": grant.is_offline,
             "expires_at": milliseconds(grant.expires_at),
             "now": milliseconds(now),
         }
         return bool(self._database.one(_REDEEM, values))
+
+    def _successor(self, session_id: UUID) -> UUID | None:
+        """The last of the sessions that continue this one, if any does."""
+        found = [as_uuid(row[0]) for row in self._database.one(_CONTINUED_BY, {"id": session_id})]
+        return next((each for each in found if each != session_id), None)
 
     def rotate(
         self, grant_id: UUID, client_id: str, counter: int, *, now: datetime, retry: timedelta

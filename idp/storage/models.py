@@ -325,7 +325,10 @@ class AgencyBindingRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class SessionRow(db.Model):  # type: ignore[name-defined,misc]
-    """A signed-in browser. ``actor_id`` is who acts, ``account_id`` for whom."""
+    """A signed-in browser. ``actor_id`` is who acts, ``account_id`` for whom.
+
+    ``continued_by`` is the session that the same person's next sign-in opened in its place.
+    """
 
     __tablename__ = "sessions"
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -339,6 +342,7 @@ class SessionRow(db.Model):  # type: ignore[name-defined,misc]
     ended_at: Mapped[datetime | None] = _moment(nullable=True)
     end_reason: Mapped[str | None] = mapped_column(Text)
     device_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    continued_by: Mapped[UUID | None] = mapped_column()
     __table_args__ = tuple(
         Index(
             f"ix_sessions_open_{column}",

@@ -26,21 +26,26 @@ _PATIENCE: Final = 5.0
 
 
 class Statement:
-    """One statement for both databases, written with ``:name`` parameters."""
+    """One statement for both databases, written with ``:name`` parameters.
+
+    ``FOR SHARE OF`` is for PostgreSQL: SQLite has one writer at a time and knows no row locks.
+    """
 
     __slots__ = ("commits", "has_rows", "names", "numbered", "sqlite")
 
     def __init__(self, sql: str) -> None:
-        self.sqlite = " ".join(sql.split())
-        names = list(dict.fromkeys(_NAME.findall(self.sqlite)))
+        plain = " ".join(sql.split())
+        self.sqlite = _LOCKS.sub("", plain)
+        names = list(dict.fromkeys(_NAME.findall(plain)))
         self.names = tuple(names)
-        numbered = _NAME.sub(lambda found: f"${names.index(found[1]) + 1}", self.sqlite)
+        numbered = _NAME.sub(lambda found: f"${names.index(found[1]) + 1}", plain)
         self.numbered = numbered.encode()
         # Asking the driver for a description costs as much as a small query.
         self.has_rows = re.search(r"^(WITH|SELECT)\b|\bRETURNING\b", self.sqlite) is not None
         self.commits = int(re.search(r"\b(INSERT|UPDATE|DELETE)\b", self.sqlite) is not None)
 
 
+_LOCKS: Final = re.compile(r"\s*\bFOR SHARE OF \w+\b")
 _NAME: Final = re.compile(r"(?<!:):([a-z_]+)")
 
 

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, bindparam, exists, insert, literal, select, text, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import Connection, bindparam, insert, literal, select, text, update
 
 from idp.domain.accounts import AccountStatus
 from idp.domain.assurance import IAL, Amr, Evidence
@@ -46,7 +45,6 @@ _AGREE = text("""
     bindparam("account_id", type_=ConsentRow.account_id.type),
     bindparam("granted_at", type_=ConsentRow.granted_at.type),
 )
-_OldRow = aliased(SessionRow)
 _TOUCH_EVERY = timedelta(minutes=1)
 _KEPT_PROOFS = 7
 
@@ -177,27 +175,25 @@ class SessionStore:
     ) -> None:
         """A browser signed in again: if it is the same person, the new session continues the old.
 
-        Its grants move, with the names that portals know them by, and so do its proofs, each with
-        its own time and purpose: another sign-in makes nobody less proven. Otherwise everything of
-        the former person ends with their session, at portals as well.
+        Its grants move, with the names that portals know them by, so do its codes that are on their
+        way, and so do its proofs, each with its own time and purpose: another sign-in makes nobody
+        less proven. Otherwise everything of the former person ends with their session, at portals
+        as well.
         """
-        if (old.account_id, old.actor_id) == (new.account_id, new.actor_id):
+        if (old.account_id, old.actor_id) != (new.account_id, new.actor_id):
+            self.end(connection, [old.id], "superseded", now=now)
+        elif self._endings.continued(connection, old.id, new.id, now=now):
             self._carry(connection, old, new)
-            connection.execute(
-                update(GrantRow).where(GrantRow.session_id == old.id).values(session_id=new.id)
-            )
-        self.end(connection, [old.id], "superseded", now=now)
 
     @staticmethod
     def _carry(connection: Connection, old: Session, new: Session) -> None:
-        """Keep what the old session proved, unless somebody ended it at this moment."""
+        """Keep what the old session proved."""
         evidence = sorted(
             (*old.evidence[-_KEPT_PROOFS:], *new.evidence), key=lambda proof: proof.at
         )
-        is_alive = exists().where(_OldRow.id == old.id, _OldRow.ended_at.is_(None))
         connection.execute(
             update(SessionRow)
-            .where(SessionRow.id == new.id, SessionRow.ended_at.is_(None), is_alive)
+            .where(SessionRow.id == new.id, SessionRow.ended_at.is_(None))
             .values(evidence=encode_evidence(evidence))
         )
 

@@ -297,9 +297,17 @@ class AuthorizePages:
 
     def _send_error(self, client: Client, error: AuthorizationError) -> Response:
         values = {"error": error.error, "error_description": error.description}
-        return self._send(client, error.target, house().clock(), **values)
+        travels = _offer if client.is_stranger and error.error not in _SILENT else _travel
+        return self._send(client, error.target, house().clock(), travels, **values)
 
-    def _send(self, client: Client, target: Target, now: datetime, **values: str) -> Response:
+    def _send(
+        self,
+        client: Client,
+        target: Target,
+        now: datetime,
+        travels: _Travels | None = None,
+        **values: str,
+    ) -> Response:
         """The answer on its way to the portal, as a JWT where it asked for one (JARM)."""
         parameters = target.answer(self._provider.issuer, **values)
         if target.response_mode.is_signed:
@@ -308,7 +316,7 @@ class AuthorizePages:
                 parameters = sign(tools.tokens.keys, tools.encryption, client, parameters, now=now)
             except OAuth2Error as error:
                 return _no_key(error)
-        return _travel(target, parameters, client.client_name)
+        return (travels or _travel)(target, parameters, client.client_name)
 
     def _check_encryption(self, client: Client) -> None:
         """Whether an answer that has to be encrypted can be; never in clear instead (JARM, 2.2)."""
@@ -430,6 +438,31 @@ def _no_key(error: OAuth2Error) -> Response:
     """An answer that cannot be encrypted is not sent at all."""
     _log.warning("authorize.refused", reason=str(error.description))
     return errors.show(errors.Problem.REQUEST_INVALID)
+
+
+_Travels = Callable[[Target, dict[str, str], str], Response]
+_SILENT = frozenset({"login_required", "consent_required", "interaction_required"})
+"""What only a request with ``prompt=none`` is told: no page may come in between (Core, 3.1.2.1)."""
+
+
+def _offer(target: Target, values: dict[str, str], portal: str) -> Response:
+    """An error of a client that nobody let in: the person decides whether to go there.
+
+    Otherwise anybody could register an address and have us send people to it, by a request with a
+    mistake in it or by one that they decline (RFC 9700, 4.11.2).
+    """
+    if target.response_mode.is_posted:
+        allow_form_target(target.redirect_uri)
+    context: dict[str, object] = {
+        "host": urlsplit(target.redirect_uri).netloc or target.redirect_uri,
+        "location": "" if target.response_mode.is_posted else target.location(values),
+        "target": target.redirect_uri,
+        "fields": values,
+        "portal": Portal(portal),
+        "notice": None,
+        "faults": {},
+    }
+    return respond(Page("leaving.html", context), 400)
 
 
 def _travel(target: Target, values: dict[str, str], portal: str) -> Response:

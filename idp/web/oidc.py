@@ -36,7 +36,7 @@ def init_app(app: Flask, provider: Provider, mtls: Mtls) -> None:
         return _public(document, "application/json")
 
     def jwks() -> Response:
-        return _public(provider.tokens.keys.jwks, "application/jwk-set+json")
+        return _public(provider.jwks, "application/jwk-set+json")
 
     for path in ("openid-configuration", "oauth-authorization-server"):
         app.add_url_rule(f"/.well-known/{path}", f"discovery.{path}", discovery)
@@ -88,12 +88,12 @@ class PublicDocuments:
     """
 
     def __init__(self, app: Flask, provider: Provider) -> None:
-        self._after, self._keys = app.wsgi_app, provider.tokens.keys
+        self._after = app.wsgi_app
         document = provider.discovery()
         self._bodies: dict[str, Callable[[], bytes]] = {
             "/.well-known/openid-configuration": lambda: document,
             "/.well-known/oauth-authorization-server": lambda: document,
-            "/jwks": lambda: self._keys.jwks,
+            "/jwks": lambda: provider.jwks,
         }
         client = app.test_client(use_cookies=False)
         self._headers = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import KeySet
 from werkzeug.serving import make_server
 
@@ -222,6 +223,49 @@ def test_a_portal_without_the_ministry_gets_no_mark(union: Union) -> None:
 
     assert before.headers["Content-Type"] == "application/trust-mark+jwt"
     assert union.get("/federation/marks/trust-mark", **asked).status_code == 404
+
+
+def status_of(union: Union, mark: str) -> httpx.Response:
+    return httpx.post(f"{union.base}/federation/marks/trust-mark-status", data={"trust_mark": mark})
+
+
+def test_8_4_the_issuer_says_whether_a_mark_still_stands(union: Union) -> None:
+    kind = f"{union.base}/federation/marks/public-service-portal"
+    asked = {"trust_mark_type": kind, "sub": union.portal}
+    mark = union.get("/federation/marks/trust-mark", **asked).text
+    keys = KeySet.import_key_set(union.get("/federation/marks/jwks").json())
+
+    before = status_of(union, mark)
+    union.ministry("withdraw", union.portal)
+    after = status_of(union, mark)
+
+    assert before.headers["Content-Type"] == "application/trust-mark-status-response+jwt"
+    found = [jwt.decode(each.text, keys).claims for each in (before, after)]
+    assert [each["status"] for each in found] == ["active", "revoked"]
+    assert {each["trust_mark"] for each in found} == {mark}
+    assert [status_of(union, each).status_code for each in ("", "x", mark[:-4])] == [400, 404, 404]
+
+
+def test_8_5_the_issuer_lists_who_has_a_mark(union: Union) -> None:
+    kind = f"{union.base}/federation/marks/public-service-portal"
+    path = "/federation/marks/trust-marked"
+
+    assert union.get(path, trust_mark_type=kind).json() == [union.portal]
+    assert union.get(path, trust_mark_type=kind, sub="https://nobody.example").json() == []
+    assert union.get(path, trust_mark_type="x").json() == []
+    assert union.get(path).status_code == 400
+
+
+def test_8_3_the_provider_resolves_a_portal_with_its_mark(union: Union, house: House) -> None:
+    query = {"sub": union.portal, "trust_anchor": f"{union.base}/federation/anchor"}
+
+    answer = house.app.test_client().get("/federation/resolve", query_string=query)
+
+    found = json.loads(jws.extract_compact(answer.data).payload)
+    assert found["metadata"]["openid_relying_party"]["subject_type"] == "pairwise"
+    assert len(found["trust_chain"]) == 4
+    [mark] = found["trust_marks"]
+    assert mark["trust_mark_type"].endswith("/public-service-portal")
 
 
 def test_the_portal_believes_no_statement_that_another_key_signed(union: Union) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -74,6 +75,28 @@ def test_a_person_signs_in_at_a_portal_that_nobody_registered(
     accessible(page)
     assert "  federation  " in row(demo)
     assert f"vouched for by {demo.sandbox}/federation/bo-khcn" in row(demo)
+    context.close()
+
+
+def test_12_1_1_2_it_may_push_its_request_instead(demo: Demo, chromium: Browser) -> None:
+    context = chromium.new_context(locale="vi-VN")
+    page, person = context.new_page(), demo.person()
+    page.set_default_timeout(15_000)
+    register(demo, page, person)
+
+    with page.expect_request(lambda each: "/authorize?" in each.url) as sent:
+        page.goto(f"{portal(demo)}/login?push")
+    page.get_by_label("Tên đăng nhập").fill(person["id_number"])
+    page.locator("[autocomplete=current-password]").fill(PASSWORD)
+    page.locator("main button.primary").click()
+    page.locator("[autocomplete=one-time-code]").fill(demo.code(person["phone"], 2))
+    page.locator("main button.primary").click()
+    page.get_by_role("button", name="Tiếp tục").click()
+    page.wait_for_url(f"{portal(demo)}/")
+
+    query = parse_qs(urlsplit(sent.value.url).query)
+    assert set(query) == {"client_id", "request_uri"}
+    assert f"Xin chào {person['full_name']}" in page.inner_text("main")
     context.close()
 
 

@@ -42,6 +42,7 @@ from idp.domain.subjects import (
     PhoneNumber,
     Sex,
 )
+from idp.oidc import decryption
 from idp.oidc.client_metadata import Loopback
 from idp.oidc.client_metadata import build as build_client
 from idp.oidc.keys import KeyRing
@@ -416,10 +417,11 @@ def config_for(database_url: str, folder: Path, **sections: dict[str, Any]) -> C
 
 @cache
 def _signing_keys() -> Path:
-    """One set of signing keys for every test of this process: making RSA keys takes long."""
+    """One set of keys for every test of this process: making RSA keys takes long."""
     made = Path(tempfile.mkdtemp(prefix="idp-keys-"))
     atexit.register(shutil.rmtree, made, ignore_errors=True)
-    KeyRing(made, TestClock(), announce=_NO_TIME, retire=_NO_TIME).ensure()
+    KeyRing(made / "signing", TestClock(), announce=_NO_TIME, retire=_NO_TIME).ensure()
+    decryption.key_ring(made, TestClock(), announce=_NO_TIME, retire=_NO_TIME).ensure()
     return made
 
 
@@ -429,7 +431,7 @@ def build(
     """A provider on that database, with one subscriber at the carrier."""
     config = config_for(database_url, folder, **sections)
     if not (config.keys_folder / "signing").exists():
-        shutil.copytree(_signing_keys(), config.keys_folder / "signing")
+        shutil.copytree(_signing_keys(), config.keys_folder, dirs_exist_ok=True)
     clock, carrier = TestClock(), MemoryCarrier()
     database = Database(config.database_url, pool_size=20)
     base = application.Foundation(config, VAULT, database, clock)

@@ -603,6 +603,14 @@ def case(found: Case, faults: Mapping[str, Message] | None = None) -> Page:
     return console("operator_complaint.html", "complaints", **context)
 
 
+LEAVING: Final[dict[str, object]] = {
+    "host": "cong-tu-dang-ky.example.vn",
+    "location": "https://cong-tu-dang-ky.example.vn/cb?error=invalid_scope",
+    "target": "/sink",
+    "fields": {"error": "invalid_scope", "state": "s"},
+    "portal": Portal("Cổng tự đăng ký"),
+}
+
 SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "home": lambda: home(""),
     "home_signed_in": lambda: home(LONG_NAME),
@@ -814,5 +822,7 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
         "form_post.html",
         {"target": "/sink", "fields": {"code": "c", "state": "s"}, "portal": PORTAL},
     ),
+    "leaving": lambda: Page("leaving.html", LEAVING),
+    "leaving_by_post": lambda: Page("leaving.html", {**LEAVING, "location": ""}),
     "continue": lambda: Page("continue.html", {"target": "/sink", "portal": PORTAL}),
 }

@@ -14,13 +14,15 @@ from idp.domain.events import AuditEvent, Event
 from idp.oidc import metadata
 from idp.oidc.client_keys import ClientKeys
 from idp.oidc.client_metadata import Loopback
+from idp.oidc.decryption import Decryption
 from idp.oidc.federation import anchors
 from idp.oidc.federation.clients import AUTOMATIC
 from idp.oidc.federation.configuration import SIGNING_ALG, About, OwnConfiguration
 from idp.oidc.federation.discovery import Bounds, Discovery
-from idp.oidc.federation.entrance import REGISTRATION_PATH, Entrance
+from idp.oidc.federation.entrance import REGISTRATION_PATH, RESOLVE_PATH, Entrance
 from idp.oidc.federation.explicit import EXPLICIT, ExplicitRegistration
 from idp.oidc.federation.registration import FederatedClients, Terms
+from idp.oidc.federation.resolver import Resolver
 from idp.oidc.federation.resolving import Budget, Gate, Resolved, Resolving
 from idp.oidc.keys import KeyRing
 from idp.oidc.metadata import Features
@@ -44,6 +46,7 @@ class Ground:
     vault: Vault
     web: WebClient
     keys: ClientKeys
+    decryption: Decryption
     find_client: Callable[[str], Client | None]
 
 
@@ -101,7 +104,9 @@ def build(ground: Ground, features: Features) -> Entrance:
         _note(ground),
     )
     ourselves = _ourselves(ground, tuple(pinned), features)
-    return Entrance(clients, ourselves, ExplicitRegistration(clients, ourselves))
+    explicit = ExplicitRegistration(clients, ourselves)
+    resolver = Resolver(ourselves, discovery, clients.resolving)
+    return Entrance(clients, ourselves, explicit, ground.decryption, resolver)
 
 
 def _resolving(ground: Ground) -> Resolving:
@@ -130,8 +135,10 @@ def _ourselves(ground: Ground, pinned: tuple[str, ...], features: Features) -> O
         tuple(config.folder / name for name in settings.trust_marks),
         timedelta(seconds=settings.statement_ttl),
     )
-    members = metadata.members(config.server.issuer, features)
-    return OwnConfiguration(about, ring, ground.clock, members)
+    issuer = config.server.issuer
+    endpoints = {"federation_resolve_endpoint": f"{issuer}{RESOLVE_PATH}"}
+    members = metadata.members(issuer, features)
+    return OwnConfiguration(about, ring, ground.clock, members, endpoints)
 
 
 def _note(ground: Ground) -> Callable[[Resolved, str], None]:

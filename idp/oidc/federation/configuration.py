@@ -46,6 +46,7 @@ class OwnConfiguration:
     keys: KeyRing
     clock: Clock
     provider: Mapping[str, Any]
+    endpoints: Mapping[str, str] = field(default_factory=dict)
     _made: tuple[datetime, str] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -71,7 +72,10 @@ class OwnConfiguration:
             "jwks": {"keys": msgspec.json.decode(self.keys.jwks)["keys"]},
             "metadata": {
                 "openid_provider": self.provider,
-                "federation_entity": {"organization_name": about.organization_name},
+                "federation_entity": {
+                    "organization_name": about.organization_name,
+                    **self.endpoints,
+                },
             },
         }
         if about.authority_hints:

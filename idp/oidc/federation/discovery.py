@@ -19,6 +19,8 @@ from idp.oidc.federation import chains, jws
 from idp.oidc.federation.anchors import Anchors
 from idp.oidc.federation.chains import Chain
 from idp.oidc.federation.errors import Fault, FederationError, broken
+from idp.oidc.federation.mark_status import MarkStatus
+from idp.oidc.federation.marks import Judge
 from idp.oidc.federation.statements import (
     CONTENT_TYPE,
     Statement,
@@ -51,6 +53,11 @@ class Discovery:
     loopback: Loopback
     bounds: Bounds = field(default_factory=Bounds)
     timer: Callable[[], float] = time.monotonic
+
+    @property
+    def judge(self) -> Judge:
+        """What trust marks are judged with."""
+        return Judge(self.find, MarkStatus(self.web, self.loopback))
 
     def find(self, entity_id: str, *, given: Statement | None = None) -> Chain:
         """The shortest chain that holds; ``given`` is what the entity handed over about itself.

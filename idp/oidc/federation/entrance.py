@@ -13,14 +13,17 @@ import msgspec
 
 from idp.flows.limits import network
 from idp.oidc.calls import NO_STORE, Call, Reply
+from idp.oidc.decryption import Decryption
 from idp.oidc.errors import NotRedirectable, OAuth2Error, Untrusted
 from idp.oidc.federation.configuration import OwnConfiguration
 from idp.oidc.federation.errors import FederationError
 from idp.oidc.federation.explicit import ANSWER_TYPE, ExplicitRegistration
 from idp.oidc.federation.proofs import Kind
 from idp.oidc.federation.registration import FederatedClients
+from idp.oidc.federation.resolver import RESOLVE_TYPE, Query, Resolver
 
 REGISTRATION_PATH = "/federation/register"
+RESOLVE_PATH = "/federation/resolve"
 
 
 class TrustError(OAuth2Error):  # type: ignore[misc]  # Authlib is untyped
@@ -34,6 +37,8 @@ class Entrance:
     clients: FederatedClients
     ourselves: OwnConfiguration
     explicit: ExplicitRegistration
+    decryption: Decryption
+    resolver: Resolver
 
     def browser(self, params: Sequence[tuple[str, str]], address: str) -> None:
         """Before an authorization request is read. Raises ``NotRedirectable``."""
@@ -41,6 +46,7 @@ class Entrance:
         client_id, token = values.get("client_id", ""), values.get("request", "")
         if len(values) != len(params) or not client_id or not token:
             return
+        token = self.decryption.open(token) or token
         try:
             self.clients.admit(client_id, token, Kind.REQUEST_OBJECT, network(address))
         except FederationError as error:
@@ -66,3 +72,12 @@ class Entrance:
             body = {"error": error.fault.code, "error_description": error.detail}
             return Reply(error.fault.status, msgspec.json.encode(body))
         return Reply(200, answer.encode(), ANSWER_TYPE, dict(NO_STORE))
+
+    def resolve(self, query: Query, address: str) -> Reply:
+        """The resolve endpoint (section 8.3)."""
+        try:
+            answer = self.resolver.answer(query, network(address))
+        except FederationError as error:
+            body = {"error": error.fault.code, "error_description": error.detail}
+            return Reply(error.fault.status, msgspec.json.encode(body))
+        return Reply(200, answer.encode(), RESOLVE_TYPE, dict(NO_STORE))

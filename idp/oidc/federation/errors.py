@@ -10,6 +10,7 @@ class Fault(enum.Enum):
 
     INVALID_REQUEST = ("invalid_request", 400)
     INVALID_CLIENT = ("invalid_client", 401)
+    INVALID_SUBJECT = ("invalid_subject", 404)
     INVALID_TRUST_ANCHOR = ("invalid_trust_anchor", 404)
     INVALID_TRUST_CHAIN = ("invalid_trust_chain", 400)
     INVALID_METADATA = ("invalid_metadata", 400)

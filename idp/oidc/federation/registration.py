@@ -92,9 +92,8 @@ class FederatedClients:
         """Client metadata of a chain, with the marks we demand. Raises ``FederationError``."""
         now = self._now()
         seconds = int(now.timestamp())
-        until = marks.check_required(
-            chain, self.terms.required_trust_marks, self.discovery.find, now=seconds
-        )
+        wanted = self.terms.required_trust_marks
+        until = marks.check_required(chain, wanted, self.discovery.judge, now=seconds)
         found = metadata_of(
             chain, self.discovery.web, self.discovery.loopback, now=seconds, kind=kind
         )

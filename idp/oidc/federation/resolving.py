@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from idp.domain.clients import Client, Metadata
 from idp.oidc.federation.chains import Chain
@@ -19,6 +20,7 @@ from idp.oidc.federation.errors import Fault, FederationError
 from idp.ports import Clock
 from idp.storage.throttle import Limit, ThrottleStore
 
+T = TypeVar("T")
 _MOST_REMEMBERED = 10_000
 _MINUTE = timedelta(minutes=1)
 
@@ -104,7 +106,7 @@ class Resolving:
         with self._lock:
             self._known.pop(entity_id, None)
 
-    def once(self, network: str, look: Callable[[], Resolved]) -> Resolved:
+    def once(self, network: str, look: Callable[[], T]) -> T:
         """A look whose result is nobody else's: it depends on what was handed over."""
         self._gate.enter(network, now=self._clock())
         return look()

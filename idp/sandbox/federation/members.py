@@ -9,18 +9,22 @@ anchor  Trung tâm dữ liệu quốc gia
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import httpx2 as httpx
+from joserfc import jwt
+from joserfc.errors import JoseError
 
 from idp.sandbox.federation.authority import Authority
 from idp.sandbox.federation.entity import Entity, Json, new_or_kept
 
 ANCHOR, MINISTRY, MARKS = "anchor", "bo-khcn", "marks"
 MARK_TYP: Final = "trust-mark+jwt"
+STATUS_TYP: Final = "trust-mark-status-response+jwt"
 MINISTRY_NAME: Final = "Bộ Khoa học và Công nghệ"
 
 PORTAL_POLICY: Final[Mapping[str, Any]] = {
@@ -62,9 +66,33 @@ class Members:
 
     def mark(self, kind: str, subject: str) -> str | None:
         """A mark about a portal that the ministry vouches for (section 8.6)."""
-        if kind != self.mark_type or not self.ministry.vouches_for(subject):
+        if subject not in self.marked(kind):
             return None
         return self.marks.sign(MARK_TYP, {"sub": subject, "trust_mark_type": kind})
+
+    def marked(self, kind: str) -> list[str]:
+        """Who has that mark now (section 8.5)."""
+        return self.ministry.subordinates() if kind == self.mark_type else []
+
+    def mark_status(self, token: str) -> str | None:
+        """What a mark is worth now, signed (section 8.4); None for one that is none of ours."""
+        found = self._read_mark(token)
+        if found is None:
+            return None
+        claims, is_over = found
+        is_marked = claims.get("sub") in self.marked(str(claims.get("trust_mark_type")))
+        status = "expired" if is_over else "active" if is_marked else "revoked"
+        return self.marks.sign(STATUS_TYP, {"trust_mark": token, "status": status})
+
+    def _read_mark(self, token: str) -> tuple[Json, bool] | None:
+        """The claims of a mark that this issuer signed, and whether its time is over."""
+        try:
+            found = jwt.decode(token, self.marks.key, algorithms=["ES256"])
+        except (JoseError, ValueError):
+            return None
+        if found.header.get("typ") != MARK_TYP or found.claims.get("iss") != self.marks.id:
+            return None
+        return dict(found.claims), int(found.claims.get("exp", 0)) <= time.time()
 
 
 def build(base: str, *, issuer: str, province: str, folder: Path | None) -> Members:
@@ -91,8 +119,12 @@ def build(base: str, *, issuer: str, province: str, folder: Path | None) -> Memb
     ministry = Authority(
         entity(MINISTRY, MINISTRY_NAME, _endpoints(ids[MINISTRY]), ids[ANCHOR]), http
     )
-    endpoint = {"federation_trust_mark_endpoint": f"{ids[MARKS]}/trust-mark"}
-    marks = entity(MARKS, "Cục Kiểm định cổng dịch vụ công", endpoint, ids[ANCHOR])
+    endpoints = {
+        "federation_trust_mark_endpoint": f"{ids[MARKS]}/trust-mark",
+        "federation_trust_mark_status_endpoint": f"{ids[MARKS]}/trust-mark-status",
+        "federation_trust_mark_list_endpoint": f"{ids[MARKS]}/trust-marked",
+    }
+    marks = entity(MARKS, "Cục Kiểm định cổng dịch vụ công", endpoints, ids[ANCHOR])
     anchor.expect(ids[MINISTRY], _MINISTRY_TERMS)
     anchor.expect(ids[MARKS], {})
     anchor.expect(issuer, {})

@@ -15,6 +15,7 @@ from idp.sandbox.federation.members import Members
 from idp.sandbox.federation.province import NAME as PROVINCE_NAME
 
 _MARK_TYPE = "application/trust-mark+jwt"
+_STATUS_TYPE = f"application/{who.STATUS_TYP}"
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _LONGEST = 1024
 
@@ -23,6 +24,7 @@ def blueprint(members: Members, province: str) -> Blueprint:
     """Everything below ``/federation``."""
     routes = Blueprint("federation", __name__, url_prefix="/federation")
     _add_documents(routes, members)
+    _add_marks(routes, members)
     _add_desk(routes, members, province)
     return routes
 
@@ -54,11 +56,32 @@ def _add_documents(routes: Blueprint, members: Members) -> None:
             return _error(400, "unsupported_parameter")
         return jsonify(authorities[name].subordinates())
 
+
+def _add_marks(routes: Blueprint, members: Members) -> None:
+    """What the issuer of trust marks says (sections 8.4 to 8.6)."""
+
     @routes.get(f"/{who.MARKS}/trust-mark")
     def trust_mark() -> ResponseReturnValue:
         kind, subject = request.args.get("trust_mark_type", ""), request.args.get("sub", "")
         mark = members.mark(kind, subject)
         return Response(mark, content_type=_MARK_TYPE) if mark else _error(404)
+
+    @routes.post(f"/{who.MARKS}/trust-mark-status")
+    def trust_mark_status() -> ResponseReturnValue:
+        """Section 8.4."""
+        token = request.form.get("trust_mark", "")
+        if not token:
+            return _error(400, "invalid_request")
+        status = members.mark_status(token)
+        return Response(status, content_type=_STATUS_TYPE) if status else _error(404)
+
+    @routes.get(f"/{who.MARKS}/trust-marked")
+    def trust_marked() -> ResponseReturnValue:
+        """Section 8.5."""
+        kind, subject = request.args.get("trust_mark_type", ""), request.args.get("sub")
+        if not kind:
+            return _error(400, "invalid_request")
+        return jsonify([each for each in members.marked(kind) if subject in {None, each}])
 
 
 def _add_desk(routes: Blueprint, members: Members, province: str) -> None:

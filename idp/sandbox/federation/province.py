@@ -1,21 +1,22 @@
 """A province's portal: nobody registers it, it comes with signed statements (section 12.1).
 
 It signs its requests and proves itself with its own key; its ``client_id`` is its entity
-identifier. It believes the provider no more than the provider believes it: what the provider says
-about itself counts only with the anchor's word for its keys.
+identifier. At ``/login?push`` it pushes its request instead, proven by an assertion. It believes
+the provider no more than the provider believes it: what the provider says about itself counts only
+with the anchor's word for its keys.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import httpx2 as httpx
-from flask import Flask, Response
+from flask import Flask, Response, request
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
@@ -44,17 +45,33 @@ class FederatedParty(RelyingParty):
     """The portal's side of the protocol, with keys in place of a secret."""
 
     def __init__(
-        self, settings: PortalSettings, *, issuer: str, anchor: Entity, key: ECKey
+        self,
+        settings: PortalSettings,
+        *,
+        issuer: str,
+        anchor: Entity,
+        key: ECKey,
+        pushes: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(settings, issuer=issuer)
         self._entity_id, self._anchor, self._key = settings.client_id, anchor, key
+        self._pushes = pushes
 
     def authorization_url(self, attempt: Attempt, extra: Mapping[str, str]) -> str:
-        """The address that starts a sign-in, with a signed request object (12.1.1.1)."""
+        """The address that starts a sign-in: a signed or a pushed request (12.1.1.1, 12.1.1.2)."""
+        if self._pushes():
+            return self.pushed_url(attempt, extra)
         query = self.authorization_request(attempt, extra)
         plain = {name: query[name] for name in ("client_id", "response_type", "scope")}
         signed = self.signed_request(attempt, extra)
         return self.with_query("authorization_endpoint", {**plain, "request": signed})
+
+    def pushed_url(self, attempt: Attempt, extra: Mapping[str, str]) -> str:
+        """The request goes ahead, with proof of who sends it (RFC 9126; section 12.1.1.2)."""
+        form = self.authorization_request(attempt, extra)
+        pushed = self.ask("pushed_authorization_request_endpoint", form)
+        query = {"client_id": self._entity_id, "request_uri": str(pushed.get("request_uri"))}
+        return self.with_query("authorization_endpoint", query)
 
     def signed_request(self, attempt: Attempt, extra: Mapping[str, str]) -> str:
         """The request object (RFC 9101, 2.1)."""
@@ -113,7 +130,13 @@ def create_province(
     """The portal's application at ``base``."""
     key = new_or_kept(folder, "province-protocol")
     settings = PortalSettings(base, "", NAME, 0, "purple", at=base)
-    party = FederatedParty(settings, issuer=issuer, anchor=above.anchor, key=key)
+    party = FederatedParty(
+        settings,
+        issuer=issuer,
+        anchor=above.anchor,
+        key=key,
+        pushes=lambda: "push" in request.args,
+    )
     http = httpx.Client(timeout=5, trust_env=False)
     entity = Entity(
         base,

@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from joserfc import jwe
+from joserfc.jwk import KeySet
 from sqlalchemy import text
 
 from tests.oidc.federation.conftest import Build, error_of, stored
@@ -117,6 +119,33 @@ def test_12_1_1_1_1_a_chain_that_does_not_hold_is_passed_over(
 
     assert page.status_code == 303
     assert world.web.asked
+
+
+def encrypted(house: House, token: str, alg: str = "ECDH-ES") -> str:
+    """For us alone, with the key that our discovery document leads to."""
+    keys = KeySet.import_key_set(house.app.test_client().get("/jwks").get_json())
+    [key] = [key for key in keys.keys if key.as_dict().get("alg") == alg]
+    header = {"alg": alg, "enc": "A128GCM", "cty": "JWT", "kid": key.kid}
+    return jwe.encrypt_compact(header, token, key, [alg, "A128GCM"])
+
+
+@pytest.mark.parametrize("alg", ["ECDH-ES", "RSA-OAEP", "RSA-OAEP-256"])
+def test_12_1_1_1_an_unknown_portal_joins_with_an_encrypted_request(
+    house: House, world: Standard, alg: str
+) -> None:
+    page = ask(house, encrypted(house, world.request_object(), alg))
+
+    assert "/login/" in page.headers["Location"]
+    assert stored(house, PORTAL)
+
+
+def test_12_1_1_1_2_a_stranger_who_encrypts_registers_nothing(
+    house: House, world: Standard
+) -> None:
+    page = ask(house, encrypted(house, world.request_object(new_key())))
+
+    assert (page.status_code, error_of(page)) == (400, "IDP-1204")
+    assert stored(house, PORTAL) is None
 
 
 def test_12_1_an_audit_row_tells_who_vouched(house: House, world: Standard) -> None:

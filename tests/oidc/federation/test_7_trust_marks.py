@@ -8,6 +8,7 @@ import pytest
 
 from idp.oidc.federation import marks
 from idp.oidc.federation.errors import FederationError
+from idp.ports import WebAnswer
 from tests.oidc.federation.conftest import Build, error_of, stored
 from tests.oidc.federation.test_12_1_automatic_registration import ask
 from tests.support.federation import (
@@ -41,7 +42,7 @@ def give(world: Standard, issuer: Entity, *, key: Any = None, kind: str = KIND, 
 def until(world: Standard) -> int:
     discovery = world.web.discovery()
     chain = discovery.find(PORTAL)
-    return marks.check_required(chain, (KIND,), discovery.find, now=SECONDS)
+    return marks.check_required(chain, (KIND,), discovery.judge, now=SECONDS)
 
 
 def refused(world: Standard) -> str:
@@ -208,3 +209,98 @@ def test_7_without_the_anchors_own_statement_no_mark_is_judged(
     page = ask(house, world.request_object(header={"trust_chain": chain}))
 
     assert error_of(page) == "IDP-1204"
+
+
+# --- the status endpoint --------------------------------------------------------------------------
+
+STATUS = f"{MINISTRY}/mark-status"
+STATUS_TYP = "trust-mark-status-response+jwt"
+STATUS_TYPE = f"application/{STATUS_TYP}"
+
+
+def says(world: Standard, status: str = "active", **changes: Any) -> None:
+    """What the ministry answers about the portal's mark."""
+    [mark] = world.portal.own["trust_marks"]
+    code, content_type = changes.pop("code", 200), changes.pop("content_type", STATUS_TYPE)
+    key, typ = changes.pop("key", world.ministry.key), changes.pop("typ", STATUS_TYP)
+    body = {"iss": MINISTRY, "iat": SECONDS, "trust_mark": mark["trust_mark"], "status": status}
+    kept = {name: each for name, each in {**body, **changes}.items() if each is not None}
+    world.web.documents[STATUS] = WebAnswer(code, sign(kept, key, typ=typ).encode(), content_type)
+
+
+@pytest.fixture
+def asked(world: Standard) -> Standard:
+    """The ministry can be asked about the mark that it gave."""
+    about = {"federation_trust_mark_status_endpoint": STATUS}
+    world.ministry.metadata["federation_entity"].update(about)
+    give(world, world.ministry, exp=None)
+    return world
+
+
+def test_8_4_a_mark_that_its_issuer_calls_active_counts(asked: Standard) -> None:
+    says(asked)
+
+    assert until(asked) == SECONDS + 3600
+    assert asked.web.posted[0].startswith(b"trust_mark=ey")
+
+
+@pytest.mark.parametrize("status", ["expired", "revoked", "invalid", "ACTIVE", "", "suspended"])
+def test_8_4_a_mark_that_is_not_active_does_not_count(asked: Standard, status: str) -> None:
+    says(asked, status)
+
+    assert "not active" in refused(asked)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iss": PORTAL}, {"iss": None}, {"trust_mark": "a.b.c"}, {"trust_mark": None},
+        {"iat": SECONDS + 61}, {"iat": SECONDS - 3601}, {"iat": None}, {"iat": "now"},
+        {"typ": "JWT"}, {"typ": "trust-mark+jwt"}, {"key": new_key()},
+        {"status": ["active"]}, {"status": True}, {"code": 404},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_8_4_a_status_that_does_not_hold_is_no_status(
+    asked: Standard, changes: dict[str, Any]
+) -> None:
+    says(asked, **changes)
+
+    with pytest.raises(FederationError) as caught:
+        until(asked)
+    assert not caught.value.is_transient
+
+
+@pytest.mark.parametrize("changes", [{"code": 500}, {"code": 302}, {"content_type": "text/html"}])
+def test_10_5_an_issuer_that_does_not_answer_is_a_fault_that_passes(
+    asked: Standard, changes: dict[str, Any]
+) -> None:
+    says(asked, **changes)
+
+    with pytest.raises(FederationError) as caught:
+        until(asked)
+    assert caught.value.is_transient
+
+
+def test_10_5_nor_does_one_that_is_down_end_a_registration(asked: Standard, build: Build) -> None:
+    says(asked)
+    house = build(required_trust_marks=(KIND,))
+    assert ask(house, asked.request_object()).status_code == 303
+    house.clock.forward(minutes=59)
+    asked.web.down.add(STATUS)
+
+    page = ask(house, asked.request_object(exp=SECONDS + 3900))
+
+    assert page.status_code == 303
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://127.0.0.1/", "file:///etc/passwd", 7, [STATUS], f"{STATUS}#x", "//a", ""]
+)
+def test_8_4_only_an_address_of_the_web_is_asked(asked: Standard, endpoint: Any) -> None:
+    about = {"federation_trust_mark_status_endpoint": endpoint}
+    asked.ministry.metadata["federation_entity"].update(about)
+
+    refused(asked)
+
+    assert not asked.web.posted

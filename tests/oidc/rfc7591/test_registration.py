@@ -397,7 +397,7 @@ def test_core_8_1_the_host_is_the_sector() -> None:
         {"introspection_encrypted_response_enc": "A128GCM"},
         {"authorization_encrypted_response_alg": "RSA-OAEP"},
         {"introspection_encrypted_response_alg": "RSA1_5"},
-        {"request_object_encryption_alg": "RSA-OAEP"},
+        {"request_object_encryption_alg": "RSA1_5"},
         {"request_object_encryption_enc": "A128GCM"},
         {"default_max_age": -1},
         {"default_max_age": 10**30},
