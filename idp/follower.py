@@ -72,4 +72,4 @@ def build(base: Foundation) -> Follower:
     methods = authenticators.build_all(build_ports(base).methods)
     words = Words(i18n.load(i18n.Missing.LOG, [method.texts for method in methods]))
     flow = decoupled_flow(base, methods, words)
-    return Follower(base, flow.phones, WebAdapter(base.config.tls))
+    return Follower(base, flow.phones, WebAdapter(base.config.tls, meter=base.meter))

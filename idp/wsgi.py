@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from idp import config as settings
-from idp import logs
+from idp import logs, metrics
 from idp.app import create_app, found
 from idp.outside import build_ports
 
@@ -21,7 +21,7 @@ def build() -> Wsgi:
     path = os.environ.get("IDP_CONFIG")
     config = settings.load(Path(path) if path else None, os.environ)
     logs.setup(config.log.level, config.log.format)
-    base = found(config)
+    base = found(config, meter=metrics.open_in(config.metrics_folder, "serve"))
     return create_app(base, build_ports(base)).wsgi_app
 
 

@@ -74,7 +74,7 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
     credentials, levels = CredentialStore(database, vault), LevelStore(database, vault)
     transactions = TransactionStore(database, vault)
     sessions = session_store(base)
-    limits = Limits(ThrottleStore(database, vault), config)
+    limits = Limits(ThrottleStore(database, vault, base.meter), config)
     outbox = OutboxStore(database, vault)
     codes = Codes(
         database,
@@ -86,6 +86,7 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
         config.otp,
         words.sms,
         words.letter,
+        base.meter,
     )
     challenger = Challenger(length=config.captcha.length)
     ttl = timedelta(seconds=config.server.transaction_ttl)
@@ -100,7 +101,9 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
         Journeys(LOGIN, LoginState, transactions, pictures, ttl),
         accounts,
         credentials,
-        Opening(database, transactions, sessions, credentials, audit, account.notices),
+        Opening(
+            database, transactions, sessions, credentials, audit, account.notices, base.meter
+        ),
         audit,
         limits,
     )
@@ -123,6 +126,7 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
         pictures,
         ports.methods.hasher,
         ttl,
+        base.meter,
     )
     return House(
         config,

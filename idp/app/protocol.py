@@ -76,9 +76,9 @@ def registrar(base: Foundation, outgoing: WebClient | None = None) -> Registrar:
         database,
         vault,
         ClientStore(database, build_client),
-        outgoing or WebAdapter(config.tls),
+        outgoing or WebAdapter(config.tls, meter=base.meter),
         AuditStore(database, vault),
-        ThrottleStore(database, vault),
+        ThrottleStore(database, vault, base.meter),
         network,
     )
 
@@ -101,7 +101,7 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
     issuer, grants = config.server.issuer, GrantStore(database, vault)
     clients = ClientStore(database, build_client, clock=base.clock)
     bases = tuple(each for each in (issuer, config.mtls.base) if each)
-    single_use, web = SingleUse(database), outgoing or WebAdapter(config.tls)
+    single_use, web = SingleUse(database), outgoing or WebAdapter(config.tls, meter=base.meter)
     keys = ClientKeys(web)
     release = Release(vault.key("techid"), vault.key("verification-process"))
     encryption = Encryption(keys)
@@ -127,6 +127,7 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
         Introspection(tokens, grants, encryption, clients.find),
         features,
         entrance=entrance,
+        meter=base.meter,
     )
 
 
@@ -153,7 +154,7 @@ def techid_lookup(base: Foundation, provider: Provider) -> TechIdLookup:
         provider.clients,
         AccountStore(database, vault),
         AuditStore(database, vault),
-        ThrottleStore(database, vault),
+        ThrottleStore(database, vault, base.meter),
         database,
         base.clock,
         vault.key("techid"),

@@ -14,7 +14,7 @@ import enum
 import hashlib
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -50,6 +50,7 @@ from idp.domain.subjects import IdNumber, PhoneNumber, SubjectKind
 from idp.flows.answers import Answer, Captchas, Journey, Said, Visitor, source_down
 from idp.flows.limits import Limits
 from idp.flows.otp import Codes, SentCode
+from idp.metrics import REGISTRATIONS, Meter
 from idp.ports import Hasher
 from idp.storage.accounts import AccountStore
 from idp.storage.audit import AuditStore
@@ -108,6 +109,7 @@ class RegistrationFlow:
     captchas: Captchas
     hasher: Hasher
     ttl: timedelta
+    meter: Meter = field(default_factory=Meter)
 
     # --- beginning and finding ------------------------------------------------------------------
 
@@ -131,6 +133,7 @@ class RegistrationFlow:
         stored = self.transactions.add(
             KIND, _encode(state), browser_hash=visitor.browser_hash, now=now, ttl=self.ttl
         )
+        self.meter.count(REGISTRATIONS, method, "begun")
         return stored.id
 
     def find(
@@ -167,6 +170,7 @@ class RegistrationFlow:
             return self._answer(journey, faults=faults)
         refusal = self._count(registration, filled, visitor, now=now)
         if refusal:
+            self.meter.count(REGISTRATIONS, state.method, "throttled")
             return self._answer(journey, notice=refusal)
         answer = self._resume(journey, state.method_state, filled, visitor, now=now)
         phone = registration.disturbs(filled)
@@ -231,6 +235,7 @@ class RegistrationFlow:
         try:
             outcome = self._method(journey).resume(method_state, reply, now=now)
         except PortError as error:
+            self.meter.count(REGISTRATIONS, journey.state.method, "unavailable")
             if isinstance(reply, Filled) and "username" in reply.values:
                 self.limits.after_no_answer(_number(reply))
             return self._answer(journey, notice=source_down(error))
@@ -238,6 +243,7 @@ class RegistrationFlow:
             case Continue(screen, kept, identity):
                 return self._continue(journey, screen, kept, identity, (visitor, now))
             case Refused(reason, values, _):
+                self.meter.count(REGISTRATIONS, journey.state.method, "refused")
                 if isinstance(reply, Filled):
                     fault = Said(f"refusal.{reason}", values)
                     return self._answer(journey, faults={"": fault})
@@ -259,7 +265,7 @@ class RegistrationFlow:
     ) -> Answer[RegistrationState]:
         journey = self._with(journey, method_state=dict(method_state))
         if identity is not None and self.accounts.has_any(identity.id_numbers):
-            return self._answer(self._with(journey, step=Step.EXISTS))
+            return self._exists(journey)
         if isinstance(screen, AskCode):
             visitor, now = at
             return self._send(journey, screen.phone, visitor, now=now)
@@ -405,7 +411,8 @@ class RegistrationFlow:
                 event = AuditEvent(Event.ACCOUNT_OPENED, now, account_id, details=details)
                 self.audit.add(connection, event)
         except Conflict:
-            return self._answer(self._with(journey, step=Step.EXISTS))
+            return self._exists(journey)
+        self.meter.count(REGISTRATIONS, method, "opened")
         done = RegistrationState(
             journey.state.method,
             journey.state.subject,
@@ -414,6 +421,11 @@ class RegistrationFlow:
             evidence=journey.state.evidence,
         )
         return self._answer(replace(journey, state=done))
+
+    def _exists(self, journey: Journey[RegistrationState]) -> Answer[RegistrationState]:
+        """One of the proven numbers has an account: three ways out (R14)."""
+        self.meter.count(REGISTRATIONS, journey.state.method, "exists")
+        return self._answer(self._with(journey, step=Step.EXISTS))
 
     @staticmethod
     def _spend(connection: Connection, once: str, *, now: datetime) -> None:
