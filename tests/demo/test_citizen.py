@@ -325,3 +325,42 @@ def test_a_carrier_that_fails_is_told_in_the_browser_and_nothing_typed_is_lost(
         expect(page.locator("[autocomplete=one-time-code]")).to_be_visible()
     types_code(page, next_code(short, person["phones"][0]["number"], 0))
     expect(page.get_by_label("Xác nhận mật khẩu")).to_be_visible()
+
+
+# --- how a portal wants it to look ----------------------------------------------------------------
+
+
+def opens(demo: Demo, page: Page, display: str) -> None:
+    """The sign-in of a portal that asked for that look."""
+    page.goto(f"http://localhost:{demo.base + 201}/login?display={display}")
+    expect(page.locator("[autocomplete=current-password]")).to_be_visible()
+    shot(page, f"display-{display}")
+    accessible(page)
+
+
+def test_a_popup_shows_the_whole_form_in_a_small_window(short: Demo, page: Page) -> None:
+    page.set_viewport_size({"width": 420, "height": 640})
+
+    opens(short, page, "popup")
+
+    button = page.locator("main button.primary").bounding_box()
+    assert button
+    assert button["y"] + button["height"] <= 640
+
+
+def test_touch_has_larger_targets(short: Demo, page: Page) -> None:
+    opens(short, page, "touch")
+
+    for target in page.locator("main button:visible, main input:not([role=switch]):visible").all():
+        box = target.bounding_box()
+        assert box
+        assert box["height"] >= 56
+
+
+def test_wap_loads_neither_fonts_nor_pictures(short: Demo, page: Page) -> None:
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.resource_type))
+
+    opens(short, page, "wap")
+
+    assert not {"font", "image"} & set(loaded)
