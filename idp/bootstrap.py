@@ -127,6 +127,7 @@ def _install_venv_module() -> None:
 
 
 def _install(lock: str) -> None:
+    _keep_caches_here()
     python = str(python_of(VENV))
     uv = shutil.which("uv") or shutil.which("uv", path=str(VENV / "bin"))
     if uv is None:
@@ -140,6 +141,15 @@ def _install(lock: str) -> None:
     compiling = ["--compile-bytecode"] if uv and sys.dont_write_bytecode else []
     _run([*installer, *compiling, "--require-hashes", "-r", str(ROOT / lock)])
     _link_project()
+
+
+def _keep_caches_here() -> None:
+    """Where the home directory cannot be written to, what is downloaded is kept in the clone."""
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111  may have no home
+    place = next(each for each in (usual, *usual.parents) if each.exists())
+    if not os.access(place, os.W_OK | os.X_OK):
+        os.environ.setdefault("UV_CACHE_DIR", str(ROOT / ".cache" / "uv"))
+        os.environ.setdefault("PIP_CACHE_DIR", str(ROOT / ".cache" / "pip"))
 
 
 def _link_project() -> None:

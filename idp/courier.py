@@ -15,6 +15,7 @@ import structlog
 from idp import authenticators, config
 from idp.adapters.web import WebAdapter
 from idp.app import Foundation, build_provider, build_transmitter, session_store
+from idp.metrics import PORTAL_CALLS, Meter
 from idp.oidc.client_metadata import build as build_client
 from idp.oidc.logout import BackChannel
 from idp.oidc.ssf.push import Pusher
@@ -47,6 +48,7 @@ class Courier:
     pool: ThreadPoolExecutor
     database: Database
     settings: config.Signals
+    meter: Meter
 
     def deliver(self) -> int:
         """Deliver what is due; answers how much was taken."""
@@ -75,9 +77,11 @@ class Courier:
         now = self.clock()
         if moment(int(job.payload["expires_at"])) <= now:
             self.outbox.finish(job, "given up", now=now)
+            self.meter.count(PORTAL_CALLS, job.kind, "given up")
             _log.warning("courier.given_up", client_id=job.payload["client_id"])
             return
         sent = self.backchannel.send(job.payload, now=int(now.timestamp()))
+        self.meter.count(PORTAL_CALLS, job.kind, "done" if sent.is_final else "retried")
         if sent.is_final:
             self.outbox.finish(job, sent.outcome, now=self.clock())
             return
@@ -95,7 +99,7 @@ def build(base: Foundation, web: WebClient | None = None) -> Courier:
     provider = build_provider(base)
     methods = authenticators.build_all(build_ports(base).methods)
     transmitter = build_transmitter(base, provider, methods)
-    outside = web or WebAdapter(base.config.tls)
+    outside = web or WebAdapter(base.config.tls, meter=base.meter)
     return Courier(
         base.clock,
         OutboxStore(base.database, base.vault),
@@ -118,4 +122,5 @@ def build(base: Foundation, web: WebClient | None = None) -> Courier:
         ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="courier"),
         base.database,
         base.config.signals,
+        base.meter,
     )

@@ -128,6 +128,7 @@ def _defaults(options: Options) -> dict[str, Any]:
         },
         "database": {"url": f"sqlite:///{options.data / 'idp.sqlite'}"},
         "keys": {"directory": str(options.data / "keys")},
+        "metrics": {"directory": str(options.data / "metrics")},
         "captcha": {"test_answer": "12345"},
         "operators": {"minimum_ial": 2},
         # Everybody of a demo comes from one network: its own machine.

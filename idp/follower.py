@@ -73,4 +73,4 @@ def build(base: Foundation) -> Follower:
     methods = authenticators.build_all(ports)
     words = Words(i18n.load(i18n.Missing.LOG, [method.texts for method in methods]))
     flow = decoupled_flow(base, methods, ports.hasher, words)
-    return Follower(base, flow.phones, WebAdapter(base.config.tls))
+    return Follower(base, flow.phones, WebAdapter(base.config.tls, meter=base.meter))

@@ -18,11 +18,11 @@ def build_ports(base: Foundation) -> Ports:
     config = base.config
     methods = authenticators.Ports(
         hasher=password_hasher(config, base.vault),
-        subscribers=CarrierAdapter(config.systems["carrier"], config.tls),
-        insurance=InsuranceAdapter(config.systems["bhxh"], config.tls),
+        subscribers=CarrierAdapter(config.systems["carrier"], config.tls, base.meter),
+        insurance=InsuranceAdapter(config.systems["bhxh"], config.tls, base.meter),
         counter=ActivationStore(base.database, base.vault),
         trust=trust.load(config.keys_folder / "trust"),
-        certificate_status=pki.build(config),
+        certificate_status=pki.build(config, base.meter),
         directory=AgencyStore(base.database),
         mobile_signer=MsspAdapter(
             config.systems["mssp"],
@@ -30,6 +30,7 @@ def build_ports(base: Foundation) -> Ports:
             identity=config.server.issuer,
             clock=base.clock,
             signature_format=config.sim.signature_format,
+            meter=base.meter,
         ),
         carriers=config.sim.carriers,
         issuer=config.server.issuer,

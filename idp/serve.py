@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ from granian.constants import Interfaces
 from idp import app, logs, management
 from idp.config import Config, Profile
 from idp.domain.errors import ConfigError
+from idp.metrics import Reader
 from idp.storage import migrate
 from idp.storage.vault import load_master
 
@@ -41,12 +44,30 @@ def run(config: Config, path: Path) -> None:
     logs.setup(config.log.level, config.log.format)
     base = prepare(config)
     os.environ["IDP_CONFIG"] = str(path)
-    listening = management.start(base)
-    try:
-        keep_serving(lambda: _serve(config))
-    finally:
-        listening.shutdown()
-        base.database.close()
+    with tempfile.TemporaryDirectory(prefix="mot-cua-") as spare:
+        folder = _metrics_folder(config, Path(spare))
+        os.environ["IDP_METRICS__DIRECTORY"] = str(folder)
+        reader = Reader(folder)
+        reader.forget_the_dead()
+        listening = management.start(base, reader)
+        try:
+            keep_serving(lambda: _serve(config))
+        finally:
+            listening.shutdown()
+            base.database.close()
+
+
+def _metrics_folder(config: Config, spare: Path) -> Path:
+    """Where our workers count; a folder of our own where the settings' one cannot be written to."""
+    folder = config.metrics_folder
+    if folder is None:
+        return spare
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.access(folder, os.W_OK | os.X_OK):
+        return folder.resolve()
+    _log.warning("metrics.not_shared", folder=str(folder))
+    return spare
 
 
 def keep_serving(serve: Callable[[], None], timer: Callable[[], float] = time.monotonic) -> None:

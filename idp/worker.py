@@ -17,10 +17,12 @@ from idp.adapters.sms import SmsAdapter
 from idp.app import Foundation, account_flow
 from idp.courier import Courier
 from idp.domain.errors import IdpError, PortError, StorageUnavailable
+from idp.domain.ids import written_at
 from idp.domain.subjects import EmailAddress, PhoneNumber
 from idp.flows.account import AccountFlow
 from idp.flows.watching import Watch
 from idp.follower import Follower
+from idp.metrics import MESSAGE_SECONDS, MESSAGES
 from idp.ports import MailGateway, SmsGateway
 from idp.storage.audit import BATCH, AuditStore
 from idp.storage.checks import CheckStore
@@ -106,14 +108,20 @@ class Worker:
             return
         if moment(int(job.payload["expires_at"])) <= now:
             self.outbox.finish(job, "expired", now=now)
+            self.base.meter.count(MESSAGES, job.kind, "given up")
             return
         try:
             self._send(job)
         except PortError as error:
             self._try_later(job, now)
+            self.base.meter.count(MESSAGES, job.kind, "retried")
             _log.warning("worker.retry", system=error.system, attempts=job.attempts)
             return
-        self.outbox.finish(job, "delivered", now=self.base.clock())
+        done = self.base.clock()
+        self.outbox.finish(job, "delivered", now=done)
+        self.base.meter.count(MESSAGES, job.kind, "delivered")
+        waited = (done - written_at(job.id)).total_seconds()
+        self.base.meter.time(MESSAGE_SECONDS, max(0, waited), job.kind)
 
     def _send(self, job: Job) -> None:
         if self.follower.is_ping(job):
@@ -138,7 +146,9 @@ class Worker:
 def build(base: Foundation) -> Worker:
     """A worker of this installation."""
     config = base.config
-    gateway = SmsAdapter(config.systems["sms"], config.tls, sender=config.sms.sender)
+    gateway = SmsAdapter(
+        config.systems["sms"], config.tls, sender=config.sms.sender, meter=base.meter
+    )
     levels, account = LevelStore(base.database, base.vault), account_flow(base)
     watch = Watch(
         base.database,
@@ -146,13 +156,13 @@ def build(base: Foundation) -> Worker:
         levels,
         account.notices,
         trust.load(config.keys_folder / "trust"),
-        pki.build(config),
+        pki.build(config, base.meter),
         config.signing_tool,
     )
     return Worker(
         base,
         gateway,
-        MailAdapter(config.mail, config.tls),
+        MailAdapter(config.mail, config.tls, base.meter),
         OutboxStore(base.database, base.vault),
         AuditStore(base.database, base.vault),
         levels,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from idp import config as settings
-from idp import logs
+from idp import logs, metrics
 from idp.app import create_app, found
 from idp.outside import build_ports
 
@@ -22,7 +22,7 @@ def build() -> Wsgi:
     path = os.environ.get("IDP_CONFIG")
     config = settings.load(Path(path) if path else None, os.environ)
     logs.setup(config.log.level, config.log.format)
-    base = found(config)
+    base = found(config, meter=metrics.open_in(config.metrics_folder, "serve"))
     built = create_app(base, build_ports(base)).wsgi_app
     # What stands now stands until the end: no later collection has to walk through it.
     gc.collect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,30 @@ def test_packages_are_compiled_once_where_python_may_not_keep_bytecode(
     bootstrap._install(bootstrap.RUNTIME)
 
     assert ("--compile-bytecode" in ran[-1]) is not is_kept
+
+
+@pytest.mark.parametrize("is_writable", [True, False])
+def test_downloads_are_kept_in_the_clone_where_the_home_cannot_be_written_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_writable: bool
+) -> None:
+    for name in ("UV_CACHE_DIR", "PIP_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    asked: list[Path] = []
+
+    def access(place: Path, _mode: int) -> bool:
+        asked.append(place)
+        return is_writable
+
+    monkeypatch.setattr(bootstrap.os, "access", access)
+
+    bootstrap._keep_caches_here()
+
+    ours = str(bootstrap.ROOT / ".cache")
+    assert asked == [tmp_path]
+    assert os.environ.get("UV_CACHE_DIR", "").startswith(ours) is not is_writable
+    assert os.environ.get("PIP_CACHE_DIR", "").startswith(ours) is not is_writable
 
 
 def test_what_is_installed_for_tests_is_not_started(

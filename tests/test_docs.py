@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from idp.metrics import EVERY
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "docs" / name for name in ("security.md", "conformance.md")]
 _NAMED = re.compile(r"`((?:tests|docs|idp)/[^`:]*)(?:::(\w+))?`|`(test_\w+)`")
@@ -32,6 +34,29 @@ def test_every_test_and_file_that_a_document_names_exists(document: Path) -> Non
     missing = [name for name in missing if name not in known()]
     assert named
     assert missing == []
+
+
+def test_operators_read_of_every_metric() -> None:
+    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+
+    assert [metric.name for metric in EVERY if f"`{metric.name}" not in text] == []
+
+
+def test_alerts_ask_for_metrics_and_labels_that_there_are() -> None:
+    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    rules = text.partition("```yaml")[2].partition("```")[0]
+    page = (ROOT / "idp" / "management.py").read_text(encoding="utf-8")
+    known = {metric.name for metric in EVERY} | set(re.findall(r'"(idp_\w+)"', page))
+
+    asked = {
+        re.sub(r"_(total|count|bucket|sum)$", "", name)
+        for name in re.findall(r"\bidp_\w+", rules)
+    }
+    labels = set(re.findall(r"(\w+)(?:=~|!=|=)\"", rules))
+
+    assert asked
+    assert asked - known == set()
+    assert labels <= {label for metric in EVERY for label in metric.labels}
 
 
 @pytest.mark.parametrize(("title", "last"), [("Authlib's traps", 21), ("Corrections", 8)])

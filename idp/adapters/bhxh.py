@@ -11,6 +11,7 @@ from idp.adapters.http import Caller
 from idp.config import System, Tls
 from idp.domain.errors import InvalidInput, PortAnswerInvalid
 from idp.domain.subjects import BirthDate, IdNumber, InsuranceCode, NameForm, PersonName, Sex
+from idp.metrics import Meter
 from idp.ports import InsuredRecord
 
 NAME = "bhxh"
@@ -34,8 +35,8 @@ class _Answer(msgspec.Struct):
 class InsuranceAdapter:
     """Asks over HTTP."""
 
-    def __init__(self, system: System, tls: Tls) -> None:
-        self._caller = Caller(NAME, system, tls)
+    def __init__(self, system: System, tls: Tls, meter: Meter | None = None) -> None:
+        self._caller = Caller(NAME, system, tls, meter)
 
     def find_insured(self, *, code: InsuranceCode, request_id: UUID) -> InsuredRecord | None:
         """The record of that code, or None."""

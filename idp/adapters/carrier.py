@@ -11,6 +11,7 @@ from idp.adapters.http import Caller
 from idp.config import System, Tls
 from idp.domain.errors import InvalidInput, PortAnswerInvalid
 from idp.domain.subjects import BirthDate, IdNumber, NameForm, PersonName, PhoneNumber, Sex
+from idp.metrics import Meter
 from idp.ports import SubscriberRecord
 
 NAME = "carrier"
@@ -34,8 +35,8 @@ class _Answer(msgspec.Struct):
 class CarrierAdapter:
     """Asks over HTTP."""
 
-    def __init__(self, system: System, tls: Tls) -> None:
-        self._caller = Caller(NAME, system, tls)
+    def __init__(self, system: System, tls: Tls, meter: Meter | None = None) -> None:
+        self._caller = Caller(NAME, system, tls, meter)
 
     def find_subscriber(
         self,

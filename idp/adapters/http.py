@@ -9,7 +9,8 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ import msgspec
 
 from idp.config import System, Tls
 from idp.domain.errors import PortAnswerInvalid, PortUnavailable
+from idp.metrics import OUTSIDE_SECONDS, Meter
 
 T = TypeVar("T")
 _MOST_BYTES = 65536
@@ -56,11 +58,38 @@ class Breaker:
                 self._open_until = self._timer() + _OPEN_SECONDS
 
 
+class Watched:
+    """Counts calls of one outside system: how long each took, and what came of it."""
+
+    def __init__(self, name: str, meter: Meter | None) -> None:
+        self._name, self._meter = name, meter or Meter()
+
+    def spared(self) -> None:
+        """The breaker answered in its place."""
+        self._meter.time(OUTSIDE_SECONDS, 0, self._name, "spared")
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Around one call; what it raises is its outcome."""
+        started, outcome = time.perf_counter(), "unavailable"
+        try:
+            yield
+            outcome = "answered"
+        except PortAnswerInvalid:
+            outcome = "invalid"
+            raise
+        finally:
+            self._meter.time(OUTSIDE_SECONDS, time.perf_counter() - started, self._name, outcome)
+
+
 class Fetcher:
     """Fetches an address that the operator configured: no redirects, one deadline, capped size."""
 
-    def __init__(self, name: str, tls: Tls, *, seconds: float) -> None:
+    def __init__(
+        self, name: str, tls: Tls, *, seconds: float, meter: Meter | None = None
+    ) -> None:
         self._name, self._seconds = name, seconds
+        self._watched = Watched(name, meter)
         context = tls_context(tls.ca_bundle)
         self._client = httpx.Client(
             timeout=seconds, follow_redirects=False, trust_env=False, verify=context
@@ -68,6 +97,10 @@ class Fetcher:
 
     def __call__(self, url: str, *, body: bytes | None, content_type: str, most: int) -> bytes:
         """The body of a 200; a POST when there is a ``body``. Raises ``PortUnavailable``."""
+        with self._watched():
+            return self._fetch(url, body=body, content_type=content_type, most=most)
+
+    def _fetch(self, url: str, *, body: bytes | None, content_type: str, most: int) -> bytes:
         method = "GET" if body is None else "POST"
         headers = {"Content-Type": content_type} if body is not None else {}
         deadline = time.monotonic() + self._seconds
@@ -88,9 +121,9 @@ class Fetcher:
 class Caller:
     """One outside system."""
 
-    def __init__(self, name: str, system: System, tls: Tls) -> None:
+    def __init__(self, name: str, system: System, tls: Tls, meter: Meter | None = None) -> None:
         self._name, self._retries = name, system.retries
-        self._breaker = Breaker()
+        self._breaker, self._watched = Breaker(), Watched(name, meter)
         context = tls_context(tls.ca_bundle)
         self._client = httpx.Client(
             base_url=system.url,
@@ -110,10 +143,15 @@ class Caller:
         headers: Mapping[str, str] | None = None,
     ) -> T:
         """Send JSON, read JSON of exactly that shape. Raises ``PortError``."""
-        if self._breaker.is_open():
-            raise PortUnavailable(self._name, "breaker is open")
+        self._check_breaker()
+        with self._watched():
+            return self._post(path, body, answer, dict(headers or {}))
+
+    def _post(
+        self, path: str, body: Mapping[str, object], answer: type[T], headers: dict[str, str]
+    ) -> T:
         try:
-            data = self._send(path, msgspec.json.encode(body), dict(headers or {}))
+            data = self._send(path, msgspec.json.encode(body), headers)
         except PortUnavailable:
             self._breaker.note(is_success=False)
             raise
@@ -130,15 +168,20 @@ class Caller:
 
         Raises ``PortUnavailable``.
         """
-        if self._breaker.is_open():
-            raise PortUnavailable(self._name, "breaker is open")
+        self._check_breaker()
         try:
-            found = self._exchange(path, msgspec.json.encode(body), {}, faults=True)
+            with self._watched():
+                found = self._exchange(path, msgspec.json.encode(body), {}, faults=True)
         except PortUnavailable:
             self._breaker.note(is_success=False)
             raise
         self._breaker.note(is_success=True)
         return found
+
+    def _check_breaker(self) -> None:
+        if self._breaker.is_open():
+            self._watched.spared()
+            raise PortUnavailable(self._name, "breaker is open")
 
     def _send(self, path: str, body: bytes, headers: dict[str, str]) -> bytes:
         return self._exchange(path, body, headers, faults=False)[1]

@@ -10,9 +10,11 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate
 
+from idp.adapters.http import Watched
 from idp.config import Mail, MailSecurity, Tls
 from idp.domain.errors import PortAnswerInvalid, PortUnavailable
 from idp.domain.subjects import EmailAddress
+from idp.metrics import Meter
 
 NAME = "mail"
 
@@ -20,8 +22,8 @@ NAME = "mail"
 class MailAdapter:
     """Hands letters to the relay, one connection each."""
 
-    def __init__(self, settings: Mail, tls: Tls) -> None:
-        self._settings = settings
+    def __init__(self, settings: Mail, tls: Tls, meter: Meter | None = None) -> None:
+        self._settings, self._watched = settings, Watched(NAME, meter)
         self._context = ssl.create_default_context(cafile=tls.ca_bundle or None)
 
     def send(self, *, to: EmailAddress, subject: str, text: str, idempotency_key: str) -> None:
@@ -39,6 +41,10 @@ class MailAdapter:
         letter["Message-ID"] = f"<{idempotency_key}@{domain}>"
         letter["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday answers
         letter.set_content(text)
+        with self._watched():
+            self._hand_over(letter)
+
+    def _hand_over(self, letter: EmailMessage) -> None:
         try:
             with self._relay() as relay:
                 relay.send_message(letter)

@@ -15,6 +15,7 @@ from idp.adapters.http import Caller
 from idp.config import SignatureFormat, System, Tls
 from idp.domain.errors import PortAnswerInvalid, PortUnavailable
 from idp.domain.subjects import PhoneNumber
+from idp.metrics import Meter
 from idp.ports import (
     Clock,
     CmsDone,
@@ -52,7 +53,7 @@ _OURS = frozenset({101, 102, 103, 104, 107, 108, 109})
 class MsspAdapter:
     """Speaks to the carriers' signature platform."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  keywords
         self,
         system: System,
         tls: Tls,
@@ -60,8 +61,9 @@ class MsspAdapter:
         identity: str,
         clock: Clock,
         signature_format: SignatureFormat = SignatureFormat.PKCS1,
+        meter: Meter | None = None,
     ) -> None:
-        self._caller = Caller(NAME, system, tls)
+        self._caller = Caller(NAME, system, tls, meter)
         self._format = signature_format
         self._identity, self._password, self._clock = identity, system.api_key, clock
 

@@ -32,6 +32,7 @@ from idp.adapters.http import Fetcher
 from idp.config import Config
 from idp.domain.certificates import Authority, Path
 from idp.domain.errors import PortAnswerInvalid, PortUnavailable
+from idp.metrics import Meter
 from idp.ports import Revocation
 
 NAME = "ocsp"
@@ -200,9 +201,10 @@ class RevocationChecker:
             new.replace(self._folder / _file_of(issuer))
 
 
-def build(config: Config) -> RevocationChecker:
+def build(config: Config, meter: Meter) -> RevocationChecker:
     """Who asks the CAs, for every process that does."""
-    fetch = Fetcher(NAME, config.tls, seconds=config.signing_tool.status_timeout)
+    seconds = config.signing_tool.status_timeout
+    fetch = Fetcher(NAME, config.tls, seconds=seconds, meter=meter)
     return RevocationChecker(fetch, folder=config.keys_folder / "crl")
 
 

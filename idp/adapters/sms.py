@@ -7,6 +7,7 @@ import msgspec
 from idp.adapters.http import Caller
 from idp.config import System, Tls
 from idp.domain.subjects import PhoneNumber
+from idp.metrics import Meter
 
 NAME = "sms"
 
@@ -18,8 +19,10 @@ class _Accepted(msgspec.Struct):
 class SmsAdapter:
     """Hands messages over by HTTP."""
 
-    def __init__(self, system: System, tls: Tls, *, sender: str) -> None:
-        self._caller, self._sender = Caller(NAME, system, tls), sender
+    def __init__(
+        self, system: System, tls: Tls, *, sender: str, meter: Meter | None = None
+    ) -> None:
+        self._caller, self._sender = Caller(NAME, system, tls, meter), sender
 
     def send(self, *, to: PhoneNumber, text: str, idempotency_key: str) -> str:
         """Hand one message over; answers the gateway's message id."""

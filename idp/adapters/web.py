@@ -19,9 +19,10 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpx2 as httpx
 
-from idp.adapters.http import tls_context
+from idp.adapters.http import Watched, tls_context
 from idp.config import Tls
 from idp.domain.errors import PortUnavailable
+from idp.metrics import Meter
 from idp.ports import WebAnswer
 
 Address = IPv4Address | IPv6Address
@@ -43,7 +44,15 @@ def resolve(host: str, port: int) -> Sequence[str]:
 class WebAdapter:
     """The one client for addresses that we did not choose."""
 
-    def __init__(self, tls: Tls, *, seconds: float = 5.0, resolver: Resolve = resolve) -> None:
+    def __init__(
+        self,
+        tls: Tls,
+        *,
+        seconds: float = 5.0,
+        resolver: Resolve = resolve,
+        meter: Meter | None = None,
+    ) -> None:
+        self._watched = Watched(_SYSTEM, meter)
         self._private = tuple(ip_network(text, strict=False) for text in tls.allow_private)
         self._seconds, self._resolve = seconds, resolver
         context = tls_context(tls.ca_bundle)
@@ -57,13 +66,15 @@ class WebAdapter:
 
     def get(self, url: str, *, accept: str, most: int = 65536) -> WebAnswer:
         """Fetch. Raises ``PortUnavailable``."""
-        return self._call("GET", url, None, {"Accept": accept}, most)
+        with self._watched():
+            return self._call("GET", url, None, {"Accept": accept}, most)
 
     def post(
         self, url: str, body: bytes, *, headers: Mapping[str, str], most: int = 65536
     ) -> WebAnswer:
         """Send. Raises ``PortUnavailable``."""
-        return self._call("POST", url, body, headers, most)
+        with self._watched():
+            return self._call("POST", url, body, headers, most)
 
     def _call(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], most: int

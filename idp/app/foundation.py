@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from idp import authenticators
 from idp.config import Config
 from idp.domain.passwords import PasswordHasher
+from idp.metrics import Meter
 from idp.ports import Clock, WebClient
 from idp.storage.database import Database
 from idp.storage.sessions import Lifetimes, SessionStore
@@ -31,6 +32,7 @@ class Foundation:
     vault: Vault
     database: Database
     clock: Clock
+    meter: Meter = field(default_factory=Meter)
 
 
 def system_clock() -> datetime:
@@ -38,11 +40,13 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def found(config: Config, clock: Clock = system_clock) -> Foundation:
-    """Keys and database of an installation."""
+def found(
+    config: Config, clock: Clock = system_clock, meter: Meter | None = None
+) -> Foundation:
+    """Keys and database of an installation; ``meter`` is read by whoever serves."""
     vault = Vault(create_master(config.keys_folder / "secret"))
     database = Database(config.database_url, pool_size=config.database.pool_size)
-    return Foundation(config, vault, database, clock)
+    return Foundation(config, vault, database, clock, meter or Meter())
 
 
 def password_hasher(config: Config, vault: Vault) -> PasswordHasher:

@@ -80,7 +80,7 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
     credentials, levels = CredentialStore(database, vault), LevelStore(database, vault)
     transactions = TransactionStore(database, vault)
     sessions = session_store(base)
-    limits = Limits(ThrottleStore(database, vault), config)
+    limits = Limits(ThrottleStore(database, vault, base.meter), config)
     outbox = OutboxStore(database, vault)
     codes = Codes(
         database,
@@ -92,6 +92,7 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
         config.otp,
         words.sms,
         words.letter,
+        base.meter,
     )
     challenger = Challenger(length=config.captcha.length)
     ttl = timedelta(seconds=config.server.transaction_ttl)
@@ -106,7 +107,9 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
         Journeys(LOGIN, LoginState, transactions, pictures, ttl),
         accounts,
         credentials,
-        Opening(database, transactions, sessions, credentials, audit, account.notices),
+        Opening(
+            database, transactions, sessions, credentials, audit, account.notices, base.meter
+        ),
         audit,
         limits,
     )
@@ -119,7 +122,9 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
     activations = ActivationStore(database, vault)
     counter = CounterFlow(database, accounts, activations, outbox, audit, words.sms)
     registering = registration_steps.Steps(
-        methods, Journeys(REGISTRATION, RegistrationState, transactions, pictures, ttl)
+        methods,
+        Journeys(REGISTRATION, RegistrationState, transactions, pictures, ttl),
+        base.meter,
     )
     code = CodeSteps(registering, codes)
     opening = OpeningSteps(registering, database, accounts, audit, ports.methods.hasher)

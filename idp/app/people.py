@@ -94,7 +94,7 @@ def account_flow_of(base: Foundation, hasher: Hasher, words: Words) -> AccountFl
         PhoneStore(vault),
         LevelStore(database, vault),
         notices,
-        Limits(ThrottleStore(database, vault), config),
+        Limits(ThrottleStore(database, vault, base.meter), config),
         hasher,
         config.account,
     )

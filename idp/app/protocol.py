@@ -93,9 +93,9 @@ def registrar(base: Foundation, outgoing: WebClient | None = None) -> Registrar:
         database,
         vault,
         ClientStore(database, build_client),
-        outgoing or WebAdapter(config.tls),
+        outgoing or WebAdapter(config.tls, meter=base.meter),
         AuditStore(database, vault),
-        ThrottleStore(database, vault),
+        ThrottleStore(database, vault, base.meter),
         network,
         SoftwareStatements(config.server.issuer, issuers),
     )
@@ -119,8 +119,8 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
     issuer, grants = config.server.issuer, GrantStore(database, vault)
     clients = ClientStore(database, build_client, clock=base.clock)
     bases = tuple(each for each in (issuer, config.mtls.base) if each)
-    single_use, web = SingleUse(database), outgoing or WebAdapter(config.tls)
-    keys, opening = ClientKeys(web), decryption(base)
+    web = outgoing or WebAdapter(config.tls, meter=base.meter)
+    single_use, keys, opening = SingleUse(database), ClientKeys(web), decryption(base)
     release = Release(vault.key("techid"), vault.key("verification-process"))
     encryption = Encryption(keys)
     tools = GrantTools(config.oidc, tokens, grants, note, release, encryption)
@@ -147,6 +147,7 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
         Introspection(tokens, grants, encryption, clients.find),
         features,
         entrance=entrance,
+        meter=base.meter,
     )
 
 
@@ -173,7 +174,7 @@ def techid_lookup(base: Foundation, provider: Provider) -> TechIdLookup:
         provider.clients,
         AccountStore(database, vault),
         AuditStore(database, vault),
-        ThrottleStore(database, vault),
+        ThrottleStore(database, vault, base.meter),
         database,
         base.clock,
         vault.key("techid"),

@@ -35,6 +35,7 @@ from idp.web import (
     i18n,
     journey,
     login,
+    metering,
     methods,
     oidc,
     operator,
@@ -82,6 +83,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
         base.vault.key("csrf"),
         security.networks(config.server.trusted_proxies),
     )
+    app.before_request(metering.name_endpoint)
     app.before_request(_name_request)
     security.init_app(app, policy)
     screens.init_app(app)
@@ -105,6 +107,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
         app, provider, authorize_pages, config.mtls, policy
     )
     app.wsgi_app = oidc.PublicDocuments(app, provider)  # type: ignore[method-assign]
+    app.wsgi_app = metering.Measured(app, base.meter)  # type: ignore[method-assign]
     return app
 
 

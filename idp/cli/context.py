@@ -31,6 +31,14 @@ def foundation(ctx: click.Context) -> Foundation:
     return app.found(load(ctx))
 
 
+def counted(ctx: click.Context, role: str) -> Foundation:
+    """The same for a process whose counters `/metrics` shows. Raises ``ConfigError``."""
+    from idp import app, metrics  # noqa: PLC0415  heavy
+
+    config = load(ctx)
+    return app.found(config, meter=metrics.open_in(config.metrics_folder, role))
+
+
 def say_why(work: Callable[[], None]) -> None:
     """Do it, or say in one sentence why not."""
     try:

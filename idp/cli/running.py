@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from idp.cli.context import DEFAULT, foundation, load
+from idp.cli.context import DEFAULT, counted, load
 
 
 @click.command()
@@ -62,7 +62,7 @@ def worker(ctx: click.Context) -> None:
     from idp import logs  # noqa: PLC0415
     from idp import worker as working  # noqa: PLC0415  heavy
 
-    base = foundation(ctx)
+    base = counted(ctx, "worker")
     logs.setup(base.config.log.level, base.config.log.format)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

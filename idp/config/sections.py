@@ -66,6 +66,13 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True)
+class Metrics:
+    """Where the processes of one machine count together; empty keeps each to itself."""
+
+    directory: str = "run/metrics"
+
+
+@dataclass(frozen=True, slots=True)
 class Oidc:
     """Life times of codes and tokens."""
 
@@ -311,6 +318,7 @@ class Config:
     tls: Tls = field(default_factory=Tls)
     operators: Operators = field(default_factory=Operators)
     log: Log = field(default_factory=Log)
+    metrics: Metrics = field(default_factory=Metrics)
     systems: Mapping[str, System] = field(default_factory=dict)
     methods: Mapping[str, MethodSettings] = field(default_factory=dict)
     folder: Path = field(default_factory=Path)
@@ -323,6 +331,11 @@ class Config:
     def keys_folder(self) -> Path:
         """Where the keys are."""
         return self.folder / self.keys.directory
+
+    @property
+    def metrics_folder(self) -> Path | None:
+        """Where the processes of this machine count."""
+        return self.folder / self.metrics.directory if self.metrics.directory else None
 
     @property
     def database_url(self) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -23,6 +23,11 @@ def uuid7(now: datetime) -> UUID:
     tick = _CLOCK.next(int(now.timestamp() * 1000))
     random = int.from_bytes(os.urandom(8), "big") & (1 << 62) - 1
     return UUID(int=(tick >> 12) << 80 | 0x7 << 76 | (tick & 0xFFF) << 64 | 0b10 << 62 | random)
+
+
+def written_at(row_id: UUID) -> datetime:
+    """When a row with an id of ours was written, to the millisecond."""
+    return datetime.fromtimestamp((row_id.int >> 80) / 1000, UTC)
 
 
 def earlier(row_id: UUID, by: timedelta) -> UUID:

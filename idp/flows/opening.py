@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from idp.domain.events import AuditEvent, Event
 from idp.domain.sessions import Device, Session
 from idp.flows.answers import Visitor
 from idp.flows.notices import Extra, Notices
+from idp.metrics import SIGN_INS, Meter
 from idp.storage.audit import AuditStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
@@ -53,6 +54,7 @@ class Opening:
     credentials: CredentialStore
     audit: AuditStore
     notices: Notices
+    meter: Meter = field(default_factory=Meter)
 
     def open(self, stored: Stored, proven: Proven, visitor: Visitor, *, now: datetime) -> str:
         """End the transaction and answer the cookie of the new session.
@@ -91,7 +93,12 @@ class Opening:
             )
             for each in _both(event, proven.acting):
                 self.audit.add(connection, each)
+        self.meter.count(SIGN_INS, proven.evidence.method, level, "succeeded")
         return cookie
+
+    def count(self, method: str, outcome: str) -> None:
+        """Count a sign-in that was begun, or a try that came to nothing."""
+        self.meter.count(SIGN_INS, method, "", outcome)
 
     def spend(self, once: str, *, now: datetime) -> bool:
         """Whether a proof that serves a single time serves now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from idp.domain.ids import uuid7
 from idp.domain.subjects import EmailAddress, PhoneNumber
 from idp.flows.answers import Said, Visitor
 from idp.flows.limits import Limits
+from idp.metrics import CODES, Meter
 from idp.storage.database import Database
 from idp.storage.models import milliseconds, moment
 from idp.storage.otps import OtpState, OtpStore, Try
@@ -84,6 +85,7 @@ class Codes:
     settings: config.Otp
     text: SmsText
     letter: LetterText
+    meter: Meter = field(default_factory=Meter)
 
     def resend_at(self, sent: SentCode) -> datetime:
         """From when on another one may be asked for."""
@@ -117,14 +119,17 @@ class Codes:
         address = _address(to)
         refusal = self.limits.before_message(address, visitor, now=now)
         if refusal:
+            self.meter.count(CODES, purpose, "throttled")
             return refusal
         code = otp.new_code()
         kind, message = self._message(to, code, purpose, portal)
         try:
-            return self._issue(address, code, purpose, (stored, keep), (kind, message), now=now)
+            sent = self._issue(address, code, purpose, (stored, keep), (kind, message), now=now)
         except Conflict:
             self.limits.after_unsent(address, visitor)
             raise
+        self.meter.count(CODES, purpose, "sent")
+        return sent
 
     def pretend(self, *, purpose: str, stored: Stored, keep: Keep, now: datetime) -> Sent:
         """What ``send`` does, for nobody: the same work, and no code that anybody knows.
@@ -177,6 +182,14 @@ class Codes:
         self, sent: SentCode, typed: str, *, transaction_id: UUID, owner: str, now: datetime
     ) -> Said | None:
         """What to tell when the code is not right; None when it is, for the first time."""
+        fault = self._check(sent, typed, transaction_id=transaction_id, owner=owner, now=now)
+        outcome = fault.key.rpartition(".")[2] if fault else "right"
+        self.meter.count(CODES, sent.purpose, outcome)
+        return fault
+
+    def _check(
+        self, sent: SentCode, typed: str, *, transaction_id: UUID, owner: str, now: datetime
+    ) -> Said | None:
         if not typed:
             return Said("error.otp.form")
         otp_id = UUID(hex=sent.otp_id)

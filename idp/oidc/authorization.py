@@ -7,6 +7,7 @@ however it came.
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -39,6 +40,18 @@ _UNSUPPORTED: Final = {"registration": "registration_not_supported"}
 _MAY_REPEAT: Final = "resource"
 
 
+class Display(enum.StrEnum):
+    """How the pages of a sign-in look; another value is no error and gives a page (Core, 15.1)."""
+
+    PAGE = "page"
+    POPUP = "popup"
+    TOUCH = "touch"
+    WAP = "wap"
+
+
+_DISPLAYS: Final = frozenset(Display)
+
+
 class AuthorizationRequest(msgspec.Struct, frozen=True):
     """A request whose every part was checked."""
 
@@ -63,6 +76,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     dpop_jkt: str = ""
     pushed_id: str = ""
     of_stranger: bool = False
+    display: Display = Display.PAGE
 
     @property
     def target(self) -> Target:
@@ -228,6 +242,7 @@ def _build(
         resource=_resource(params, client, target),
         dpop_jkt=_dpop_jkt(values.get("dpop_jkt", ""), target),
         of_stranger=client.is_stranger,
+        display=_display(values.get("display", "")),
     )
 
 
@@ -248,6 +263,10 @@ def _prompt(text: str, target: Target) -> tuple[str, ...]:
     if "none" in prompts and len(prompts) > 1:
         raise AuthorizationError("invalid_request", "prompt none stands alone", target)
     return prompts
+
+
+def _display(text: str) -> Display:
+    return Display(text) if text in _DISPLAYS else Display.PAGE
 
 
 def _max_age(text: str, target: Target) -> int | None:

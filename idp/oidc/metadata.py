@@ -11,6 +11,7 @@ import msgspec
 from idp.domain.assurance import ACR_RESISTANCES, IAL
 from idp.domain.clients import AuthMethod, ContentEnc, GrantType, KeyAlg, SigningAlg
 from idp.oidc import verified_claims
+from idp.oidc.authorization import Display
 from idp.oidc.claims import CLAIMS, CLIENT_SCOPES, SCOPES
 from idp.oidc.keys import ALGORITHMS
 from idp.oidc.proof import ALGORITHMS as DPOP_ALGORITHMS
@@ -114,7 +115,7 @@ def members(issuer: str, features: Features) -> dict[str, Any]:
         "claims_supported": [*CLAIMS, "acr", "amr", "auth_time"],
         "claims_parameter_supported": True,
         "claims_locales_supported": ["vi"],
-        "display_values_supported": ["page", "popup", "touch", "wap"],
+        "display_values_supported": list(Display),
         **_IDENTITY_ASSURANCE,
         "request_parameter_supported": True,
         "request_uri_parameter_supported": True,

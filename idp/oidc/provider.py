@@ -12,6 +12,7 @@ import msgspec
 
 from idp.domain.clients import Client, GrantType
 from idp.domain.errors import PortUnavailable
+from idp.metrics import PROTOCOL_ERRORS, TOKENS, Meter
 from idp.oidc import metadata, revocation
 from idp.oidc.calls import FORM_TYPE, NO_STORE, Call, Reply, read_form
 from idp.oidc.client_auth import Authenticator
@@ -68,6 +69,7 @@ class Provider:
     grants_by_name: Mapping[str, Grant] = field(default_factory=lambda: dict(GRANTS))
     entrance: Entrance | None = None
     more: Mapping[str, Callable[[Call], Reply]] = field(default_factory=dict)
+    meter: Meter = field(default_factory=Meter)
 
     @property
     def tokens(self) -> Tokens:
@@ -118,6 +120,7 @@ class Provider:
         try:
             return work(call)
         except OAuth2Error as error:
+            self.meter.count(PROTOCOL_ERRORS, call.path.rpartition("/")[2], error.error)
             return self._refusal(error)
         except PortUnavailable:
             return Reply(503, _encode({"error": "temporarily_unavailable"}))
@@ -129,7 +132,9 @@ class Provider:
         client = self.authenticator.authenticate(call, form, now=now)
         grant = self._grant(client, form.get("grant_type"))
         binding = self.proofs.bind(call, client, now=now)
-        return Reply(200, _encode(grant(self.tools, TokenRequest(client, form, now, binding))))
+        answer = grant(self.tools, TokenRequest(client, form, now, binding))
+        self.meter.count(TOKENS, form["grant_type"])
+        return Reply(200, _encode(answer))
 
     def _grant(self, client: Client, name: str | None) -> Grant:
         if name is None:

@@ -57,6 +57,7 @@ _NUMBERS: Final = frozenset({"max_age"})
 _TEXTS: Final = frozenset(
     {"client_id", "redirect_uri", "response_type", "response_mode", "state", "nonce", "scope"}
     | {"prompt", "max_age", "login_hint", "id_token_hint", "ui_locales", "acr_values", "resource"}
+    | {"display"}
     | {"code_challenge", "code_challenge_method", "dpop_jkt"}
 )
 _AUTHENTICATION: Final = ("client_secret", "client_assertion", "client_assertion_type")

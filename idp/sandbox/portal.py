@@ -15,7 +15,7 @@ from idp.sandbox.portal_sessions import Browsers
 from idp.sandbox.portal_settings import PortalSettings
 from idp.sandbox.relying_party import Attempt, RelyingParty, SignInFailed
 
-_PASSED_ON = ("acr_values", "max_age", "prompt", "login_hint", "ui_locales")
+_PASSED_ON = ("acr_values", "max_age", "prompt", "login_hint", "ui_locales", "display")
 _WORDS = {
     "access_denied": "Bạn đã hủy, hoặc không đồng ý chia sẻ thông tin với cổng này.",
     "login_required": "Bạn chưa đăng nhập.",

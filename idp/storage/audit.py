@@ -21,14 +21,24 @@ from sqlalchemy.exc import IntegrityError
 from idp.domain.events import AuditEvent, Event
 from idp.domain.ids import NOBODY, earlier, uuid7
 from idp.storage import signals
-from idp.storage.database import Database
-from idp.storage.models import AuditRow, AuditSealRow, milliseconds
+from idp.storage.database import Database, as_uuid
+from idp.storage.models import AuditRow, AuditSealRow, milliseconds, moment
+from idp.storage.prepared import Statement
 from idp.storage.vault import Vault
 
 _FIRST = bytes(32)
 BATCH = 1000
 """So many rows at a time."""
 
+_NEWEST_SEALED = Statement("SELECT audit_id FROM audit_seals ORDER BY number DESC LIMIT 1")
+_WAITING = Statement("""
+    SELECT COUNT(*), MIN(at) FROM (
+      SELECT audit.at FROM audit
+      LEFT JOIN audit_seals ON audit_seals.audit_id = audit.id AND audit_seals.audit_id >= :first
+      WHERE audit_seals.number IS NULL AND audit.id >= :first
+      ORDER BY audit.id LIMIT :most
+    ) AS waiting
+""")
 _NOTHING = (0, _FIRST, NOBODY)
 """What stands before the first link."""
 
@@ -121,6 +131,13 @@ class AuditStore:
                 return len(rows)
         except IntegrityError:
             return 0
+
+    def unsealed(self, *, most: int, late: timedelta) -> tuple[int, datetime | None]:
+        """How many rows are not linked yet, ``most`` at most, and when the oldest was written."""
+        found = self._database.one(_NEWEST_SEALED, {})
+        first = earlier(as_uuid(found[0][0]), late) if found else NOBODY
+        [(count, oldest)] = self._database.one(_WAITING, {"first": first, "most": most})
+        return count, moment(oldest) if count else None
 
     def length(self) -> int:
         """How many rows are linked."""

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Connection, insert
 
-from idp.domain.ids import uuid7
+from idp.domain.ids import uuid7, written_at
 from idp.storage.database import Database, as_uuid
 from idp.storage.models import OutboxRow, milliseconds, moment
 from idp.storage.prepared import Statement
@@ -45,6 +45,9 @@ _RETRY = Statement("""
     UPDATE outbox SET run_at = :run_at, locked_until = NULL, outcome = :outcome WHERE id = :id
 """)
 _OLDEST = Statement("SELECT MIN(run_at) FROM outbox WHERE done_at IS NULL")
+_DEPTH = Statement("""
+    SELECT kind, COUNT(*), MIN(CAST(id AS TEXT)) FROM outbox WHERE done_at IS NULL GROUP BY kind
+""")
 _STUCK = Statement("""
     SELECT 1 FROM outbox WHERE done_at IS NULL AND kind = :kind AND outcome = 'retry' LIMIT 1
 """)
@@ -71,6 +74,14 @@ class Job:
     payload: Mapping[str, str]
     attempts: int
     run_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How much waits, and for how long the oldest of it, however often it was tried."""
+
+    count: int
+    age: timedelta
 
 
 class OutboxStore:
@@ -127,6 +138,13 @@ class OutboxStore:
         """How long the oldest job waits: what health watches."""
         [(oldest,)] = self._database.one(_OLDEST, {})
         return max(timedelta(0), now - moment(oldest)) if oldest else timedelta(0)
+
+    def depths(self, *, now: datetime) -> Mapping[str, Depth]:
+        """What waits, by kind."""
+        return {
+            kind: Depth(count, max(timedelta(0), now - written_at(UUID(hex=oldest))))
+            for kind, count, oldest in self._database.one(_DEPTH, {})
+        }
 
     def is_stuck(self, kind: str) -> bool:
         """Whether something of that kind waits because its gateway has failed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from idp.metrics import THROTTLED, Meter
 from idp.storage.database import Database
 from idp.storage.models import milliseconds
 from idp.storage.prepared import Statement
@@ -50,8 +51,8 @@ class Counted:
 class ThrottleStore:
     """The counters. Keys are blind indexes: no number or address stands in the table."""
 
-    def __init__(self, database: Database, vault: Vault) -> None:
-        self._database, self._vault = database, vault
+    def __init__(self, database: Database, vault: Vault, meter: Meter | None = None) -> None:
+        self._database, self._vault, self._meter = database, vault, meter or Meter()
 
     def hit(self, limit: Limit, subject: str, *, now: datetime) -> Counted:
         """Count one more, before the work it guards is done."""
@@ -61,7 +62,10 @@ class ThrottleStore:
             "until": milliseconds(now + limit.window),
         }
         [(count, expires_at)] = self._database.one(_HIT, values)
-        return self._counted(limit, count, expires_at, now)
+        counted = self._counted(limit, count, expires_at, now)
+        if counted.is_over:
+            self._meter.count(THROTTLED, limit.name)
+        return counted
 
     def peek(self, limit: Limit, subject: str, *, now: datetime) -> Counted:
         """How often so far, without counting."""

@@ -38,7 +38,7 @@ from idp.oidc.request_objects import PUSHED_PREFIX
 from idp.oidc.responses import ResponseMode, Target, sign
 from idp.storage.sessions import Seen
 from idp.storage.transactions import Stored
-from idp.web import errors, i18n, screens
+from idp.web import display, errors, i18n, screens
 from idp.web.journey import House, again, expired, house, read_id, visitor
 from idp.web.parts import Cancel, ClientView, Frame, Page, Portal
 from idp.web.screens import Action, respond
@@ -210,6 +210,7 @@ class AuthorizePages:
             floor=int(wanted) if asked.is_acr_essential else 0,
             resists=int(asked.resists) if asked.is_acr_essential else 0,
             ui_locales=asked.ui_locales,
+            display=asked.display,
             redirect_uri=asked.redirect_uri,
             typed={"username": asked.login_hint[:50]} if asked.login_hint else {},
         )
@@ -230,6 +231,7 @@ class AuthorizePages:
             return again(f"/authorize/{transaction}")
         if waiting.request.ui_locales:
             i18n.prefer(waiting.request.ui_locales)
+        display.prefer(waiting.request.display)
         if request.method == "GET":
             return self._consent_page(stored, waiting, client, seen)
         if screens.read_action(request.form) is Action.CANCEL:

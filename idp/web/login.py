@@ -12,7 +12,7 @@ from idp.domain.assurance import IAL
 from idp.domain.clients import Client
 from idp.flows.answers import Answer, Journey
 from idp.flows.login.state import LoginState, SignedIn, does
-from idp.web import i18n, screens
+from idp.web import display, i18n, screens
 from idp.web.journey import (
     again,
     captcha,
@@ -84,6 +84,7 @@ def _login(transaction: str) -> Response:
         return expired("/login")
     if journey.state.ui_locales:
         i18n.prefer(journey.state.ui_locales)
+    display.prefer(journey.state.display)
     if journey.state.redirect_uri:
         # The answer to a post may be the redirect back to the portal, which form-action governs.
         allow_form_target(journey.state.redirect_uri)

@@ -35,6 +35,7 @@ from idp.domain import otp
 from idp.domain.accounts import Phone
 from idp.domain.assurance import IAL
 from idp.domain.subjects import SubjectKind
+from idp.web import display
 from idp.web.i18n import markup
 from idp.web.parts import (
     Captcha,
@@ -397,7 +398,10 @@ def init_app(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
-        say=_say, static_url=_static_url(Path(app.static_folder or "")), here=_here
+        say=_say,
+        static_url=_static_url(Path(app.static_folder or "")),
+        here=_here,
+        display=display.current,
     )
 
 

@@ -30,7 +30,7 @@ def house(database_url: str, tmp_path: Path) -> Iterator[House]:
 
 
 def both(house: House, **request: Any) -> tuple[TestResponse, TestResponse]:
-    hot = house.app.wsgi_app._after  # type: ignore[attr-defined]
+    hot = house.app.wsgi_app._after._after  # type: ignore[attr-defined]
     return tuple(  # type: ignore[return-value]
         Client(app, TestResponse, use_cookies=False).open(**request) for app in (hot, hot._after)
     )
@@ -187,7 +187,7 @@ def test_any_number_of_unknown_parameters_is_passed_over(house: House, number: i
 
 def test_both_ways_know_which_network_calls(house: House) -> None:
     seen: list[str] = []
-    pages = house.app.wsgi_app._after._pages  # type: ignore[attr-defined]
+    pages = house.app.wsgi_app._after._after._pages  # type: ignore[attr-defined]
 
     def admit(call: Call, _subject: str, _assertion: str) -> None:
         seen.append(call.address)

@@ -60,6 +60,7 @@ class CredentialSteps:
             else self.steps.limits.before_step(visitor, now=now)
         )
         if refusal:
+            self.steps.opening.count(journey.state.method, "throttled")
             return self.steps.answer(journey, notice=refusal)
         result = self._resume(journey, {}, filled, visitor, now=now)
         if isinstance(result, SignedIn):
@@ -104,6 +105,7 @@ class CredentialSteps:
         try:
             outcome = self.steps.login(journey).resume(None, method_state, reply, now=now)
         except PortError as error:
+            self.steps.opening.count(journey.state.method, "unavailable")
             return self.steps.answer(journey, notice=source_down(error))
         match outcome:
             case Continue(AskSignature() | AwaitPhone() as screen, kept):

@@ -40,6 +40,7 @@ class LoginFlow:
 
     def start(self, state: LoginState, visitor: Visitor, *, now: datetime) -> UUID:
         """Begin for this browser."""
+        self.steps.opening.count(state.method, "begun")
         return self.steps.journeys.start(state, visitor, now=now)
 
     def find(
@@ -51,6 +52,7 @@ class LoginFlow:
     def cancel(self, journey: Journey[LoginState], *, now: datetime) -> str:
         """Give up; answers the request that waited, so that the portal hears of it."""
         self.steps.journeys.end(journey, now=now)
+        self.steps.opening.count(journey.state.method, "cancelled")
         return journey.state.request
 
     # --- the method -----------------------------------------------------------------------------

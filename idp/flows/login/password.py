@@ -47,6 +47,7 @@ class PasswordSteps:
             return self.steps.ask_captcha(journey, fault)
         refusal = self.steps.limits.before_password(number, visitor, now=now)
         if refusal:
+            self.steps.opening.count(journey.state.method, "throttled")
             return self.steps.answer(journey, notice=refusal)
         return self._check_password(journey, self.steps.login(journey), filled, number, at)
 
@@ -113,8 +114,7 @@ class PasswordSteps:
         visitor, now = at
         blocked = _blocked(account)
         if blocked:
-            self.steps.note(journey, Event.LOGIN_BLOCKED, account, visitor, now=now)
-            return self.steps.answer(journey, faults={"": blocked})
+            return self._stop(journey, account, blocked, (visitor, now))
         journey = self.steps.put(journey, account=account.id.hex, captcha="")
         return self._send(journey, phone, visitor, now=now)
 
@@ -145,8 +145,7 @@ class PasswordSteps:
         account = self.steps.accounts.get(UUID(hex=journey.state.account))
         blocked = _blocked(account)
         if blocked:
-            self.steps.note(journey, Event.LOGIN_BLOCKED, account, visitor, now=now)
-            return self.steps.answer(journey, faults={"": blocked})
+            return self._stop(journey, account, blocked, (visitor, now))
         picked = next((phone for phone in account.phones if phone.id.hex == phone_id), None)
         phone = picked or self._phone(account, sent.to)
         return self._send(journey, phone, visitor, now=now)
@@ -165,10 +164,10 @@ class PasswordSteps:
         blocked = _blocked(account)
         if blocked:
             # Since the code was sent, its owner has frozen the account or switched codes off.
-            self.steps.note(journey, Event.LOGIN_BLOCKED, account, visitor, now=now)
-            return self.steps.answer(journey, faults={"": blocked})
+            return self._stop(journey, account, blocked, (visitor, now))
         if fault:
             self.steps.note(journey, Event.CODE_WRONG, account, visitor, now=now)
+            self.steps.opening.count(state.method, "code_wrong")
             return self.steps.answer(journey, faults={"code": fault})
         reply = CodeConfirmed(state.code.number)
         outcome = self.steps.login(journey).resume(account, {}, reply, now=now)
@@ -177,6 +176,19 @@ class PasswordSteps:
         self.steps.limits.after_login(IdNumber.parse(state.number), visitor, now=now)
         proven = proven_by(journey, account.id, outcome.evidence)
         return self.steps.finish(journey, proven, visitor, now=now)
+
+    def _stop(
+        self,
+        journey: Journey[LoginState],
+        account: Account,
+        blocked: Said,
+        at: tuple[Visitor, datetime],
+    ) -> Answer[LoginState]:
+        """A right password leads nowhere; its owner reads of it in the history."""
+        visitor, now = at
+        self.steps.note(journey, Event.LOGIN_BLOCKED, account, visitor, now=now)
+        self.steps.opening.count(journey.state.method, "blocked")
+        return self.steps.answer(journey, faults={"": blocked})
 
     def _send(
         self, journey: Journey[LoginState], phone: Phone, visitor: Visitor, *, now: datetime

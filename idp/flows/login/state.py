@@ -53,6 +53,7 @@ class LoginState(msgspec.Struct, frozen=True):
     back: str = ""
     made_for: str = ""
     ui_locales: str = ""
+    display: str = ""
     redirect_uri: str = ""
     typed: dict[str, str] = {}
     captcha: str = ""

@@ -102,6 +102,8 @@ class Steps:
         self, journey: Journey[LoginState], key: str, values: Mapping[str, str]
     ) -> Answer[LoginState]:
         """Back to the form, with the reason kept: it may be a script that asked."""
+        outcome = "blocked" if key == "refusal.frozen" else "refused"
+        self.opening.count(journey.state.method, outcome)
         told = (key, dict(values))
         return self.answer(self.put(journey, screen=None, method_state={}, told=told))
 
@@ -169,6 +171,7 @@ class Steps:
         number = IdNumber.parse(journey.state.number)
         self.limits.after_wrong_password(number, visitor, now=now)
         event = Event.CODE_WRONG if refused.is_code_wrong else Event.LOGIN_REFUSED
+        self.opening.count(journey.state.method, "refused")
         self.note(journey, event, account, visitor, now=now)
         told = None
         if refused.is_code_wrong and account is not None:

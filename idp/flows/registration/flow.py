@@ -22,6 +22,7 @@ from idp.flows.registration.opening import OpeningSteps
 from idp.flows.registration.proving import ProvingSteps
 from idp.flows.registration.state import RegistrationState
 from idp.flows.registration.steps import Steps
+from idp.metrics import REGISTRATIONS
 
 KIND = "registration"
 
@@ -51,6 +52,7 @@ class RegistrationFlow:
             method_state=dict(first.state),
             captcha=self.steps.captcha_for(first.screen, is_human=False),
         )
+        self.steps.meter.count(REGISTRATIONS, method, "begun")
         return self.steps.journeys.start(state, visitor, now=now)
 
     def find(

@@ -114,7 +114,8 @@ class OpeningSteps:
                 event = AuditEvent(Event.ACCOUNT_OPENED, now, account_id, details=details)
                 self.audit.add(connection, event)
         except Conflict:
-            return self.steps.answer(self.steps.put(journey, step=Step.EXISTS))
+            return self.steps.exists(journey)
+        self.steps.count(journey, "opened")
         done = RegistrationState(
             state.method, state.subject, state.login, Step.DONE, evidence=state.evidence
         )

@@ -28,7 +28,7 @@ from idp.flows.answers import Answer, Journey, Said, Visitor, faults_of, source_
 from idp.flows.limits import Limits
 from idp.flows.registration.code import CodeSteps
 from idp.flows.registration.opening import OpeningSteps
-from idp.flows.registration.state import RegistrationState, Step
+from idp.flows.registration.state import RegistrationState
 from idp.flows.registration.steps import Steps
 from idp.storage.accounts import AccountStore
 
@@ -68,6 +68,7 @@ class ProvingSteps:
             return self.steps.answer(journey, faults=faults)
         refusal = self._count(registration, filled, visitor, now=now)
         if refusal:
+            self.steps.count(journey, "throttled")
             return self.steps.answer(journey, notice=refusal)
         answer = self._resume(journey, state.method_state, filled, (visitor, now))
         phone = registration.disturbs(filled)
@@ -152,6 +153,7 @@ class ProvingSteps:
         try:
             outcome = self.steps.method(journey).resume(method_state, reply, now=now)
         except PortError as error:
+            self.steps.count(journey, "unavailable")
             if isinstance(reply, Filled) and "username" in reply.values:
                 self.limits.after_no_answer(_number(reply))
             return self.steps.answer(journey, notice=source_down(error))
@@ -159,6 +161,7 @@ class ProvingSteps:
             case Continue() as more:
                 return self._continue(journey, more, at)
             case Refused() as refused:
+                self.steps.count(journey, "refused")
                 return self._refuse(journey, refused, reply)
             case Invalid() as invalid:
                 return self.steps.answer(journey, faults=faults_of(invalid))
@@ -174,7 +177,7 @@ class ProvingSteps:
         screen, identity = more.screen, more.identity
         journey = self.steps.put(journey, method_state=dict(more.state))
         if identity is not None and self.accounts.has_any(identity.id_numbers):
-            return self.steps.answer(self.steps.put(journey, step=Step.EXISTS))
+            return self.steps.exists(journey)
         if isinstance(screen, AskCode):
             visitor, now = at
             return self.code.send(journey, screen.phone, visitor, now=now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from idp.authenticators.contract import AskFields, Method, Registration, Screen
@@ -11,7 +11,8 @@ from idp.domain.errors import Conflict
 from idp.domain.subjects import SubjectKind
 from idp.flows.answers import Answer, Journey, Said
 from idp.flows.journeys import Journeys
-from idp.flows.registration.state import RegistrationState
+from idp.flows.registration.state import RegistrationState, Step
+from idp.metrics import REGISTRATIONS, Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Steps:
 
     methods: tuple[Method, ...]
     journeys: Journeys[RegistrationState]
+    meter: Meter = field(default_factory=Meter)
 
     # --- which method ---------------------------------------------------------------------------
 
@@ -58,6 +60,15 @@ class Steps:
     ) -> Journey[RegistrationState]:
         """The journey with these changes, kept with its next answer."""
         return self.journeys.put(journey, **changes)
+
+    def exists(self, journey: Journey[RegistrationState]) -> Answer[RegistrationState]:
+        """One of the proven numbers has an account: three ways out (R14)."""
+        self.count(journey, "exists")
+        return self.answer(self.put(journey, step=Step.EXISTS))
+
+    def count(self, journey: Journey[RegistrationState], outcome: str) -> None:
+        """Tell the operators."""
+        self.meter.count(REGISTRATIONS, journey.state.method, outcome)
 
     def answer(
         self,

@@ -6,11 +6,13 @@ import json
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
+from idp.oidc.calls import FORM_TYPE
 from tests.journeys.test_usb import certificate, registers, signs
-from tests.support.house import House, PortalClient, add_portal, answer_of
+from tests.support.house import PASSWORD, PERSON, House, PortalClient, add_portal, answer_of
 
 
 def userinfo(house: House, tokens: dict[str, Any]) -> dict[str, Any]:
@@ -141,11 +143,44 @@ def test_core_5_5_1_a_strange_subject_is_nobody(house: House, sub: object) -> No
 
 
 @pytest.mark.parametrize("display", ["page", "popup", "touch", "wap", "", "x" * 300, "<b>"])
-def test_core_3_1_2_1_every_display_gets_the_same_page(house: House, display: str) -> None:
+def test_core_3_1_2_1_no_display_is_an_error(house: House, display: str) -> None:
     page = house.browser().visit(add_portal(house).request(display=display))
 
     assert page.status_code == 200
     assert "Tên đăng nhập" in page.text
+
+
+@pytest.mark.parametrize("display", ["popup", "touch", "wap"])
+@pytest.mark.parametrize("is_pushed", [False, True])
+def test_core_3_1_2_1_display_changes_sign_in_and_consent(
+    house: House, display: str, is_pushed: bool
+) -> None:
+    house.browser().registers()
+    portal, browser = add_portal(house), house.browser()
+    request = portal.request(display=display)
+    if is_pushed:
+        form, auth = request.partition("?")[2], (portal.client_id, portal.secret)
+        pushed = house.app.test_client().post("/par", data=form, auth=auth, content_type=FORM_TYPE)
+        known = {"client_id": portal.client_id, "request_uri": pushed.get_json()["request_uri"]}
+        request = f"/authorize?{urlencode(known)}"
+    looks = f'<html lang="vi" class="{display}">'
+
+    form = browser.visit(request).text
+    code = browser.send({"username": PERSON["username"], "password": PASSWORD}).text
+    consent = browser.send({"code": house.last_code()}).text
+
+    assert [looks in page for page in (form, code, consent)] == [True] * 3
+    assert looks not in browser.get("/account").text
+
+
+@pytest.mark.parametrize(
+    "display", [None, "page", "POPUP", "hologram", "popup touch", '"><script>']
+)
+def test_core_15_1_another_display_gives_the_usual_page(house: House, display: str | None) -> None:
+    page = house.browser().visit(add_portal(house).request(display=display))
+
+    assert '<html lang="vi">' in page.text
+    assert "<script>" not in page.text
 
 
 @pytest.mark.parametrize(
