@@ -123,7 +123,7 @@ class Codes:
         try:
             return self._issue(address, code, purpose, (stored, keep), (kind, message), now=now)
         except Conflict:
-            self.limits.after_unsent(address, visitor)
+            self.limits.after_unsent(address, visitor, now=now)
             raise
 
     def pretend(self, *, purpose: str, stored: Stored, keep: Keep, now: datetime) -> Sent:

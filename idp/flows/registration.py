@@ -231,8 +231,7 @@ class RegistrationFlow:
         try:
             outcome = self._method(journey).resume(method_state, reply, now=now)
         except PortError as error:
-            if isinstance(reply, Filled) and "username" in reply.values:
-                self.limits.after_no_answer(_number(reply))
+            self._give_back(journey, reply, error, (visitor, now))
             return self._answer(journey, notice=source_down(error))
         match outcome:
             case Continue(screen, kept, identity):
@@ -248,6 +247,23 @@ class RegistrationFlow:
                 return self._answer(journey, faults=_faults(invalid))
             case Proofed() as proofed:
                 return self._proofed(journey, proofed, visitor, now=now)
+
+    def _give_back(
+        self,
+        journey: Journey[RegistrationState],
+        reply: Reply,
+        error: PortError,
+        at: tuple[Visitor, datetime],
+    ) -> None:
+        """An outside system failed: what was counted for its sake did not come to pass."""
+        if not isinstance(reply, Filled):
+            return
+        visitor, now = at
+        phone = self._method(journey).disturbs(reply)
+        if phone is not None:
+            self.limits.after_no_prompt(phone, visitor, error, now=now)
+        elif "username" in reply.values:
+            self.limits.after_no_answer(_number(reply), now=now)
 
     def _continue(
         self,
