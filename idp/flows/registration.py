@@ -273,9 +273,10 @@ class RegistrationFlow:
         identity: Identity | None,
         at: tuple[Visitor, datetime],
     ) -> Answer[RegistrationState]:
-        journey = self._with(journey, method_state=dict(method_state))
         if identity is not None and self.accounts.has_any(identity.id_numbers):
-            return self._answer(self._with(journey, step=Step.EXISTS))
+            # The method's part is over: its screen asks for nothing any more.
+            return self._answer(self._with(journey, step=Step.EXISTS, screen=None, method_state={}))
+        journey = self._with(journey, method_state=dict(method_state))
         if isinstance(screen, AskCode):
             visitor, now = at
             return self._send(journey, screen.phone, visitor, now=now)

@@ -24,7 +24,7 @@ SCRIPT = Path(journey.__file__).parent / "static" / "js" / "sign.js"
 STATES = ("absent", "token_error", "user_cancelled", "origin_not_allowed", "pin_incorrect",
           "pin_final_try", "pin_locked", "no_token")  # fmt: skip
 PAGE = f"""<!doctype html><meta charset=utf-8><title>x</title>
-<p data-opening>x</p><form method=get action=/taken.html data-sign data-nonce={NONCE} data-tools="">
+<form method=get action=/taken.html data-sign data-nonce={NONCE} data-tools="">
 <input type=hidden name=token><p data-waiting hidden></p><div role=alert data-alert></div>
 {"".join(f"<template data-state={s}><p>{s}</p></template>" for s in STATES)}</form>
 <script type=module src=/sign.js></script>"""

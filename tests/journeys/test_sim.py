@@ -241,6 +241,28 @@ def test_a_partner_that_is_down_is_no_fault_of_the_form(house: House) -> None:
         assert page.headers["Retry-After"] == "60"
 
 
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_existing_account_is_found_by_the_certificate_and_told_with_three_ways_out(
+    house: House, accept: str
+) -> None:
+    house.browser().registers()
+    browser = house.browser()
+    begins(browser)
+    answers(house, certificate())
+    path = browser.path
+    for _ in range(3):
+        house.clock.forward(seconds=3)
+        answer = browser.client.get(f"{path}/poll", headers={"Accept": accept})
+        assert answer.status_code < 400
+        if accept == "application/json":
+            assert answer.get_json() == {"next": path}
+
+    page = browser.get(path)
+
+    for way in ("Số CMT/CCCD này đã có tài khoản", "Quên mật khẩu", "quầy", "khiếu nại"):
+        assert way in page.text
+
+
 @pytest.mark.parametrize("opens", [begins, opens_login])
 def test_a_platform_that_never_heard_of_us_uses_up_no_prompt(house: House, opens: Any) -> None:
     house.signer.is_down, house.signer.failure = True, PortUnreached

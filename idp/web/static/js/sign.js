@@ -11,14 +11,14 @@ function template(state) {
 }
 
 function wait() {
-  opening.hidden = false;
+  opening?.toggleAttribute("hidden", false);
   form.querySelector("[data-waiting]").hidden = false;
 }
 
 function tell(state) {
   // What is put into an alert is spoken; what was hidden in it before would not be.
   const text = template(state) ?? template("token_error");
-  opening.hidden = true; // what it says about the window is not so
+  opening?.toggleAttribute("hidden", true); // what it says about the window is not so
   form.querySelector("[data-waiting]").hidden = true;
   form.querySelector("[data-alert]").replaceChildren(text.content.cloneNode(true));
 }
