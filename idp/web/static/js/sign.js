@@ -15,11 +15,16 @@ function wait() {
   form.querySelector("[data-waiting]").hidden = false;
 }
 
+function warn(isAsked) {
+  form.querySelector("[data-asks]")?.toggleAttribute("hidden", !isAsked);
+}
+
 function tell(state) {
   // What is put into an alert is spoken; what was hidden in it before would not be.
   const text = template(state) ?? template("token_error");
   opening?.toggleAttribute("hidden", true); // what it says about the window is not so
   form.querySelector("[data-waiting]").hidden = true;
+  warn(false);
   form.querySelector("[data-alert]").replaceChildren(text.content.cloneNode(true));
 }
 
@@ -94,6 +99,7 @@ async function askPrograms() {
     tell("denied");
     return;
   }
+  warn(permission === "prompt");
   const tools = form.dataset.tools.split(" ").filter(Boolean);
   for (const tool of tools) {
     try {
