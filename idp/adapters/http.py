@@ -18,12 +18,15 @@ import httpx2 as httpx
 import msgspec
 
 from idp.config import System, Tls
-from idp.domain.errors import PortAnswerInvalid, PortUnavailable
+from idp.domain.errors import PortAnswerInvalid, PortUnavailable, PortUnreached
 from idp.metrics import OUTSIDE_SECONDS, Meter
 
 T = TypeVar("T")
 _MOST_BYTES = 65536
 _FAULT = 500
+_TURNED_AWAY = frozenset({429, 503})
+"""Unread: too many questions, or out of service (RFC 6585, 4; RFC 9110, 15.6.4)."""
+
 _FAILURES, _OPEN_SECONDS = 5, 10.0
 
 
@@ -181,7 +184,7 @@ class Caller:
     def _check_breaker(self) -> None:
         if self._breaker.is_open():
             self._watched.spared()
-            raise PortUnavailable(self._name, "breaker is open")
+            raise PortUnreached(self._name, "breaker is open")
 
     def _send(self, path: str, body: bytes, headers: dict[str, str]) -> bytes:
         return self._exchange(path, body, headers, faults=False)[1]
@@ -194,15 +197,20 @@ class Caller:
             try:
                 with self._client.stream("POST", path, content=body, headers=headers) as response:
                     if not response.is_success and not (faults and response.status_code == _FAULT):
-                        raise PortUnavailable(self._name, f"status {response.status_code}")
+                        raise self._refused(response.status_code)
                     return response.status_code, self._read(response)
             except httpx.ConnectError as error:
                 # Nothing was sent, so asking again cannot do a thing twice.
                 if attempt == self._retries:
-                    raise PortUnavailable(self._name, "no connection") from error
+                    raise PortUnreached(self._name, "no connection") from error
             except httpx.HTTPError as error:
                 raise PortUnavailable(self._name, type(error).__name__) from error
-        raise PortUnavailable(self._name, "no connection")
+        raise PortUnreached(self._name, "no connection")
+
+    def _refused(self, status: int) -> PortUnavailable:
+        """Whether it may have begun what was asked for before it answered that."""
+        kind = PortUnreached if status in _TURNED_AWAY else PortUnavailable
+        return kind(self._name, f"status {status}")
 
     def _read(self, response: httpx.Response) -> bytes:
         data = b""

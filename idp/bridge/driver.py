@@ -46,6 +46,8 @@ def carry_out(order: Answer) -> Answer:
     except exceptions.PKCS11Error as error:
         name = type(error).__name__
         answer = {"code": codes.get(name, "token_error"), "detail": name}
+        if answer["code"] == "no_token" and order["do"] == "sign":
+            answer["code"] = "token_removed"  # it was there when its certificates were listed
         if answer["code"] == "pin_incorrect":
             answer["pin_state"] = _pin_state(_token(library, order["token"]))
         return answer

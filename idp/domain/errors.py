@@ -11,6 +11,7 @@
     + NotPermitted      this is not for the one who asks
   x PortError           an outside system failed           (503, try later)
     + PortUnavailable, PortAnswerInvalid
+      - PortUnreached   it never heard of us            (nothing has begun there)
   x StorageUnavailable  the database failed                (503, Retry-After)
   x Busy                we shed load                       (503, Retry-After)
   x ConfigError         cannot start; lists every problem
@@ -81,6 +82,10 @@ class PortError(IdpError):
 
 class PortUnavailable(PortError):
     """No answer, a time-out, or an answer that says 'later'."""
+
+
+class PortUnreached(PortUnavailable):
+    """It never got the question, or turned it away unread: nothing has begun there."""
 
 
 class PortAnswerInvalid(PortError):

@@ -15,10 +15,14 @@ S_co = TypeVar("S_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A text for the person: its key and what its placeholders stand for."""
+    """A text for the person: its key and what its placeholders stand for.
+
+    ``retry_after`` is set where an outside system failed: the seconds until worth another try.
+    """
 
     key: str
     values: Mapping[str, object] = field(default_factory=dict)
+    retry_after: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,11 @@ class Answer(Generic[S_co]):
     def is_quiet(self) -> bool:
         """Whether there is nothing to tell, so that a redirect may follow."""
         return not self.faults and self.notice is None
+
+    @property
+    def told(self) -> tuple[Said, ...]:
+        """Everything that the person is told."""
+        return (*self.faults.values(), *([self.notice] if self.notice else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +77,7 @@ def faults_of(invalid: Invalid) -> dict[str, Said]:
 def source_down(error: PortError) -> Said:
     """What is told when an outside system failed, by what the person knows it as."""
     keys = {"ocsp": "notice.ca_down", "mssp": "notice.sim_down"}
-    return Said(keys.get(error.system, "notice.source_down"))
+    return Said(keys.get(error.system, "notice.source_down"), retry_after=_RETRY_AFTER)
+
+
+_RETRY_AFTER = 60

@@ -92,7 +92,8 @@ class Phones:
         self.store.keep(waiting, {**state, "sent": "yes"}, run_at=None)
         try:
             sent = remote.send(question, state["text"])
-        except PortError:
+        except PortError as error:
+            self.limits.after_no_prompt(phone, None, error, now=now)
             self.limits.after_prompt(phone)
             self.store.keep(waiting, state, run_at=now + _LOOK_AGAIN)
             raise

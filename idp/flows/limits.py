@@ -7,12 +7,13 @@ account before has a counter of its own, so nobody can lock a person out.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from uuid import UUID
 
 from idp import config
+from idp.domain.errors import PortError, PortUnreached
 from idp.domain.subjects import IdNumber, PhoneNumber
 from idp.flows.answers import Said, Visitor
 from idp.storage.throttle import Limit, ThrottleStore
@@ -125,9 +126,9 @@ class Limits:
             return Said("notice.identity_limit")
         return None
 
-    def after_no_answer(self, number: str) -> None:
+    def after_no_answer(self, number: str, *, now: datetime) -> None:
         """The registry was down, so nothing was checked; the network has paid all the same."""
-        self.throttle.take_back(self._identity, number)
+        self.throttle.take_back(self._identity, number, now=now)
 
     @property
     def _identity(self) -> Limit:
@@ -151,18 +152,14 @@ class Limits:
         refusal = self.before_step(visitor, now=now)
         if refusal:
             return refusal
-        limits = self.settings.limits
-        place = Limit("prompt ip", limits.prompts_per_ip_hour, _HOUR)
-        refusal = self._first(((place, network(visitor.ip)),), now=now)
+        refusal = self._first(((self._prompt_place, network(visitor.ip)),), now=now)
         if refusal:
             return refusal
-        counters = (
-            (Limit("prompt open", 1, timedelta(seconds=limits.prompt_seconds)), phone.e164),
-            (Limit("prompt", limits.prompts_per_phone, timedelta(minutes=10)), phone.e164),
-            (Limit("prompt day", limits.prompts_per_phone_day, _DAY), phone.e164),
-        )
-        for limit, subject in counters:
-            counted = self.throttle.hit(limit, subject, now=now)
+        counted = self.throttle.hit(self._prompt_open, phone.e164, now=now)
+        if counted.is_over:
+            return _wait("prompt_open", counted.seconds)
+        for limit in self._prompts("prompt day"):
+            counted = self.throttle.hit(limit, phone.e164, now=now)
             if counted.is_over:
                 return _wait("prompt_limit", counted.seconds)
         return None
@@ -172,13 +169,42 @@ class Limits:
 
         Those of a day are counted apart: no portal may use up the prompts of its owner's sign-ins.
         """
+        limits = (self._prompt_open, *self._prompts("prompt asked day"))
+        return self._first(((limit, phone.e164) for limit in limits), now=now) is None
+
+    def after_no_prompt(
+        self, phone: PhoneNumber, visitor: Visitor | None, error: PortError, *, now: datetime
+    ) -> None:
+        """The platform failed: the prompt counted at ``now`` did not ring (no visitor: a portal's).
+
+        Where the question may have got through all the same, it is given back no more often than
+        a phone may ring: a platform that answers nothing is no way around the limit.
+        """
+        limits = self._prompts("prompt day" if visitor else "prompt asked day")
+        if isinstance(error, PortUnreached):
+            if visitor:
+                self.throttle.take_back(self._prompt_place, network(visitor.ip), now=now)
+        else:
+            doubts = (replace(limit, name=f"{limit.name} doubt") for limit in limits)
+            if self._first(((limit, phone.e164) for limit in doubts), now=now):
+                return
+        for limit in limits:
+            self.throttle.take_back(limit, phone.e164, now=now)
+
+    @property
+    def _prompt_place(self) -> Limit:
+        return Limit("prompt ip", self.settings.limits.prompts_per_ip_hour, _HOUR)
+
+    @property
+    def _prompt_open(self) -> Limit:
+        return Limit("prompt open", 1, timedelta(seconds=self.settings.limits.prompt_seconds))
+
+    def _prompts(self, day: str) -> tuple[Limit, Limit]:
         limits = self.settings.limits
-        counters = (
-            (Limit("prompt open", 1, timedelta(seconds=limits.prompt_seconds)), phone.e164),
-            (Limit("prompt", limits.prompts_per_phone, timedelta(minutes=10)), phone.e164),
-            (Limit("prompt asked day", limits.prompts_per_phone_day, _DAY), phone.e164),
+        return (
+            Limit("prompt", limits.prompts_per_phone, timedelta(minutes=10)),
+            Limit(day, limits.prompts_per_phone_day, _DAY),
         )
-        return self._first(counters, now=now) is None
 
     def before_asked_notice(self, account_id: UUID, *, now: datetime) -> bool:
         """Count a message that a portal waits for an answer, however it named the person."""
@@ -214,8 +240,7 @@ class Limits:
 
     def after_prompt(self, phone: PhoneNumber) -> None:
         """The phone has answered: another prompt may open."""
-        limit = Limit("prompt open", 1, timedelta(seconds=self.settings.limits.prompt_seconds))
-        self.throttle.forget(limit, phone.e164)
+        self.throttle.forget(self._prompt_open, phone.e164)
 
     def may_poll(self, transaction_id: UUID, *, now: datetime) -> bool:
         """Whether this journey may ask the outside again; an eager page waits."""
@@ -232,10 +257,10 @@ class Limits:
                 return _wait(told, counted.seconds)
         return None
 
-    def after_unsent(self, to: str, visitor: Visitor) -> None:
+    def after_unsent(self, to: str, visitor: Visitor, *, now: datetime) -> None:
         """Another request sent the code, so this one sent none."""
         for limit, subject, _ in self._messages(to, visitor):
-            self.throttle.take_back(limit, subject)
+            self.throttle.take_back(limit, subject, now=now)
 
     def _messages(self, to: str, visitor: Visitor) -> tuple[tuple[Limit, str, str], ...]:
         otp = self.settings.otp

@@ -160,7 +160,7 @@ class LostPhoneFlow:
         try:
             is_theirs = self._is_theirs(phone, numbers, person, birth_date)
         except PortError:
-            self.account.limits.after_no_answer(numbers[0].value)
+            self.account.limits.after_no_answer(numbers[0].value, now=now)
             raise
         return None if is_theirs else Said("refusal.phone_mismatch")
 

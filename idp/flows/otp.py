@@ -126,7 +126,7 @@ class Codes:
         try:
             sent = self._issue(address, code, purpose, (stored, keep), (kind, message), now=now)
         except Conflict:
-            self.limits.after_unsent(address, visitor)
+            self.limits.after_unsent(address, visitor, now=now)
             raise
         self.meter.count(CODES, purpose, "sent")
         return sent

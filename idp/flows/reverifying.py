@@ -170,7 +170,7 @@ class ReverifyingFlow:
         try:
             found = registry.find(application, own)
         except PortError as error:
-            self.account.limits.after_no_answer(application.id_number.value)
+            self.account.limits.after_no_answer(application.id_number.value, now=now)
             return {"": source_down(error)}
         if found is None or not _is_theirs(own, application, found.record):
             return {"": Said(registry.mismatch)}

@@ -20,7 +20,8 @@ _HIT = Statement("""
 """)
 _PEEK = Statement("SELECT count, expires_at FROM throttle WHERE key = :key AND expires_at > :now")
 _TAKE_BACK = Statement("""
-    UPDATE throttle SET count = count - 1 WHERE key = :key AND count > 0 RETURNING count
+    UPDATE throttle SET count = count - 1
+    WHERE key = :key AND count > 0 AND expires_at <= :until RETURNING count
 """)
 _FORGET = Statement("DELETE FROM throttle WHERE key = :key RETURNING count")
 
@@ -74,9 +75,13 @@ class ThrottleStore:
         count, expires_at = rows[0] if rows else (0, milliseconds(now))
         return self._counted(limit, count, expires_at, now)
 
-    def take_back(self, limit: Limit, subject: str) -> None:
-        """Count one less: what was counted before did not come to pass."""
-        self._database.one(_TAKE_BACK, {"key": self._key(limit, subject)})
+    def take_back(self, limit: Limit, subject: str, *, now: datetime) -> None:
+        """Count one less: what was counted at ``now`` did not come to pass.
+
+        A window that began later is left alone: nothing of it may be given away.
+        """
+        until = milliseconds(now + limit.window)
+        self._database.one(_TAKE_BACK, {"key": self._key(limit, subject), "until": until})
 
     def forget(self, limit: Limit, subject: str) -> None:
         """Start from nothing, after a success."""

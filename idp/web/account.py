@@ -30,6 +30,7 @@ from idp.web.journey import (
     message,
     notice,
     read_id,
+    refused,
     visitor,
 )
 from idp.web.login import to_login
@@ -314,7 +315,7 @@ def _reverify(session: Session) -> Response:
     if not wrong:
         return again("/account?saved")
     shown = {name: message(said) for name, said in wrong.items()}
-    return respond(screens.ask_fields(form, frame, values=typed, faults=shown), 422)
+    return refused(screens.ask_fields(form, frame, values=typed, faults=shown), wrong.values())
 
 
 def _signing(account_id: UUID) -> tuple[str, ...]:

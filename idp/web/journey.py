@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -209,6 +210,20 @@ def next_of(response: Response) -> Response:
 def still_waiting(here: str) -> Response:
     """Nothing yet: the script asks again, the browser sees the same page."""
     return jsonify({}) if wants_json() else again(here)
+
+
+def shown(page: Page, answer: Answer[S]) -> Response:
+    """The page of a step."""
+    return respond(page) if answer.is_quiet else refused(page, answer.told)
+
+
+def refused(page: Page, told: Iterable[Said]) -> Response:
+    """A page that says what is wrong: 422, or 503 where an outside system failed."""
+    wait = max((said.retry_after for said in told), default=0)
+    response = respond(page, 503 if wait else 422)
+    if wait:
+        response.headers["Retry-After"] = str(wait)
+    return response
 
 
 def with_told(answer: Answer[S], told: tuple[str, dict[str, str]] | None) -> Answer[S]:

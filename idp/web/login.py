@@ -24,6 +24,7 @@ from idp.web.journey import (
     next_of,
     notice,
     read_id,
+    shown,
     signature_page,
     still_waiting,
     visitor,
@@ -40,7 +41,7 @@ from idp.web.parts import (
     Tab,
     TabState,
 )
-from idp.web.screens import Action, respond
+from idp.web.screens import Action
 from idp.web.security import allow_form_target, allow_image, set_session_cookie
 
 _Answer = Answer[LoginState]
@@ -165,28 +166,26 @@ def _signed_in(result: SignedIn) -> Response:
 
 def _show(answer: _Answer) -> Response:
     answer = with_told(answer, answer.journey.state.told)
-    status = 200 if answer.is_quiet else 422
     if answer.journey.state.choice is not None:
         context = {"choice": answer.journey.state.choice, "frame": _frame(answer)}
-        return respond(screens.plain("act_for.html", **context), status)
+        return shown(screens.plain("act_for.html", **context), answer)
     match answer.journey.state.screen:
         case AskSignature() as asked:
             asked = msgspec.structs.replace(asked, key=_key(answer.journey.state, asked.key))
-            page = signature_page(asked, _frame(answer), answer)
-            return respond(page, status)
+            return shown(signature_page(asked, _frame(answer), answer), answer)
         case AwaitPhone() as asked:
             page = screens.await_phone(asked, _frame(answer), faults=faults(answer))
-            return respond(page, status)
+            return shown(page, answer)
         case None:
             pass
     screen = house().login.password.code_screen(answer.journey)
     if screen is None:
-        return respond(_form_page(answer), status)
+        return shown(_form_page(answer), answer)
     code = answer.journey.state.code
     codes, now = house().login.password.codes, house().clock()
     frame = _frame(answer)
     if code is None:
-        return respond(_form_page(answer), status)
+        return shown(_form_page(answer), answer)
     if not answer.faults:
         frame = replace(frame, notice=code_notice(answer, codes.delay()))
     if not answer.journey.state.made_for:
@@ -194,7 +193,7 @@ def _show(answer: _Answer) -> Response:
     timing = CodeTiming(now, code.expiry, codes.resend_at(code))
     lost = f"/login/{answer.journey.stored.id.hex}/lost-phone"
     page = screens.ask_code(screen, frame, timing=timing, faults=faults(answer), lost_phone=lost)
-    return respond(page, status)
+    return shown(page, answer)
 
 
 def _register_link(answer: _Answer) -> Link:

@@ -18,6 +18,7 @@ from idp.web.journey import (
     house,
     notice,
     read_id,
+    shown,
     visitor,
 )
 from idp.web.parts import Cancel, CodeTiming, Frame, Link, Message, Page
@@ -152,7 +153,7 @@ def _lost_step(transaction: str) -> Response:
 
 
 def _show_lost(answer: Answer[LostPhoneState]) -> Response:
-    return respond(_lost_page(answer), 200 if answer.is_quiet else 422)
+    return shown(_lost_page(answer), answer)
 
 
 def _lost_page(answer: Answer[LostPhoneState]) -> Page:

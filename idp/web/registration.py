@@ -24,6 +24,7 @@ from idp.web.journey import (
     next_of,
     notice,
     read_id,
+    shown,
     signature_page,
     still_waiting,
     visitor,
@@ -131,7 +132,6 @@ def _show(answer: _Answer) -> Response:
     """The page of the step that the registration stands at."""
     state = answer.journey.state
     answer = with_told(answer, state.told)
-    status = 200 if answer.is_quiet else 422
     match state.step:
         case At.METHOD:
             page = _method_page(answer)
@@ -150,7 +150,7 @@ def _show(answer: _Answer) -> Response:
             level = state.evidence[1] if state.evidence else IAL.NONE
             url = _login_url(state.login)
             page = screens.plain("done.html", login_url=url, level=level, method=state.method)
-    return respond(page, status)
+    return shown(page, answer)
 
 
 def _method_page(answer: _Answer) -> Page:

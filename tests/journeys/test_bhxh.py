@@ -136,6 +136,7 @@ def test_bhxh_down_loses_nothing_that_was_typed(house: House) -> None:
 
     page = fill_in(house.browser())
 
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "60")
     assert "tạm thời không phản hồi" in page.text
     assert CODE in page.text
     assert PERSON["full_name"] in page.text

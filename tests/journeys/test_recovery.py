@@ -376,6 +376,8 @@ def test_a_carrier_that_is_down_loses_nothing(house: House) -> None:
 
     browser.post({"code": house.last_code()})
 
+    assert browser.page
+    assert (browser.page.status_code, browser.page.headers["Retry-After"]) == (503, "60")
     assert "tạm thời không phản hồi" in browser.text
     assert SECOND in browser.text
 

@@ -122,6 +122,7 @@ def test_a_carrier_that_is_down_loses_nothing(house: House) -> None:
 
     page = browser.fills_in()
 
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "60")
     assert "tạm thời không phản hồi" in page.text
     assert PERSON["full_name"] in page.text
     house.carrier.is_down = False

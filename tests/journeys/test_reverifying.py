@@ -163,7 +163,7 @@ def test_a_carrier_that_is_down_loses_nothing(house: House) -> None:
 
     page = verifies(browser)
 
-    assert page.status_code == 422
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "60")
     assert f'value="{CCCD}"' in page.text
 
 

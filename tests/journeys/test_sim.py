@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from werkzeug.test import TestResponse
 
 from idp.domain.assurance import IAL
+from idp.domain.errors import PortUnavailable, PortUnreached
 from idp.domain.sim_signing import verification_code
 from idp.domain.subjects import IdNumber
 from idp.ports import CmsDone, Revocation, SignatureDone, SignatureFailed, SignatureFailure
@@ -230,6 +231,121 @@ def test_the_platform_down_loses_nothing(house: House) -> None:
 
     assert "không phản hồi" in page.text
     assert "0821234088" in page.text
+
+
+def test_a_partner_that_is_down_is_no_fault_of_the_form(house: House) -> None:
+    house.signer.is_down = True
+
+    for page in (begins(house.browser()), opens_login(house.browser())):
+        assert page.status_code == 503
+        assert page.headers["Retry-After"] == "60"
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_existing_account_is_found_by_the_certificate_and_told_with_three_ways_out(
+    house: House, accept: str
+) -> None:
+    house.browser().registers()
+    browser = house.browser()
+    begins(browser)
+    answers(house, certificate())
+    path = browser.path
+    for _ in range(3):
+        house.clock.forward(seconds=3)
+        answer = browser.client.get(f"{path}/poll", headers={"Accept": accept})
+        assert answer.status_code < 400
+        if accept == "application/json":
+            assert answer.get_json() == {"next": path}
+
+    page = browser.get(path)
+
+    for way in ("Số CMT/CCCD này đã có tài khoản", "Quên mật khẩu", "quầy", "khiếu nại"):
+        assert way in page.text
+
+
+@pytest.mark.parametrize("opens", [begins, opens_login])
+def test_a_platform_that_never_heard_of_us_uses_up_no_prompt(house: House, opens: Any) -> None:
+    house.signer.is_down, house.signer.failure = True, PortUnreached
+    for _ in range(2 * house.base.config.limits.prompts_per_ip_hour):
+        opens(house.browser())
+    house.signer.is_down = False
+
+    page = opens(house.browser())
+
+    assert "Xác nhận trên điện thoại" in page.text
+
+
+def test_a_short_failure_of_the_platform_uses_up_no_prompt(house: House) -> None:
+    house.signer.is_down = True
+    for _ in range(house.base.config.limits.prompts_per_phone):
+        begins(house.browser())
+    house.signer.is_down = False
+
+    assert "Xác nhận trên điện thoại" in begins(house.browser()).text
+
+
+def test_a_platform_that_may_have_rung_gives_back_no_more_than_a_phone_may_ring(
+    house: House,
+) -> None:
+    house.signer.is_down = True
+    for _ in range(20):
+        begins(house.browser())
+
+    assert house.signer.failed == 2 * house.base.config.limits.prompts_per_phone
+
+
+@pytest.mark.parametrize("failure", [PortUnavailable, PortUnreached])
+def test_prompts_are_given_back_once_however_many_fail_at_once(
+    house: House, failure: type[PortUnavailable]
+) -> None:
+    house.signer.is_down, house.signer.failure = True, failure
+    browsers = [house.browser() for _ in range(20)]
+    for browser in browsers:
+        browser.get("/register")
+        browser.post({"subject": "citizen", "method": "sim"})
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(lambda browser: browser.post(FORM), browsers))
+    house.signer.is_down = False
+
+    for _ in range(8):
+        browser = house.browser()
+        begins(browser)
+        if "Xác nhận trên điện thoại" in browser.text:
+            house.signer.state = SignatureFailed(SignatureFailure.USER_CANCELLED)
+            looks(browser)
+
+    most = house.base.config.limits.prompts_per_phone
+    assert len(house.signer.prompts) <= most
+    if failure is PortUnreached:
+        assert len(house.signer.prompts) == most
+    else:
+        assert house.signer.failed + len(house.signer.prompts) <= 2 * most
+
+
+def test_while_a_phone_is_asked_another_journey_is_told_so(house: House) -> None:
+    begins(house.browser())
+
+    page = begins(house.browser())
+
+    assert "đang có một yêu cầu chờ xác nhận" in page.text
+    assert len(house.signer.prompts) == 1
+
+
+def test_a_platform_that_fails_while_the_phone_is_asked_is_told_and_the_wait_goes_on(
+    house: House,
+) -> None:
+    browser = house.browser()
+    begins(browser)
+    answers(house, certificate())
+    house.signer.is_down = True
+
+    page = looks(browser)
+
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "60")
+    assert "tạm thời không phản hồi" in page.text
+    assert "verification-code" in page.text
+    house.signer.is_down = False
+    assert "Chào mừng bạn" in looks(browser).text
 
 
 def test_a_signature_over_something_else_is_refused_whatever_the_platform_says(

@@ -259,9 +259,10 @@ def test_when_the_ca_does_not_answer_nobody_gets_in(house: House) -> None:
     browser = house.browser()
     opens_login(browser)
 
-    signs(browser, certificate(serial=5))
+    page = signs(browser, certificate(serial=5))
 
-    assert "không phản hồi" in browser.text
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "60")
+    assert "không phản hồi" in page.text
     assert house.browser().get("/account").request.path != "/account"
 
 

@@ -297,6 +297,29 @@ def test_counter_holds_in_parallel_and_starts_again_after_its_window(database: D
     assert throttle.hit(limit, "somebody", now=NOW + 2 * HOUR).count == 1
 
 
+def test_what_is_given_back_in_parallel_is_counted_once_and_never_below_nothing(
+    database: Database,
+) -> None:
+    throttle, limit = ThrottleStore(database, VAULT), Limit("test", 10, HOUR)
+    at_once(30, lambda: throttle.hit(limit, "somebody", now=NOW))
+
+    at_once(20, lambda: throttle.take_back(limit, "somebody", now=NOW))
+    assert throttle.peek(limit, "somebody", now=NOW).count == 10
+    at_once(20, lambda: throttle.take_back(limit, "somebody", now=NOW))
+    assert throttle.peek(limit, "somebody", now=NOW).count == 0
+
+
+def test_what_is_given_back_too_late_leaves_the_next_window_alone(database: Database) -> None:
+    throttle, limit = ThrottleStore(database, VAULT), Limit("test", 1, HOUR)
+    throttle.hit(limit, "somebody", now=NOW)
+    later = NOW + 2 * HOUR
+    throttle.hit(limit, "somebody", now=later)
+
+    throttle.take_back(limit, "somebody", now=NOW)
+
+    assert throttle.hit(limit, "somebody", now=later).is_over
+
+
 def test_transaction_belongs_to_one_browser_and_one_request_changes_it(database: Database) -> None:
     store = TransactionStore(database, VAULT)
     stored = store.add("login", b"one", browser_hash=b"b", now=NOW, ttl=HOUR)

@@ -168,10 +168,13 @@ class MemorySigner:
     state: SignatureState = field(default_factory=SignaturePending)
     refuses: SignatureFailed | None = None
     is_down: bool = False
+    failure: type[PortUnavailable] = PortUnavailable
+    failed: int = 0
 
     def start(self, **asked: Any) -> str | SignatureFailed:
         if self.is_down:
-            raise PortUnavailable("mssp")
+            self.failed += 1
+            raise self.failure("mssp")
         self.state = SignaturePending()
         self.prompts.append(asked)
         return self.refuses or f"t{len(self.prompts)}"

@@ -106,6 +106,9 @@ class CredentialSteps:
             outcome = self.steps.login(journey).resume(None, method_state, reply, now=now)
         except PortError as error:
             self.steps.opening.count(journey.state.method, "unavailable")
+            phone = self.steps.login(journey).disturbs(reply) if isinstance(reply, Filled) else None
+            if phone is not None:
+                self.steps.limits.after_no_prompt(phone, visitor, error, now=now)
             return self.steps.answer(journey, notice=source_down(error))
         match outcome:
             case Continue(AskSignature() | AwaitPhone() as screen, kept):

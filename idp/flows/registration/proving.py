@@ -154,8 +154,7 @@ class ProvingSteps:
             outcome = self.steps.method(journey).resume(method_state, reply, now=now)
         except PortError as error:
             self.steps.count(journey, "unavailable")
-            if isinstance(reply, Filled) and "username" in reply.values:
-                self.limits.after_no_answer(_number(reply))
+            self._give_back(journey, reply, error, at)
             return self.steps.answer(journey, notice=source_down(error))
         match outcome:
             case Continue() as more:
@@ -168,6 +167,23 @@ class ProvingSteps:
             case Proofed() as proofed:
                 return self.opening.proofed(journey, proofed, visitor, now=now)
 
+    def _give_back(
+        self,
+        journey: Journey[RegistrationState],
+        reply: Reply,
+        error: PortError,
+        at: tuple[Visitor, datetime],
+    ) -> None:
+        """An outside system failed: what was counted for its sake did not come to pass."""
+        if not isinstance(reply, Filled):
+            return
+        visitor, now = at
+        phone = self.steps.method(journey).disturbs(reply)
+        if phone is not None:
+            self.limits.after_no_prompt(phone, visitor, error, now=now)
+        elif "username" in reply.values:
+            self.limits.after_no_answer(_number(reply), now=now)
+
     def _continue(
         self,
         journey: Journey[RegistrationState],
@@ -175,9 +191,10 @@ class ProvingSteps:
         at: tuple[Visitor, datetime],
     ) -> Answer[RegistrationState]:
         screen, identity = more.screen, more.identity
-        journey = self.steps.put(journey, method_state=dict(more.state))
         if identity is not None and self.accounts.has_any(identity.id_numbers):
-            return self.steps.exists(journey)
+            # The method's part is over: its screen asks for nothing any more.
+            return self.steps.exists(self.steps.put(journey, screen=None, method_state={}))
+        journey = self.steps.put(journey, method_state=dict(more.state))
         if isinstance(screen, AskCode):
             visitor, now = at
             return self.code.send(journey, screen.phone, visitor, now=now)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from idp.domain.errors import PortUnavailable
+from idp.domain.errors import PortUnavailable, PortUnreached
 from idp.domain.sim_signing import verification_code
 from idp.follower import Follower
 from idp.ports import SignatureFailed, SignatureFailure, WebAnswer
@@ -197,6 +197,20 @@ def test_a_platform_that_is_down_is_asked_again_until_it_answers(house: House) -
     house.signer.is_down = True
     with pytest.raises(PortUnavailable):
         works(house)
+    house.signer.is_down = False
+    signs(house)
+
+    assert office.polls().status_code == 200
+
+
+def test_a_long_failure_of_the_platform_fails_no_question(house: House) -> None:
+    sim_owner(house)
+    office = add_office(house)
+    office.asks()
+    house.signer.is_down, house.signer.failure = True, PortUnreached
+    for _ in range(2 * house.base.config.limits.prompts_per_phone):
+        with pytest.raises(PortUnavailable):
+            works(house, 3)
     house.signer.is_down = False
     signs(house)
 

@@ -3,6 +3,7 @@
 // addresses in data-tools, tried in turn; texts are in the page.
 
 const form = document.querySelector("[data-sign]");
+const opening = document.querySelector("[data-opening]");
 const PATIENCE = 130_000;
 
 function template(state) {
@@ -10,13 +11,20 @@ function template(state) {
 }
 
 function wait() {
+  opening?.toggleAttribute("hidden", false);
   form.querySelector("[data-waiting]").hidden = false;
+}
+
+function warn(isAsked) {
+  form.querySelector("[data-asks]")?.toggleAttribute("hidden", !isAsked);
 }
 
 function tell(state) {
   // What is put into an alert is spoken; what was hidden in it before would not be.
   const text = template(state) ?? template("token_error");
+  opening?.toggleAttribute("hidden", true); // what it says about the window is not so
   form.querySelector("[data-waiting]").hidden = true;
+  warn(false);
   form.querySelector("[data-alert]").replaceChildren(text.content.cloneNode(true));
 }
 
@@ -91,15 +99,35 @@ async function askPrograms() {
     tell("denied");
     return;
   }
-  for (const tool of form.dataset.tools.split(" ").filter(Boolean)) {
+  warn(permission === "prompt");
+  const tools = form.dataset.tools.split(" ").filter(Boolean);
+  for (const tool of tools) {
     try {
       take(await ask(tool));
       return;
-    } catch {
-      // Nobody there: the next address.
+    } catch (error) {
+      if (error.name === "TimeoutError") {
+        tell("user_cancelled"); // the tool is there, and nobody answered it
+        return;
+      }
+      // Nobody there, or nobody for this page: the next address.
     }
   }
-  tell((await mayAsk()) === "denied" ? "denied" : "absent");
+  if ((await mayAsk()) === "denied") tell("denied");
+  else tell((await isThere(tools)) ? "origin_not_allowed" : "absent");
+}
+
+async function isThere(tools) {
+  // A tool that serves other sites lets this page read nothing, not even its no.
+  for (const tool of tools) {
+    try {
+      await fetch(tool, { mode: "no-cors", credentials: "omit", signal: AbortSignal.timeout(5000) });
+      return true;
+    } catch {
+      // The next one.
+    }
+  }
+  return false;
 }
 
 sign();
