@@ -51,10 +51,13 @@ class OwnerStore:
         *,
         source: str = SELF,
         now: datetime,
-    ) -> None:
-        """Keep what the owner says; an empty text takes the fact away. Old rows stay, retired."""
+    ) -> int:
+        """Keep what the owner says; an empty text takes the fact away. Old rows stay, retired.
+
+        Answers how many there were.
+        """
         seal = lock(connection, self._vault, account_id)
-        connection.execute(
+        retired = connection.execute(
             update(AttributeRow)
             .where(AttributeRow.account_id == account_id, AttributeRow.name.in_(facts))
             .where(AttributeRow.replaced_at.is_(None))
@@ -75,6 +78,7 @@ class OwnerStore:
         ]
         if rows:
             connection.execute(insert(AttributeRow), rows)
+        return retired.rowcount
 
     def switch(
         self, connection: Connection, account_id: UUID, *, now: datetime, **columns: bool | str
