@@ -82,8 +82,12 @@ def test_a_passkey_is_added_in_the_browser_and_opens_a_portal(citizen: Citizen) 
     device = page.context.new_cdp_session(page)
     device.send("WebAuthn.enable")
     options = {
-        **{"protocol": "ctap2", "transport": "internal", "automaticPresenceSimulation": True},
-        **{"hasResidentKey": True, "hasUserVerification": True, "isUserVerified": True},
+        "protocol": "ctap2",
+        "transport": "internal",
+        "automaticPresenceSimulation": True,
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
     }
     device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
     adds(citizen, "XÁC THỰC BẰNG KHÓA TRUY CẬP")
