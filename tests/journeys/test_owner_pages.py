@@ -6,13 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from idp import app as application
 from idp.domain.accounts import Attribute
+from idp.domain.errors import Conflict, InvalidInput
 from idp.domain.subjects import IdNumber
 from idp.storage.accounts import AccountStore
 from tests.journeys.test_account import signed_in, signed_in_by_usb
-from tests.journeys.test_identity_rows import organisation
+from tests.journeys.test_identity_rows import AGENCY, ENTERPRISE, organisation
 from tests.journeys.test_recovery import loses_phone, owns
+from tests.journeys.test_usb import certificate, opens_login, signs
 from tests.support.house import PERSON, Browser, House
+from tests.support.pki import pki
 
 STILL = "Bạn vẫn đang đăng nhập"
 MAILBOX = "chu.tai.khoan@example.vn"
@@ -233,3 +237,94 @@ def test_the_download_holds_who_vouched_the_settings_and_the_history(house: Hous
         "login.succeeded",
         "account.opened",
     ]
+
+
+# --- organisations come back from a freeze ------------------------------------------------------
+
+NUMBERS = {"enterprise": "0100109106", "agency": "000.00.17.G22"}
+
+
+def frozen_organisation(house: House, kind: str) -> None:
+    browser = organisation(house, kind)
+    browser.get("/account/freeze")
+    browser.post({"do": "confirm"})
+
+
+def at_the_counter(house: House, number: str, code: str) -> Browser:
+    browser = house.browser()
+    browser.get("/forgot?way=counter")
+    browser.post({"username": number, "recovery_code": code, "captcha": "12345"})
+    return browser
+
+
+@pytest.mark.parametrize("kind", ["enterprise", "agency"])
+def test_a_frozen_organisation_comes_back_with_a_code_of_the_counter_and_its_signature(
+    house: House, kind: str
+) -> None:
+    frozen_organisation(house, kind)
+    code = application.issue_recovery(house.base, NUMBERS[kind], "quay-01")
+
+    browser = at_the_counter(house, NUMBERS[kind], code)
+    assert "không cần mật khẩu" in browser.text
+    assert "Tài khoản đã được mở lại" in browser.post({"do": "confirm"}).text
+
+    ca = pki().newtel if kind == "enterprise" else pki().government
+    again = house.browser()
+    opens_login(again)
+    signs(again, certificate(ENTERPRISE if kind == "enterprise" else AGENCY, ca=ca))
+    assert again.get("/account").request.path == "/account"
+
+
+def test_a_code_of_the_counter_opens_an_organisation_once(house: House) -> None:
+    frozen_organisation(house, "enterprise")
+    code = application.issue_recovery(house.base, NUMBERS["enterprise"], "quay-01")
+    both = [at_the_counter(house, NUMBERS["enterprise"], code) for _ in range(2)]
+    house.forget_messages()
+
+    def reopen(browser: Browser) -> int:
+        form = {"csrf": browser._csrf(), "do": "confirm"}
+        return browser.client.post(browser.path, data=form).status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        statuses = sorted(pool.map(reopen, both))
+
+    assert statuses == [303, 409]
+
+
+@pytest.mark.parametrize("number", ["0100109107", "000.00.17.G23", "9" * 400, "G22\x00"])
+def test_a_counter_gives_no_code_for_a_number_without_an_organisation(
+    house: House, number: str
+) -> None:
+    frozen_organisation(house, "enterprise")
+
+    with pytest.raises((InvalidInput, Conflict)):
+        application.issue_recovery(house.base, number, "quay-01")
+
+
+@pytest.mark.parametrize("number", [*NUMBERS.values(), "079199000001", "x", "' OR 1=1 --"])
+def test_a_wrong_code_of_the_counter_opens_no_organisation(house: House, number: str) -> None:
+    frozen_organisation(house, "enterprise")
+    application.issue_recovery(house.base, NUMBERS["enterprise"], "quay-01")
+
+    page = at_the_counter(house, number, "AAAA-AAAA-AAAA")
+
+    assert 'aria-invalid="true"' in page.text
+    assert "Mở lại tài khoản" not in page.text
+
+
+def test_a_forgotten_password_is_not_asked_for_by_a_tax_code(house: House) -> None:
+    browser = house.browser()
+    browser.get("/forgot")
+
+    page = browser.post({"username": NUMBERS["enterprise"], "captcha": "12345"})
+
+    assert page.status_code == 422
+
+
+def test_somebody_with_a_phone_sets_a_password_with_a_code_of_the_counter(house: House) -> None:
+    house.browser().registers()
+    code = application.issue_recovery(house.base, PERSON["username"], "quay-01")
+
+    page = at_the_counter(house, PERSON["username"], code)
+
+    assert "Đặt mật khẩu mới" in page.text

@@ -41,7 +41,7 @@ from idp.flows.counter_desk import SEARCH as COUNTER_SEARCH
 from idp.flows.login.state import Choice
 from idp.flows.lost_phone import FORM as LOST_PHONE
 from idp.flows.recovery import FORMS as FORGOT
-from idp.flows.recovery import Way
+from idp.flows.recovery import REOPEN, Way
 from idp.flows.representatives import FORM as REPRESENTATIVES
 from idp.flows.reverifying import form_of as reverify_form
 from idp.storage.accounts import Proof
@@ -748,7 +748,9 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "forgot_password": lambda: screens.set_password(
         FRAME, key="forgot.password", username="001072000136"
     ),
-    "recovered": lambda: screens.plain("recovered.html"),
+    "recovered": lambda: screens.plain("recovered.html", key="recovered", login="/login"),
+    "forgot_reopen": lambda: screens.ask_fields(REOPEN, FRAME),
+    "reopened": lambda: screens.plain("recovered.html", key="reopened", login="/login?level=3"),
     "lost_phone": lambda: screens.ask_fields(LOST_PHONE, FRAME, captcha=CAPTCHA),
     "phone_replaced": lambda: screens.plain("phone_replaced.html", login="/login"),
     "device": lambda: screens.ask_fields(DEVICE, FRAME, values={"user_code": "WDJB-MJHT"}),
