@@ -64,7 +64,7 @@ def issue_recovery(base: Foundation, number: str, operator: str) -> str:
     """
     store = RecoveryStore(base.database, base.vault)
     counter = CounterRecovery(account_flow(base), store, base.config.account)
-    return counter.issue(IdNumber.parse(number), operator, now=base.clock())
+    return counter.issue(IdNumber.parse_any(number), operator, now=base.clock())
 
 
 def answer_complaint(base: Foundation, ticket: str, text: str, *, is_accepted: bool) -> None:

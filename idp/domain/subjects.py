@@ -6,6 +6,7 @@ in one canonical form. Every ``parse`` raises ``InvalidInput`` with a code that 
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import re
 import unicodedata
@@ -85,6 +86,21 @@ class IdNumber:
             return cls(IdKind.CCCD, digits)
         raise InvalidInput("id_number.form")
 
+    @classmethod
+    def parse_any(cls, text: str) -> IdNumber:
+        """Read what any account is known by: a personal number, a tax code, an agency's code.
+
+        Codes as of ``parse``.
+        """
+        try:
+            return cls.parse(text)
+        except InvalidInput as error:
+            kinds = ((IdKind.TAX_CODE, TaxCode), (IdKind.AGENCY_CODE, AgencyCode))
+            for kind, form in kinds:
+                with contextlib.suppress(InvalidInput):
+                    return cls(kind, form.parse(text).value)
+            raise error from None
+
     def agrees_with(self, birth_date: BirthDate, sex: Sex | None = None) -> bool:
         """Whether century, sex and year digits can belong to that person (TT 07/2016 article 7).
 
@@ -102,7 +118,9 @@ class IdNumber:
 
     @property
     def masked(self) -> str:
-        """For screens and logs: the first and last three digits."""
+        """For screens and logs: the first and last three digits; codes of agencies are public."""
+        if self.kind is IdKind.AGENCY_CODE:
+            return self.value
         return f"{self.value[:3]}{'*' * (len(self.value) - 6)}{self.value[-3:]}"
 
 

@@ -19,7 +19,7 @@ from idp.domain.errors import AccountHeld, Conflict, InvalidInput, ProofStale, W
 from idp.domain.events import AuditEvent, Event
 from idp.domain.passwords import PasswordCheck, check_password
 from idp.domain.sessions import Session
-from idp.domain.subjects import PhoneNumber
+from idp.domain.subjects import PhoneNumber, SubjectKind
 from idp.flows.answers import Said, Visitor
 from idp.flows.limits import Limits
 from idp.flows.notices import Extra, Notices
@@ -187,6 +187,21 @@ class AccountFlow:
                 names = " ".join(sorted(changed))
                 event = _event(Event.CONTACT_CHANGED, session, visitor, now, what=names)
                 self.notices.tell(connection, event)
+        return {}
+
+    def forget_email(
+        self, session: Session, visitor: Visitor, *, now: datetime
+    ) -> dict[str, Said]:
+        """Take the mailbox away, which gets the last notice. Raises as ``check_change``."""
+        account = self.check_change(session, now=now)
+        if account.kind is SubjectKind.ENTERPRISE:
+            return {"email": Said("error.email.empty")}  # R37: an enterprise has one
+        with self.database.transaction() as connection:
+            former = self.accounts.contacts(connection, account.id).email
+            if not self.owners.declare(connection, account.id, {Attribute.EMAIL: ""}, now=now):
+                return {}  # another request was faster, and has told it
+            event = _event(Event.CONTACT_CHANGED, session, visitor, now, what=Attribute.EMAIL)
+            self.notices.tell(connection, event, Extra(mailboxes=(former,) if former else ()))
         return {}
 
     # --- switches -------------------------------------------------------------------------------

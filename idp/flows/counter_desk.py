@@ -46,7 +46,7 @@ class CounterDesk:
     ) -> UUID | dict[str, Said]:
         """Look the number up; the person sees in their history that it was."""
         try:
-            number = IdNumber.parse(filled.values.get("username", ""))
+            number = IdNumber.parse_any(filled.values.get("username", ""))
         except InvalidInput as error:
             return {"username": Said(f"error.{error.code}")}
         found = self.operators.look_up(officer, number, now=now)
@@ -88,7 +88,7 @@ class CounterDesk:
         if "card_seen" not in checks:
             return Answer(journey, {"card_seen": Said("error.operator.card_seen")})
         journey = self.journeys.save(journey, is_issuing=True)
-        number = IdNumber.parse(journey.state.number)
+        number = IdNumber.parse_any(journey.state.number)
         code = self.recovery.issue(number, officer.label, officer=officer, now=now)
         return Answer(self.journeys.save(journey, code=code))
 

@@ -3,6 +3,7 @@
     form --(captcha)--> code to a phone of the account --(right)--> new password --> done
       |
       +--(a counter's one-time code)--> new password --> done
+                                   +--> reopened --> done    where a password would open nothing
 
 Until the end nothing tells whether the number has an account: an unknown one, one with a
 certificate (which signs instead), one whose phone was just replaced and one whose owner wants no
@@ -46,6 +47,7 @@ class Way(enum.StrEnum):
     COUNTER = "counter"
 
 
+REOPEN = AskFields("forgot.reopen")
 FORMS = {
     Way.PHONE: AskFields(
         "forgot",
@@ -69,7 +71,9 @@ class Step(enum.StrEnum):
     FORM = "form"
     CODE = "code"
     PASSWORD = "password"  # noqa: S105  the name of a step
+    REOPEN = "reopen"
     DONE = "done"
+    REOPENED = "reopened"
 
 
 class RecoveryState(msgspec.Struct, frozen=True):
@@ -119,7 +123,7 @@ class RecoveryFlow:
         passed, faults = self.journeys.check_picture(journey.state, captcha)
         journey = self.journeys.save(journey, typed=dict(filled.values), **passed)
         try:
-            number = IdNumber.parse(filled.values.get("username", ""))
+            number = self._number(journey.state, filled.values.get("username", ""))
             typed = filled.values.get("phone", "").strip()
             phone = PhoneNumber.parse(typed) if typed else None
         except InvalidInput as error:
@@ -135,6 +139,10 @@ class RecoveryFlow:
             return self._check_counter_code(journey, number, now=now)
         account = self._recoverable(number, now=now)
         return self._send(journey, account, phone, visitor, now=now)
+
+    def _number(self, state: RecoveryState, typed: str) -> IdNumber:
+        """What was typed. Organisations have no password: they come from a counter."""
+        return (IdNumber.parse_any if state.way is Way.COUNTER else IdNumber.parse)(typed)
 
     def _recoverable(self, number: IdNumber, *, now: datetime) -> Account | None:
         """The account, if a code by SMS may reset its password."""
@@ -187,7 +195,9 @@ class RecoveryFlow:
         if found is None:
             fault = {"recovery_code": Said("error.recovery_code")}
             return Answer(journey, fault)
-        return Answer(self.journeys.save(journey, step=Step.PASSWORD, account=found.hex))
+        opens = self.account.may_have_password(self.account.accounts.get(found))
+        step = Step.PASSWORD if opens else Step.REOPEN
+        return Answer(self.journeys.save(journey, step=step, account=found.hex))
 
     # --- the code -------------------------------------------------------------------------------
 
@@ -252,34 +262,57 @@ class RecoveryFlow:
         faults = flow.password_faults(account_id, new, again)
         if faults:
             return Answer(journey, faults)
-        hashed = flow.hasher.hash(new)
+        return self._finish(journey, flow.hasher.hash(new), visitor, now=now)
+
+    def reopen(
+        self, journey: Journey[RecoveryState], visitor: Visitor, *, now: datetime
+    ) -> Answer[RecoveryState]:
+        """Thaw an account whose owner has a certificate only: no password is set."""
+        state = journey.state
+        if state.step is not Step.REOPEN or not state.account:
+            return Answer(journey)
+        return self._finish(journey, None, visitor, now=now)
+
+    def _finish(
+        self,
+        journey: Journey[RecoveryState],
+        hashed: str | None,
+        visitor: Visitor,
+        *,
+        now: datetime,
+    ) -> Answer[RecoveryState]:
         # Whoever saves this step is the only one to do so: a double post resets once.
-        done = self.journeys.save(journey, step=Step.DONE, typed={}, account="")
+        step = Step.DONE if hashed is not None else Step.REOPENED
+        done = self.journeys.save(journey, step=step, typed={}, account="")
         try:
-            self._set(state, hashed, visitor, now=now)
+            self._set(journey.state, hashed, visitor, now=now)
         except Conflict:
             self.journeys.save(done, **_FROM_START)
             raise
         return Answer(done)
 
-    def _set(self, state: RecoveryState, hashed: str, visitor: Visitor, *, now: datetime) -> None:
+    def _set(
+        self, state: RecoveryState, hashed: str | None, visitor: Visitor, *, now: datetime
+    ) -> None:
         """Everything that a reset is. Raises ``Conflict`` when it may not be any more."""
         flow, account_id = self.account, UUID(hex=state.account)
         details = {"ip": visitor.ip, "way": state.way}
         with flow.database.transaction() as connection:
             if state.way is Way.COUNTER:
-                number = IdNumber.parse(state.typed["username"])
+                number = self._number(state, state.typed["username"])
                 code = state.typed["recovery_code"]
                 if not self.recoveries.use(connection, code, number, now=now):
                     raise Conflict("recovery.spent")
-            flow.owners.set_password(connection, account_id, hashed, now=now)
+            if hashed is not None:
+                flow.owners.set_password(connection, account_id, hashed, now=now)
             # Read under the account's lock, so a switch that was turned before counts.
             account = flow.accounts.read(connection, account_id)
             if state.way is Way.PHONE and not is_recoverable(account, now=now):
                 raise Conflict("recovery.not_by_sms")
             flow.owners.end_all(connection, account_id, "reset", now=now)
-            reset = AuditEvent(Event.PASSWORD_RESET, now, account_id, details=details)
-            flow.notices.tell(connection, reset)
+            if hashed is not None:
+                reset = AuditEvent(Event.PASSWORD_RESET, now, account_id, details=details)
+                flow.notices.tell(connection, reset)
             is_back = state.way is Way.COUNTER and flow.owners.release(connection, account_id)
             if flow.owners.thaw(connection, account_id) or is_back:
                 thawed = AuditEvent(Event.ACCOUNT_THAWED, now, account_id, details=details)

@@ -51,10 +51,13 @@ class OwnerStore:
         *,
         source: str = SELF,
         now: datetime,
-    ) -> None:
-        """Keep what the owner says; an empty text takes the fact away. Old rows stay, retired."""
+    ) -> int:
+        """Keep what the owner says; an empty text takes the fact away. Old rows stay, retired.
+
+        Answers how many there were.
+        """
         seal = lock(connection, self._vault, account_id)
-        connection.execute(
+        retired = connection.execute(
             update(AttributeRow)
             .where(AttributeRow.account_id == account_id, AttributeRow.name.in_(facts))
             .where(AttributeRow.replaced_at.is_(None))
@@ -75,6 +78,7 @@ class OwnerStore:
         ]
         if rows:
             connection.execute(insert(AttributeRow), rows)
+        return retired.rowcount
 
     def switch(
         self, connection: Connection, account_id: UUID, *, now: datetime, **columns: bool | str
@@ -120,17 +124,20 @@ class OwnerStore:
     # --- status ---------------------------------------------------------------------------------
 
     def freeze(self, connection: Connection, account_id: UUID, *, now: datetime) -> bool:
-        """Let nobody in; answers whether this is what froze it."""
+        """Let nobody in; answers whether this is what froze it.
+
+        A wish to close it is forgotten: who says "it was not me" may not lose the account for it.
+        """
         changed = connection.execute(
             update(AccountRow)
             .where(AccountRow.id == account_id, AccountRow.status == AccountStatus.ACTIVE)
-            .values(status=AccountStatus.FROZEN, frozen_at=now, held_until=None)
+            .values(status=AccountStatus.FROZEN, frozen_at=now, held_until=None, closes_at=None)
         )
         connection.execute(
             update(AccountRow)
             .where(AccountRow.id == account_id, AccountRow.status == AccountStatus.FROZEN)
             .where(AccountRow.frozen_at.is_(None))
-            .values(frozen_at=now)
+            .values(frozen_at=now, closes_at=None)
         )
         self.end_all(connection, account_id, "frozen", now=now)
         return bool(changed.rowcount)
@@ -154,12 +161,15 @@ class OwnerStore:
         return bool(changed.rowcount)
 
     def stop(self, connection: Connection, account_id: UUID, *, now: datetime) -> bool:
-        """An operator lets nobody in; answers whether this is what stopped it."""
+        """An operator lets nobody in; answers whether this is what stopped it.
+
+        Nothing is erased while it is in dispute whose the account is.
+        """
         changed = connection.execute(
             update(AccountRow)
             .where(AccountRow.id == account_id, AccountRow.stopped_at.is_(None))
             .where(AccountRow.status.in_((AccountStatus.ACTIVE, AccountStatus.FROZEN)))
-            .values(status=AccountStatus.FROZEN, stopped_at=now, held_until=None)
+            .values(status=AccountStatus.FROZEN, stopped_at=now, held_until=None, closes_at=None)
         )
         self.end_all(connection, account_id, "frozen", now=now)
         return bool(changed.rowcount)
@@ -203,7 +213,7 @@ class OwnerStore:
         """Accounts whose waiting period is over."""
         query = (
             select(AccountRow.id)
-            .where(AccountRow.closes_at <= now, AccountRow.status != AccountStatus.CLOSED)
+            .where(AccountRow.closes_at <= now, AccountRow.status == AccountStatus.ACTIVE)
             .limit(limit)
         )
         with self._database.transaction() as connection:
@@ -217,7 +227,7 @@ class OwnerStore:
         """
         changed = connection.execute(
             update(AccountRow)
-            .where(AccountRow.id == account_id, AccountRow.status != AccountStatus.CLOSED)
+            .where(AccountRow.id == account_id, AccountRow.status == AccountStatus.ACTIVE)
             .where(AccountRow.closes_at <= now)
             .values(status=AccountStatus.CLOSED, data_key=b"", closes_at=None)
         )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec
 from uuid import UUID
 
 from flask import Flask, Response, request
 
-from idp.authenticators.contract import AskFields, Field, FieldKind, Filled
-from idp.domain.accounts import Attribute
+from idp.authenticators.contract import AskFields, Field, FieldKind, Filled, Method
+from idp.domain.accounts import Account, Attribute
 from idp.domain.assurance import IAL
 from idp.domain.errors import AccountHeld, Conflict, ProofStale
 from idp.domain.sessions import Session
@@ -33,7 +34,7 @@ from idp.web.journey import (
     refused,
     visitor,
 )
-from idp.web.login import to_login
+from idp.web.login import to_login, to_prove
 from idp.web.parts import (
     Cancel,
     CodeTiming,
@@ -130,7 +131,7 @@ def owner(
             try:
                 return view(session, *args, **kwargs)
             except ProofStale:
-                return to_login(back)
+                return to_prove(session, back)
             except AccountHeld as error:
                 return respond(screens.plain("held.html", until=error.until), 403)
 
@@ -151,18 +152,25 @@ def name_of(session: Session) -> str:
 @owner("/account")
 def _account(session: Session) -> Response:
     own = house().accounts.identity(session.account_id)
+    account = house().accounts.get(session.account_id)
     context = {
         "name": name_of(session),
         "level": IAL(session.account_ial),
         "rows": tuple(_rows(own, session.account_kind)),
         "may_reverify": session.account_kind is SubjectKind.CITIZEN
         or bool(_signing(session.account_id)),
-        "closes_at": house().accounts.get(session.account_id).closes_at,
+        "closes_at": account.closes_at,
+        "held_until": held_until(account),
         "saved": "saved" in request.args,
         "acting": not session.is_own,
         "is_enterprise": session.is_own and session.account_kind is SubjectKind.ENTERPRISE,
     }
     return respond(screens.plain("account.html", **context))
+
+
+def held_until(account: Account) -> datetime | None:
+    """Until when sensitive changes wait, while they do (S23)."""
+    return account.held_until if account.is_held(house().clock()) else None
 
 
 def _rows(own: OwnIdentity, kind: SubjectKind) -> list[IdentityRow]:
@@ -220,19 +228,20 @@ def shown_value(attribute: Attribute, value: str) -> str:
 @owner("/account/level")
 def _level(session: Session) -> Response:
     """Which proof gives which level, and what is missing for the highest (issue 4, 7)."""
-    methods = [method for method in house().methods if session.account_kind in _subjects(method)]
+    methods = [m for m in house().methods if session.account_kind in subjects_of(m)]
     offers = {level: tuple(m for m in methods if m.ial is level) for level in IAL}
     context = {
         "level": IAL(session.account_ial),
         "proofs": house().accounts.proofs(session.account_id),
         "offers": offers,
+        "is_citizen": session.account_kind is SubjectKind.CITIZEN,
     }
     return respond(screens.plain("level.html", **context))
 
 
-def _subjects(method: object) -> frozenset[SubjectKind]:
-    registration = getattr(method, "registration", None)
-    return registration.subjects if registration else frozenset()
+def subjects_of(method: Method) -> frozenset[SubjectKind]:
+    """Whose accounts a method opens (R10)."""
+    return method.registration.subjects if method.registration else frozenset()
 
 
 # --- what one says oneself ----------------------------------------------------------------------
@@ -250,11 +259,13 @@ def _edit(session: Session) -> Response:
     if screens.read_action(request.form) is Action.CANCEL:
         return again("/account")
     typed = screens.read_fields(CONTACT, request.form).values
+    wanted = typed.get("email", "").strip()
     wrong = flow.declare(session, typed, visitor(), now=now)
+    if not wrong and email and not wanted and "email" in request.form:
+        wrong = flow.forget_email(session, visitor(), now=now)
     if wrong:
         shown = {name: message(said) for name, said in wrong.items()}
         return respond(_contact_page(typed, shown), 422)
-    wanted = typed.get("email", "")
     if not wanted or (email and email.is_verified and email.value == wanted.lower()):
         return again("/account?saved")
     answer = house().confirming.begin(Address.EMAIL, Filled(typed), session, visitor(), now=now)

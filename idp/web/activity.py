@@ -104,12 +104,16 @@ def _row(session: Session, current: Session) -> SessionRow:
 
 @owner("/account/sessions")
 def _end(session: Session) -> Response:
-    """Đăng xuất one of them, or Đăng xuất tất cả; the tokens of each end with it."""
+    """Đăng xuất one of them, the others, or all; the tokens of each end with it."""
     now = house().clock()
     every = [each.id for each in house().sessions.of_account(session.account_id, now=now)]
-    is_all = "all" in request.form
-    chosen = every if is_all else [read_id(request.form.get("session", ""))]
-    chosen = [each for each in chosen if each in every]
+    if "all" in request.form:
+        chosen = every
+    elif "others" in request.form:
+        chosen = [each for each in every if each != session.id]
+    else:
+        asked = read_id(request.form.get("session", ""))
+        chosen = [each for each in every if each == asked]
     with house().database.transaction() as connection:
         house().sessions.end(connection, chosen, "owner", now=now)
         for each in chosen:
@@ -183,6 +187,11 @@ def _rows(
             house().places.name(ip, language),
             next((event.details[name] for name in _NOTES if event.details.get(name)), ""),
         )
+
+
+def history_of(session: Session) -> Iterable[HistoryRow]:
+    """All of it that is kept, newest first."""
+    return _rows(session, "all", limit=_MOST)
 
 
 @owner("/account/history")

@@ -10,6 +10,7 @@ from flask import Flask, Response, request
 from idp.authenticators.contract import AskSignature, AwaitPhone, FieldKind, Filled
 from idp.domain.assurance import IAL
 from idp.domain.clients import Client
+from idp.domain.sessions import Session
 from idp.flows.answers import Answer, Journey
 from idp.flows.login.state import LoginState, SignedIn, does
 from idp.web import display, i18n, screens
@@ -36,10 +37,13 @@ from idp.web.parts import (
     CodeTiming,
     Frame,
     Link,
+    Message,
+    Notice,
     Page,
     Portal,
     Tab,
     TabState,
+    Tone,
 )
 from idp.web.screens import Action
 from idp.web.security import allow_form_target, allow_image, set_session_cookie
@@ -68,6 +72,20 @@ def to_login(back: str = "", *, level: IAL = IAL.NONE) -> Response:
     return again(f"/login/{flow.start(state, visitor(), now=now).hex}")
 
 
+def to_prove(session: Session, back: str) -> Response:
+    """Who is signed in proves themselves once more, the way they did last, and comes back."""
+    flow, now = house().login, house().clock()
+    able = {method.name for method in flow.methods if method.login}
+    used = [proof for proof in session.free_proofs if proof.method in able]
+    last = max(used, key=lambda proof: proof.at, default=None)
+    method = last.method if last else flow.method_for(IAL.NONE).name
+    started = flow.start(LoginState(method, back=back, is_signed_in=True), visitor(), now=now)
+    journey = flow.find(started, visitor(), now=now)
+    if journey is not None:
+        flow.choose(journey, method)
+    return again(f"/login/{started.hex}")
+
+
 def _again(transaction: str) -> Response:
     """The same sign-in from its form, for the same portal."""
     flow, now = house().login, house().clock()
@@ -94,7 +112,7 @@ def _login(transaction: str) -> Response:
         return _show(flow.choose(journey, tab) if tab else Answer(journey))
     if screens.read_action(request.form) is Action.CANCEL:
         request_id = flow.cancel(journey, now=now)
-        home = _home(journey.state) or "/"
+        home = _home(journey.state) or ("/account" if journey.state.is_signed_in else "/")
         return again(f"/authorize/{request_id}/cancel" if request_id else home)
     result = _step(journey)
     if isinstance(result, SignedIn):
@@ -215,6 +233,8 @@ def _form_page(answer: _Answer) -> Page:
     if any(asked.kind is FieldKind.PASSWORD for asked in form.fields):
         links.insert(0, Link("link.forgot", "/forgot"))
     frame = _frame(answer, *links)
+    if journey.state.is_signed_in and not answer.faults and frame.notice is None:
+        frame = replace(frame, notice=Notice(Message("notice.prove_again"), Tone.INFO))
     return screens.ask_fields(
         form,
         frame,

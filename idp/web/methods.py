@@ -12,11 +12,12 @@ from idp.domain.accounts import Account
 from idp.domain.assurance import IAL
 from idp.domain.errors import Conflict, LastMethodError
 from idp.domain.sessions import Session
+from idp.domain.subjects import SubjectKind
 from idp.flows.answers import Answer
 from idp.flows.enrolling import EnrollingState
 from idp.flows.login.state import LoginState
 from idp.web import i18n, screens
-from idp.web.account import name_of, owner, start_phone
+from idp.web.account import held_until, name_of, owner, start_phone, subjects_of
 from idp.web.journey import again, expired, faults, house, read_id, signature_page, visitor
 from idp.web.parts import Cancel, Frame, Message, Notice, Tone
 from idp.web.screens import Action, respond
@@ -52,6 +53,7 @@ def _page(session: Session, notice: Notice | None = None, status: int = 200) -> 
         "credentials": house().credentials.of_account(account.id),
         "level": account.ial,
         "allows_sms": account.allows_sms,
+        "held_until": held_until(account),
         "notice": notice,
     }
     return respond(screens.plain("methods.html", **context), status)
@@ -62,19 +64,19 @@ def _new(session: Session) -> Response:
     """CHỌN PHƯƠNG THỨC XÁC THỰC (R65)."""
     account = house().account.check_change(session, now=house().clock())
     context = {
-        "offers": (*_able(), *_further(account)),
+        "offers": (*_able(account.kind), *_further(account)),
         "offers_password": account.password_hash is None
         and house().account.may_have_password(account),
     }
     return respond(screens.plain("methods_new.html", **context))
 
 
-def _able() -> tuple[str, ...]:
-    """Methods whose sign-in proves a credential that can be bound."""
+def _able(kind: SubjectKind) -> tuple[str, ...]:
+    """Methods whose sign-in proves a credential that can be bound to such an account (R10)."""
     return tuple(
         method.name
         for method in house().login.methods
-        if method.login is not None and method.ial is IAL.HIGH
+        if method.login is not None and method.ial is IAL.HIGH and kind in subjects_of(method)
     )
 
 
@@ -139,7 +141,7 @@ def _add(session: Session) -> Response:
         name = name_of(session)
         begun = house().enrolling.start(method, name, session, visitor(), now=now)
         return again(f"{_HERE}/enrol/{begun.hex}")
-    if method not in _able():
+    if method not in _able(account.kind):
         return again(_HERE)
     state = LoginState(method, binding=session.account_id.hex)
     started = flow.start(state, visitor(), now=now)

@@ -18,7 +18,13 @@ from idp.web.parts import Frame
 from idp.web.screens import Action, respond
 
 _HERE = PAGES[Role.COUNTER]
-_COMPARED = (Attribute.FULL_NAME, Attribute.BIRTH_DATE, Attribute.SEX)
+_COMPARED = (
+    Attribute.FULL_NAME,
+    Attribute.REPRESENTATIVE,
+    Attribute.PARENT_AGENCY,
+    Attribute.BIRTH_DATE,
+    Attribute.SEX,
+)
 
 
 def init_app(app: Flask) -> None:
@@ -61,7 +67,7 @@ def _show(teller: Officer, answer: Answer[DeskState]) -> Response:
     account, own = house().console.counter.person(journey)
     context = {
         "action": f"{_HERE}/{journey.stored.id.hex}",
-        "number": IdNumber.parse(journey.state.number).masked,
+        "number": IdNumber.parse_any(journey.state.number).masked,
         "rows": compared(own),
         "account": account,
         "code": journey.state.code,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 from flask import Flask, Response, make_response, request
 
@@ -10,7 +11,8 @@ from idp.domain.errors import LastMethodError
 from idp.domain.events import AuditEvent, Event
 from idp.domain.sessions import Session
 from idp.web import i18n, screens
-from idp.web.account import name_of, owner, shown_value
+from idp.web.account import held_until, name_of, owner, shown_value, source_text
+from idp.web.activity import HistoryRow, history_of
 from idp.web.i18n import Language
 from idp.web.journey import again, house, visitor
 from idp.web.parts import Message, Notice, Tone
@@ -43,7 +45,7 @@ def _protection(session: Session) -> Response:
 
 def _page(session: Session, notice: Notice | None, status: int = 200) -> Response:
     account = house().accounts.get(session.account_id)
-    context = {"account": account, "notice": notice}
+    context = {"account": account, "held_until": held_until(account), "notice": notice}
     return respond(screens.plain("protection.html", **context), status)
 
 
@@ -112,7 +114,7 @@ def _export(session: Session) -> Response:
     """Everything we hold, for a program; with a fresh proof, and told."""
     now = house().clock()
     house().account.check_change(session, now=now)
-    found = _everything(session)
+    found = {**_everything(session), "history": list(map(_line, history_of(session)))}
     with house().database.transaction() as connection:
         event = AuditEvent(
             Event.DATA_EXPORTED,
@@ -137,6 +139,13 @@ def _everything(session: Session) -> dict[str, object]:
         "name": name_of(session),
         "kind": account.kind,
         "level": int(account.ial),
+        "settings": {
+            "sign_in_by_sms": account.allows_sms,
+            "ask_before_a_new_portal": account.asks_new_portals,
+            "language_of_notices": account.language,
+            "has_password": account.password_hash is not None,
+        },
+        "closes_at": _at(account.closes_at),
         "numbers": [
             {"kind": number.kind, "value": number.value, "since": _at(at)}
             for number, at in own.id_numbers
@@ -146,6 +155,7 @@ def _everything(session: Session) -> dict[str, object]:
                 "name": fact.attribute,
                 "value": shown_value(fact.attribute, fact.value),
                 "source": fact.source,
+                "vouched_by": source_text(fact.source),
                 "since": _at(fact.at),
             }
             for fact in own.values
@@ -156,7 +166,7 @@ def _everything(session: Session) -> dict[str, object]:
                 "level": int(proof.ial),
                 "source": proof.source,
                 "at": _at(proof.at),
-                "ended_at": _at(proof.ended_at) if proof.ended_at else "",
+                "ended_at": _at(proof.ended_at),
             }
             for proof in house().accounts.proofs(account_id)
         ],
@@ -172,8 +182,8 @@ def _everything(session: Session) -> dict[str, object]:
             {
                 "portal": house().portal_name(link.client_id),
                 "may_see": [i18n.text(f"claim.{item}") for item in link.items],
-                "since": _at(link.granted_at) if link.granted_at else "",
-                "last_looked": _at(link.last_at) if link.last_at else "",
+                "since": _at(link.granted_at),
+                "last_looked": _at(link.last_at),
             }
             for link in house().portal_links.of_account(account_id, now=now)
         ],
@@ -184,8 +194,23 @@ def _everything(session: Session) -> dict[str, object]:
     }
 
 
-def _at(value: object) -> str:
-    return value.isoformat(timespec="seconds") if hasattr(value, "isoformat") else ""
+def _line(row: HistoryRow) -> dict[str, str]:
+    """A line of the history for a program."""
+    return {
+        "at": _at(row.at),
+        "event": row.event,
+        "result": "failure" if row.is_failure else "success",
+        "method": row.method,
+        "level": row.level,
+        "portal": row.portal,
+        "ip": row.ip,
+        "place": row.place,
+        "note": row.note,
+    }
+
+
+def _at(moment: datetime | None) -> str:
+    return moment.isoformat(timespec="seconds") if moment else ""
 
 
 # --- closing ------------------------------------------------------------------------------------

@@ -6,9 +6,9 @@ from flask import Flask, Response, request
 
 from idp.authenticators.contract import AskCode
 from idp.flows import lost_phone
-from idp.flows.answers import Answer
+from idp.flows.answers import Answer, Journey
 from idp.flows.lost_phone import LostPhoneState
-from idp.flows.recovery import FORMS, RecoveryState, Step, Way
+from idp.flows.recovery import FORMS, REOPEN, RecoveryState, Step, Way
 from idp.web import screens
 from idp.web.journey import (
     again,
@@ -51,27 +51,39 @@ def _step(transaction: str) -> Response:
         return expired("/forgot")
     if request.method == "GET":
         return _show(Answer(journey))
-    action, state = screens.read_action(request.form), journey.state
+    action = screens.read_action(request.form)
     if action is Action.CANCEL:
         return again("/login")
+    answer = _act(journey, action)
+    return again(f"/forgot/{transaction}") if answer.is_quiet else _show(answer)
+
+
+def _act(journey: Journey[RecoveryState], action: Action) -> Answer[RecoveryState]:
+    """Let the flow do what this step's form asks."""
+    flow, state, now = house().recovery, journey.state, house().clock()
     match state.step:
         case Step.FORM:
-            filled = screens.read_fields(FORMS[state.way], request.form)
-            if action is Action.NEW_CAPTCHA:
-                answer = Answer(flow.new_captcha(journey, filled))
-            else:
-                typed = screens.read_text(request.form.get("captcha", ""))
-                answer = flow.submit(journey, filled, typed, visitor(), now=now)
+            return _submit(journey, action)
         case Step.CODE if action is Action.RESEND:
-            answer = flow.resend(journey, visitor(), now=now)
+            return flow.resend(journey, visitor(), now=now)
         case Step.CODE:
-            answer = flow.confirm(journey, screens.read_code(request.form), now=now)
+            return flow.confirm(journey, screens.read_code(request.form), now=now)
         case Step.PASSWORD:
             entries = screens.read_passwords(request.form)
-            answer = flow.choose_password(journey, entries.new, entries.again, visitor(), now=now)
-        case Step.DONE:
-            answer = Answer(journey)
-    return again(f"/forgot/{transaction}") if answer.is_quiet else _show(answer)
+            return flow.choose_password(journey, entries.new, entries.again, visitor(), now=now)
+        case Step.REOPEN:
+            return flow.reopen(journey, visitor(), now=now)
+        case Step.DONE | Step.REOPENED:
+            return Answer(journey)
+
+
+def _submit(journey: Journey[RecoveryState], action: Action) -> Answer[RecoveryState]:
+    flow, now = house().recovery, house().clock()
+    filled = screens.read_fields(FORMS[journey.state.way], request.form)
+    if action is Action.NEW_CAPTCHA:
+        return Answer(flow.new_captcha(journey, filled))
+    typed = screens.read_text(request.form.get("captcha", ""))
+    return flow.submit(journey, filled, typed, visitor(), now=now)
 
 
 def _show(answer: Answer[RecoveryState]) -> Response:
@@ -96,8 +108,12 @@ def _page(answer: Answer[RecoveryState]) -> Page:
         return screens.set_password(
             frame, key="forgot.password", username=username, faults=faults(answer)
         )
+    if state.step is Step.REOPEN:
+        return screens.ask_fields(REOPEN, frame, faults=faults(answer))
     if state.step is Step.DONE:
-        return screens.plain("recovered.html")
+        return screens.plain("recovered.html", key="recovered", login="/login")
+    if state.step is Step.REOPENED:
+        return screens.plain("recovered.html", key="reopened", login="/login?level=3")
     picture = captcha("recovery", journey.stored.id, state.captcha)
     return screens.ask_fields(
         FORMS[state.way], frame, values=state.typed, faults=faults(answer), captcha=picture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2 as httpx
 import pytest
@@ -21,9 +22,9 @@ NEW = "Xe-Buýt-1902-Số-Bảy"
 class Citizen:
     """Somebody with an account, at their browser."""
 
-    def __init__(self, demo: Demo, page: Page) -> None:
+    def __init__(self, demo: Demo, page: Page, person: dict[str, Any] | None = None) -> None:
         self.demo, self.page, self.password = demo, page, PASSWORD
-        self.person = demo.person()
+        self.person: dict[str, Any] = person or demo.person()
         register(demo, page, self.person)
 
     def messages(self, to: str) -> list[dict[str, str]]:

@@ -6,6 +6,9 @@ import csv
 import hashlib
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from sqlalchemy import text
@@ -15,8 +18,8 @@ from idp.domain.events import Event
 from idp.storage.audit import AuditStore
 from idp.storage.database import Database
 from idp.storage.models import Base
-from tests.journeys.test_account import SECOND, adds_phone, signed_in
-from tests.journeys.test_recovery import asks, resets
+from tests.journeys.test_account import NEW, SECOND, adds_phone, signed_in
+from tests.journeys.test_recovery import asks, can_sign_in, link, resets
 from tests.support import house as houses
 from tests.support.build import VAULT
 from tests.support.house import PERSON, Browser, House, add_portal, answer_of
@@ -309,6 +312,50 @@ def test_the_wish_to_close_can_be_withdrawn(house: House) -> None:
 
     house.clock.forward(days=8)
     assert close_due(house) == 0
+
+
+def at_the_notice(house: House) -> Browser:
+    """A browser that has opened the link of the newest notice."""
+    elsewhere = house.browser()
+    elsewhere.get(link(house, "+84821234088"))
+    return elsewhere
+
+
+def test_a_freeze_stops_a_closing_that_its_owner_did_not_ask_for(house: House) -> None:
+    closes(house)
+
+    at_the_notice(house).post({"do": "confirm"})
+
+    house.clock.forward(days=8)
+    assert close_due(house) == 0
+    resets(asks(house))
+    assert can_sign_in(house, NEW)
+
+
+def test_of_a_freeze_and_the_closing_at_once_the_account_is_whole_or_gone(house: House) -> None:
+    closes(house)
+    house.clock.forward(days=6)
+    owner = at_the_notice(house)
+    form = {"csrf": owner._csrf(), "do": "confirm"}
+    house.clock.forward(days=1, minutes=-5)
+    meeting = Barrier(2)
+
+    def act(closing: str) -> object:
+        meeting.wait(10)
+        if closing:
+            later = house.clock() + timedelta(minutes=6)
+            return application.account_flow(house.base).close_due(now=later)
+        return owner.client.post(owner.path, data=form).status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        closed, answer = pool.map(act, ["closing", ""])
+
+    with house.database.transaction() as connection:
+        status, kept = connection.execute(
+            text("SELECT status, length(data_key) FROM accounts")
+        ).one()
+    assert answer == 200
+    assert (status, kept > 0) == (("closed", False) if closed else ("frozen", True))
 
 
 def test_a_closed_account_leaves_no_personal_data_and_its_tokens_die(house: House) -> None:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from idp.app import operators
+from idp.app import account_flow, operators
 from idp.domain.accounts import AccountStatus
 from idp.domain.assurance import IAL
 from idp.domain.errors import Conflict
@@ -564,6 +564,21 @@ def test_an_account_is_closed_meanwhile_and_opens_when_the_complaint_is_rejected
     page = look(house, ticket)
     assert "Không được chấp nhận" in page.text
     assert "Tài khoản đúng là của chủ thẻ." in page.text
+
+
+def test_an_account_that_a_complaint_closed_is_not_erased_meanwhile(house: House) -> None:
+    complained(house)
+    owner = house.browser()
+    owner.signs_in_again()
+    owner.get("/account/close")
+    owner.post({"do": "close"})
+    browser = decider(house)
+    opens(browser)
+    browser.post({"do": "stop"})
+    house.clock.forward(days=8)
+
+    assert account_flow(house.base).close_due(now=house.clock()) == 0
+    assert status(house) is AccountStatus.FROZEN
 
 
 def test_an_accepted_complaint_leaves_the_account_closed_to_its_phone(house: House) -> None:

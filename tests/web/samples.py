@@ -41,7 +41,7 @@ from idp.flows.counter_desk import SEARCH as COUNTER_SEARCH
 from idp.flows.login.state import Choice
 from idp.flows.lost_phone import FORM as LOST_PHONE
 from idp.flows.recovery import FORMS as FORGOT
-from idp.flows.recovery import Way
+from idp.flows.recovery import REOPEN, Way
 from idp.flows.representatives import FORM as REPRESENTATIVES
 from idp.flows.reverifying import form_of as reverify_form
 from idp.storage.accounts import Proof
@@ -273,6 +273,7 @@ def methods_page() -> Page:
         credentials=(Bound(UUID(int=7), "usb", NOW, NOW, details),),
         level=3,
         allows_sms=False,
+        held_until=NOW,
         notice=Notice(Message("methods.saved"), Tone.SUCCESS),
     )
 
@@ -384,6 +385,7 @@ def account() -> Page:
         level=IAL.MEDIUM,
         rows=rows,
         closes_at=NOW,
+        held_until=NOW,
         saved=True,
         may_reverify=True,
         **ACTING,
@@ -435,16 +437,20 @@ def own_account(**changes: object) -> Account:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
+SINCE: Final = "2026-11-24T07:05:09+00:00"
+
+
 def data() -> Page:
     """Everything on file."""
     return screens.plain(
         "data.html",
-        numbers=[{"kind": "cccd", "value": "001072000136"}],
-        facts=[{"name": "full_name", "value": LONG_NAME}],
-        phones=[{"number": "0821234088"}],
-        credentials=[{"method": "usb", "holder": LONG_NAME}],
+        settings={"has_password": True},
+        numbers=[{"kind": "cccd", "value": "001072000136", "since": SINCE}],
+        facts=[{"name": "full_name", "value": LONG_NAME, "vouched_by": "Viettel", "since": SINCE}],
+        phones=[{"number": "0821234088", "is_default": True}],
+        credentials=[{"method": "usb", "holder": LONG_NAME, "since": SINCE}],
         proofs=[{"method": "mobile", "level": 2, "at": "2026-11-24T07:05:09+00:00"}],
-        portals=[{"portal": PORTAL.name, "may_see": ["Họ tên", "Ngày sinh"]}],
+        portals=[{"portal": PORTAL.name, "may_see": ["Họ tên", "Ngày sinh"], "since": SINCE}],
         sessions=[{"since": "2026-11-24T07:05:09+00:00", "ip": "203.0.113.7"}],
     )
 
@@ -468,7 +474,8 @@ def level(number: int) -> Page:
         Proof("mobile", IAL.MEDIUM, "carrier:y", NOW, None),
     )
     offers = {each: tuple(m for m in METHODS if m.ial is each) for each in IAL}
-    return screens.plain("level.html", level=IAL(number), proofs=proofs, offers=offers)
+    context = {"proofs": proofs, "offers": offers, "is_citizen": number < IAL.HIGH}
+    return screens.plain("level.html", level=IAL(number), **context)
 
 
 def home(account_name: str) -> Page:
@@ -725,9 +732,11 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     ),
     "portals": portals,
     "portals_empty": lambda: screens.plain("portals.html", links=(), visits=()),
-    "protection": lambda: screens.plain("protection.html", account=own_account()),
+    "protection": lambda: screens.plain("protection.html", account=own_account(), held_until=NOW),
     "protection_off": lambda: screens.plain(
-        "protection.html", account=own_account(allows_sms=False, asks_new_portals=False)
+        "protection.html",
+        account=own_account(allows_sms=False, asks_new_portals=False),
+        held_until=None,
     ),
     "freeze": lambda: screens.plain("freeze.html", action="/account/freeze"),
     "frozen": lambda: screens.plain("frozen.html"),
@@ -749,7 +758,9 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "forgot_password": lambda: screens.set_password(
         FRAME, key="forgot.password", username="001072000136"
     ),
-    "recovered": lambda: screens.plain("recovered.html"),
+    "recovered": lambda: screens.plain("recovered.html", key="recovered", login="/login"),
+    "forgot_reopen": lambda: screens.ask_fields(REOPEN, FRAME),
+    "reopened": lambda: screens.plain("recovered.html", key="reopened", login="/login?level=3"),
     "lost_phone": lambda: screens.ask_fields(LOST_PHONE, FRAME, captcha=CAPTCHA),
     "phone_replaced": lambda: screens.plain("phone_replaced.html", login="/login"),
     "device": lambda: screens.ask_fields(DEVICE, FRAME, values={"user_code": "WDJB-MJHT"}),

@@ -37,7 +37,8 @@ class LoginState(msgspec.Struct, frozen=True):
     ``resists`` the least that it has to withstand.
     ``binding`` is the account that a proven credential is added to, instead of looking up whose it
     is; ``reverifying`` the one whose facts it renews; ``back`` is the page of ours that the sign-in
-    is for, ``made_for`` the one request of a portal that its proof answers (CIBA). ``captcha`` is
+    is for, ``is_signed_in`` whether its owner is signed in and only proves it once more,
+    ``made_for`` the one request of a portal that its proof answers (CIBA). ``captcha`` is
     the answer of the picture on the page, empty when none is shown.
     """
 
@@ -51,6 +52,7 @@ class LoginState(msgspec.Struct, frozen=True):
     binding: str = ""
     reverifying: str = ""
     back: str = ""
+    is_signed_in: bool = False
     made_for: str = ""
     ui_locales: str = ""
     display: str = ""
