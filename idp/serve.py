@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces, RuntimeModes
 
 from idp import app, logs, management
 from idp.config import Config, Profile
@@ -95,6 +95,9 @@ def _serve(config: Config) -> None:
         address=config.server.host,
         port=config.server.port,
         interface=Interfaces.WSGI,
+        # What stands in front speaks HTTP/1.1 to us; looking for more costs every request.
+        http=HTTPModes.http1,
+        runtime_mode=RuntimeModes.st,
         workers=config.server.workers,
         blocking_threads=config.server.threads,
         respawn_failed_workers=True,

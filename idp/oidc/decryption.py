@@ -78,6 +78,7 @@ def is_encrypted(token: str) -> bool:
 
 
 @functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=4)  # until a key is turned
 def published(*sets: bytes) -> bytes:
     """One JWKS of several."""
     keys = [key for each in sets for key in msgspec.json.decode(each)["keys"]]
