@@ -126,6 +126,14 @@ class Statement:
         self.has_rows = re.search(r"^(WITH|SELECT)\b|\bRETURNING\b", self.sqlite) is not None
         self.commits = int(re.search(r"\b(INSERT|UPDATE|DELETE)\b", self.sqlite) is not None)
 
+    def within(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run it in a transaction that does more; answers its rows, as ``Database.one`` does."""
+        if connection.dialect.name == "sqlite":
+            found = connection.exec_driver_sql(self.sqlite, _plain(values))
+        else:
+            found = connection.exec_driver_sql(self.postgres, dict(values))
+        return [tuple(row) for row in found] if self.has_rows else []
+
 
 _PING = Statement("SELECT 1")
 
