@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -25,12 +27,13 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Foundation:
-    """What every process of the provider stands on."""
+    """What every process of the provider stands on; ``timer`` ends what is remembered briefly."""
 
     config: Config
     vault: Vault
     database: Database
     clock: Clock
+    timer: Callable[[], float] = time.monotonic
 
 
 def system_clock() -> datetime:
