@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -26,13 +28,14 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Foundation:
-    """What every process of the provider stands on."""
+    """What every process of the provider stands on; ``timer`` ends what is remembered briefly."""
 
     config: Config
     vault: Vault
     database: Database
     clock: Clock
     meter: Meter = field(default_factory=Meter)
+    timer: Callable[[], float] = time.monotonic
 
 
 def system_clock() -> datetime:

@@ -117,7 +117,7 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
             audit.add(connection, event)
 
     issuer, grants = config.server.issuer, GrantStore(database, vault)
-    clients = ClientStore(database, build_client, clock=base.clock)
+    clients = ClientStore(database, build_client, timer=base.timer, clock=base.clock)
     bases = tuple(each for each in (issuer, config.mtls.base) if each)
     web = outgoing or WebAdapter(config.tls, meter=base.meter)
     single_use, keys, opening = SingleUse(database), ClientKeys(web), decryption(base)
@@ -144,7 +144,7 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
         authenticator,
         proofs,
         RequestObjects(issuer, config.oidc, keys, web, pushed, authenticator, proofs, opening),
-        Introspection(tokens, grants, encryption, clients.find),
+        Introspection(tokens, grants, encryption, clients.find, base.timer),
         features,
         entrance=entrance,
         meter=base.meter,

@@ -14,28 +14,24 @@ from uuid import uuid4
 
 from idp.authenticators import citizen_form
 from idp.authenticators.citizen_form import Application, Reader
+from idp.authenticators.coded_form import CodedForm
 from idp.authenticators.contract import (
     AskCode,
     AskFields,
-    CodeConfirmed,
     Continue,
     Field,
     FieldKind,
-    Filled,
     Invalid,
     Method,
-    Poll,
     Proofed,
     Refusal,
     Refused,
     RegistrationOutcome,
-    Reply,
-    Signed,
 )
 from idp.domain import identities
 from idp.domain.accounts import Attribute, Identity
 from idp.domain.assurance import IAL, Amr, Evidence
-from idp.domain.subjects import InsuranceCode, PhoneNumber, SubjectKind
+from idp.domain.subjects import InsuranceCode, SubjectKind
 from idp.ports import InsuredRecord, SocialInsuranceRegistry
 
 NAME = "bhxh"
@@ -54,45 +50,18 @@ FORM = AskFields(
 
 
 @dataclass(frozen=True, slots=True)
-class InsuranceRegistration:
-    """Form, match with the insurance record, code to the typed number."""
+class Insurance:
+    """Matched with the insurance record; the code goes to the typed number."""
 
     registry: SocialInsuranceRegistry
-    subjects: frozenset[SubjectKind] = frozenset({SubjectKind.CITIZEN})
-    sets_password: bool = True
+    form: AskFields = FORM
 
-    def start(self, subject: SubjectKind) -> Continue:
-        """Ask who the person is and what their code is."""
-        del subject
-        return Continue(FORM)
+    def read(self, values: Mapping[str, str], *, now: datetime) -> Claim | Invalid:
+        """Who the person is and what their code is."""
+        return _read(values, now=now)
 
-    def validate(self, state: Mapping[str, str], reply: Filled, *, now: datetime) -> Invalid | None:
-        """What cannot be read, and what contradicts itself."""
-        del state
-        found = _read(reply.values, now=now)
-        return found if isinstance(found, Invalid) else None
-
-    def disturbs(self, reply: Filled) -> PhoneNumber | None:
-        """Nobody: a code is counted where it is sent."""
-        del reply
-        return None
-
-    def resume(
-        self, state: Mapping[str, str], reply: Reply, *, now: datetime
-    ) -> RegistrationOutcome:
-        """Match with the record first; the code proves that the phone is at hand."""
-        match reply:
-            case Filled(values):
-                claim = _read(values, now=now)
-                return claim if isinstance(claim, Invalid) else self._match(claim, now=now)
-            case CodeConfirmed():
-                identity = identities.from_text(state)
-                evidence = Evidence(NAME, IAL.MEDIUM, (Amr.SMS, Amr.OTP), now)
-                return Proofed(identity, evidence)
-            case Signed() | Poll():
-                return Refused(Refusal.WRONG_CREDENTIALS)
-
-    def _match(self, claim: _Claim, *, now: datetime) -> RegistrationOutcome:
+    def match(self, claim: Claim, *, now: datetime) -> RegistrationOutcome:
+        """Ask the insurance for the record of the code."""
         if claim.application.is_under_age(now):
             return Refused(Refusal.UNDER_AGE)
         record = self.registry.find_insured(code=claim.code, request_id=uuid4())
@@ -102,14 +71,21 @@ class InsuranceRegistration:
         phone = claim.application.phone
         return Continue(AskCode(phone), identities.to_text(identity), identity)
 
+    def prove(self, state: Mapping[str, str], *, now: datetime) -> Proofed:
+        """By the record, and by the phone that is at hand."""
+        evidence = Evidence(NAME, IAL.MEDIUM, (Amr.SMS, Amr.OTP), now)
+        return Proofed(identities.from_text(state), evidence)
+
 
 @dataclass(frozen=True, slots=True)
-class _Claim:
+class Claim:
+    """The form, read."""
+
     application: Application
     code: InsuranceCode
 
 
-def _read(values: Mapping[str, str], *, now: datetime) -> _Claim | Invalid:
+def _read(values: Mapping[str, str], *, now: datetime) -> Claim | Invalid:
     """Read the form; a 12-digit code is the person's own number (formats B.4)."""
     reader = Reader(values)
     code = reader.read("insurance_code", InsuranceCode.parse)
@@ -120,10 +96,10 @@ def _read(values: Mapping[str, str], *, now: datetime) -> _Claim | Invalid:
         return Invalid(reader.errors)
     if len(code.value) == len("001072000136") and code.value != application.id_number.value:
         return Invalid({"insurance_code": "insurance.other_number"})
-    return _Claim(application, code)
+    return Claim(application, code)
 
 
-def _identity(claim: _Claim, record: InsuredRecord, *, now: datetime) -> Identity:
+def _identity(claim: Claim, record: InsuredRecord, *, now: datetime) -> Identity:
     application = claim.application
     return Identity(
         kind=SubjectKind.CITIZEN,
@@ -142,4 +118,4 @@ def _identity(claim: _Claim, record: InsuredRecord, *, now: datetime) -> Identit
 
 def build(registry: SocialInsuranceRegistry) -> Method:
     """The method, ready to use."""
-    return Method(NAME, IAL.MEDIUM, registration=InsuranceRegistration(registry))
+    return Method(NAME, IAL.MEDIUM, registration=CodedForm(Insurance(registry)))

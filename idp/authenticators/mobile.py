@@ -13,28 +13,24 @@ from uuid import uuid4
 
 from idp.authenticators import citizen_form
 from idp.authenticators.citizen_form import Application
+from idp.authenticators.coded_form import CodedForm
 from idp.authenticators.contract import (
     AskCode,
     AskFields,
-    CodeConfirmed,
     Continue,
     Field,
     FieldKind,
-    Filled,
     Invalid,
     Method,
-    Poll,
     Proofed,
     Refusal,
     Refused,
     RegistrationOutcome,
-    Reply,
-    Signed,
 )
 from idp.domain import identities
 from idp.domain.accounts import Identity
 from idp.domain.assurance import IAL, Amr, Evidence
-from idp.domain.subjects import PhoneNumber, SubjectKind
+from idp.domain.subjects import SubjectKind
 from idp.ports import SubscriberRecord, SubscriberRegistry
 
 NAME = "mobile"
@@ -52,60 +48,36 @@ FORM = AskFields(
 
 
 @dataclass(frozen=True, slots=True)
-class MobileRegistration:
-    """Form, carrier match, code to the matched number."""
+class Subscription:
+    """Matched at the carrier; the code goes to the matched number."""
 
     registry: SubscriberRegistry
-    subjects: frozenset[SubjectKind] = frozenset({SubjectKind.CITIZEN})
-    sets_password: bool = True
+    form: AskFields = FORM
 
-    def start(self, subject: SubjectKind) -> Continue:
-        """Ask who the person is and which subscription is theirs."""
-        del subject
-        return Continue(FORM)
+    def read(self, values: Mapping[str, str], *, now: datetime) -> Application | Invalid:
+        """Who the person is and which subscription is theirs."""
+        return citizen_form.read(values, now=now)
 
-    def validate(self, state: Mapping[str, str], reply: Filled, *, now: datetime) -> Invalid | None:
-        """What cannot be read, and what contradicts itself."""
-        del state
-        found = citizen_form.read(reply.values, now=now)
-        return found if isinstance(found, Invalid) else None
-
-    def disturbs(self, reply: Filled) -> PhoneNumber | None:
-        """Nobody: a code is counted where it is sent."""
-        del reply
-        return None
-
-    def resume(
-        self, state: Mapping[str, str], reply: Reply, *, now: datetime
-    ) -> RegistrationOutcome:
-        """Match at the carrier first; the code proves that the phone is at hand."""
-        match reply:
-            case Filled(values):
-                application = citizen_form.read(values, now=now)
-                if isinstance(application, Invalid):
-                    return application
-                return self._match(application, now=now)
-            case CodeConfirmed():
-                identity = identities.from_text(state)
-                evidence = Evidence(NAME, IAL.MEDIUM, (Amr.SMS, Amr.OTP), now)
-                return Proofed(identity, evidence)
-            case Signed() | Poll():
-                return Refused(Refusal.WRONG_CREDENTIALS)
-
-    def _match(self, application: Application, *, now: datetime) -> RegistrationOutcome:
-        if application.is_under_age(now):
+    def match(self, claim: Application, *, now: datetime) -> RegistrationOutcome:
+        """Ask the carrier whose number it is."""
+        if claim.is_under_age(now):
             return Refused(Refusal.UNDER_AGE)
         record = self.registry.find_subscriber(
-            phone=application.phone,
-            id_number=application.id_number,
-            name=application.name,
-            birth_date=application.birth_date,
+            phone=claim.phone,
+            id_number=claim.id_number,
+            name=claim.name,
+            birth_date=claim.birth_date,
             request_id=uuid4(),
         )
-        if record is None or not application.agrees_with(record):
+        if record is None or not claim.agrees_with(record):
             return Refused("carrier_mismatch")
-        identity = _identity(application, record, now=now)
-        return Continue(AskCode(application.phone), identities.to_text(identity), identity)
+        identity = _identity(claim, record, now=now)
+        return Continue(AskCode(claim.phone), identities.to_text(identity), identity)
+
+    def prove(self, state: Mapping[str, str], *, now: datetime) -> Proofed:
+        """By the record, and by the phone that is at hand."""
+        evidence = Evidence(NAME, IAL.MEDIUM, (Amr.SMS, Amr.OTP), now)
+        return Proofed(identities.from_text(state), evidence)
 
 
 def _identity(application: Application, record: SubscriberRecord, *, now: datetime) -> Identity:
@@ -125,4 +97,4 @@ def _identity(application: Application, record: SubscriberRecord, *, now: dateti
 
 def build(registry: SubscriberRegistry) -> Method:
     """The method, ready to use."""
-    return Method(NAME, IAL.MEDIUM, registration=MobileRegistration(registry))
+    return Method(NAME, IAL.MEDIUM, registration=CodedForm(Subscription(registry)))

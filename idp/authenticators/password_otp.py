@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from idp.authenticators.citizen_form import Reader
 from idp.authenticators.contract import (
     AskCode,
     AskFields,
@@ -26,7 +27,6 @@ from idp.authenticators.contract import (
 )
 from idp.domain.accounts import Account
 from idp.domain.assurance import IAL, Amr, Evidence
-from idp.domain.errors import InvalidInput
 from idp.domain.passwords import PasswordCheck
 from idp.domain.subjects import IdNumber, PhoneNumber
 from idp.ports import Hasher
@@ -50,14 +50,11 @@ class PasswordOtpLogin:
 
     def identify(self, reply: Filled) -> IdNumber | Invalid:
         """Read the id number; an empty password is told at the same time."""
-        errors = {}
+        reader = Reader(reply.values)
+        number = reader.read("username", IdNumber.parse)
         if not reply.values.get("password"):
-            errors["password"] = "password.empty"  # noqa: S105  the code of a message
-        try:
-            number = IdNumber.parse(reply.values.get("username", ""))
-        except InvalidInput as error:
-            return Invalid({"username": error.code, **errors})
-        return Invalid(errors) if errors else number
+            reader.errors["password"] = "password.empty"  # noqa: S105  the code of a message
+        return Invalid(reader.errors) if reader.errors or number is None else number
 
     def disturbs(self, reply: Filled) -> PhoneNumber | None:
         """Nobody: a code is counted where it is sent."""

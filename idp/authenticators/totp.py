@@ -12,6 +12,7 @@ from datetime import datetime
 
 import pyotp
 
+from idp.authenticators.citizen_form import Reader
 from idp.authenticators.contract import (
     AskFields,
     Continue,
@@ -31,7 +32,6 @@ from idp.authenticators.contract import (
 from idp.domain import otp
 from idp.domain.accounts import Account, Credential
 from idp.domain.assurance import IAL, Amr, Evidence
-from idp.domain.errors import InvalidInput
 from idp.domain.passwords import PasswordCheck
 from idp.domain.subjects import IdNumber, PhoneNumber
 from idp.ports import Hasher
@@ -58,16 +58,13 @@ class TotpLogin:
 
     def identify(self, reply: Filled) -> IdNumber | Invalid:
         """Read the id number; everything that is missing is told at the same time."""
-        errors = {}
+        reader = Reader(reply.values)
+        number = reader.read("username", IdNumber.parse)
         if not reply.values.get("password"):
-            errors["password"] = "password.empty"  # noqa: S105  the code of a message
+            reader.errors["password"] = "password.empty"  # noqa: S105  the code of a message
         if otp.clean(reply.values.get("code", "")) is None:
-            errors["code"] = "otp.form"
-        try:
-            number = IdNumber.parse(reply.values.get("username", ""))
-        except InvalidInput as error:
-            return Invalid({"username": error.code, **errors})
-        return Invalid(errors) if errors else number
+            reader.errors["code"] = "otp.form"
+        return Invalid(reader.errors) if reader.errors or number is None else number
 
     def disturbs(self, reply: Filled) -> PhoneNumber | None:
         """Nobody."""

@@ -12,28 +12,23 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from idp.authenticators.citizen_form import Reader
+from idp.authenticators.coded_form import CodedForm
 from idp.authenticators.contract import (
     AskCode,
     AskFields,
-    CodeConfirmed,
     Continue,
     Field,
     FieldKind,
-    Filled,
     Invalid,
     Method,
-    Poll,
     Proofed,
-    Refusal,
     Refused,
     RegistrationOutcome,
-    Reply,
-    Signed,
 )
 from idp.domain import identities
 from idp.domain.assurance import IAL, Amr, Evidence
 from idp.domain.errors import InvalidInput
-from idp.domain.subjects import IdNumber, PhoneNumber, SubjectKind
+from idp.domain.subjects import IdNumber
 from idp.ports import PostalCounter
 
 NAME = "vnpost"
@@ -45,48 +40,20 @@ FORM = AskFields(
 
 
 @dataclass(frozen=True, slots=True)
-class PostalRegistration:
-    """Number and activation code, code to the phone on record, password."""
+class Activation:
+    """Number and code on the slip; the other code goes to the phone that the clerk wrote down."""
 
     counter: PostalCounter
-    subjects: frozenset[SubjectKind] = frozenset({SubjectKind.CITIZEN})
-    sets_password: bool = True
+    form: AskFields = FORM
 
-    def start(self, subject: SubjectKind) -> Continue:
-        """Ask for the number and for the code on the slip."""
-        del subject
-        return Continue(FORM)
+    def read(self, values: Mapping[str, str], *, now: datetime) -> tuple[IdNumber, str] | Invalid:
+        """The number and the code on the slip."""
+        del now
+        return _read(values)
 
-    def validate(self, state: Mapping[str, str], reply: Filled, *, now: datetime) -> Invalid | None:
-        """What cannot be read."""
-        del state, now
-        found = _read(reply.values)
-        return found if isinstance(found, Invalid) else None
-
-    def disturbs(self, reply: Filled) -> PhoneNumber | None:
-        """Nobody: a code is counted where it is sent."""
-        del reply
-        return None
-
-    def resume(
-        self, state: Mapping[str, str], reply: Reply, *, now: datetime
-    ) -> RegistrationOutcome:
-        """Find the clerk's record; the code proves that the phone is at hand."""
-        match reply:
-            case Filled(values):
-                return self._find(values, now=now)
-            case CodeConfirmed():
-                amr = (Amr.SMS, Amr.OTP)
-                evidence = Evidence(NAME, IAL.MEDIUM, amr, now, vouched_by=state["vouched_by"])
-                return Proofed(identities.from_text(state), evidence, once=state["once"])
-            case Signed() | Poll():
-                return Refused(Refusal.WRONG_CREDENTIALS)
-
-    def _find(self, values: Mapping[str, str], *, now: datetime) -> RegistrationOutcome:
-        typed = _read(values)
-        if isinstance(typed, Invalid):
-            return typed
-        number, code = typed
+    def match(self, claim: tuple[IdNumber, str], *, now: datetime) -> RegistrationOutcome:
+        """Find the clerk's record."""
+        number, code = claim
         record = self.counter.find_activation(code=code, id_number=number, now=now)
         if record is None or record.identity.phone is None:
             return Refused("activation_unknown")
@@ -96,6 +63,12 @@ class PostalRegistration:
             "once": f"vnpost {record.key}",
         }
         return Continue(AskCode(record.identity.phone), state, record.identity)
+
+    def prove(self, state: Mapping[str, str], *, now: datetime) -> Proofed:
+        """By the clerk who saw the card, and by the phone that is at hand."""
+        amr = (Amr.SMS, Amr.OTP)
+        evidence = Evidence(NAME, IAL.MEDIUM, amr, now, vouched_by=state["vouched_by"])
+        return Proofed(identities.from_text(state), evidence, once=state["once"])
 
 
 def _read(values: Mapping[str, str]) -> tuple[IdNumber, str] | Invalid:
@@ -117,4 +90,4 @@ def _code(text: str) -> str:
 
 def build(counter: PostalCounter) -> Method:
     """The method, ready to use."""
-    return Method(NAME, IAL.MEDIUM, registration=PostalRegistration(counter))
+    return Method(NAME, IAL.MEDIUM, registration=CodedForm(Activation(counter)))

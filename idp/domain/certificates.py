@@ -1,4 +1,4 @@
-"""Certificates: may this one vouch, for whom, and who is its holder (pki.md 1 and 4).
+"""Certificates: may this one vouch, and for whom (pki.md 1 and 4).
 
 The path is built only from configured authorities, never from what the client sent. Revocation is
 another matter (``idp.ports.CertificateStatus``): it is asked after the path is proven.
@@ -7,7 +7,6 @@ another matter (``idp.ports.CertificateStatus``): it is asked after the path is 
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import verification
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from idp.domain.errors import DomainError
 from idp.domain.subjects import SubjectKind
@@ -28,7 +27,6 @@ from idp.domain.subjects import SubjectKind
 _PATH_LENGTH = 3
 _RSA_BITS = range(2048, 8193)
 _RSA_EXPONENT = 65537
-_MOST_UNITS = 8
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _PSS_KEY: Final = bytes.fromhex("06092a864886f70d01010a")
 """The OID id-RSASSA-PSS inside a SubjectPublicKeyInfo."""
@@ -346,55 +344,6 @@ def has_roca_fingerprint(modulus: int) -> bool:
 @cache
 def _powers(prime: int) -> frozenset[int]:
     return frozenset(pow(_RSA_EXPONENT, exponent, prime) for exponent in range(prime))
-
-
-# --- who the holder is --------------------------------------------------------------------------
-
-
-def common_name(certificate: x509.Certificate) -> str:
-    """The holder's name for display; raises when it could deceive a reader (formats B.9)."""
-    return _one_name(certificate, NameOID.COMMON_NAME)
-
-
-def organisation(certificate: x509.Certificate) -> str:
-    """O, for display, or the empty string."""
-    return _one_name(certificate, NameOID.ORGANIZATION_NAME)
-
-
-def organisational_units(certificate: x509.Certificate) -> tuple[str, ...]:
-    """Every OU, for comparing."""
-    found = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
-    return tuple(_clean(str(each.value)) for each in found[:_MOST_UNITS])
-
-
-def _one_name(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
-    found = certificate.subject.get_attributes_for_oid(oid)
-    if not found:
-        return ""
-    return _clean(str(found[-1].value))
-
-
-def _clean(value: str) -> str:
-    text = unicodedata.normalize("NFC", value).strip()
-    if any(unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co", "Cn"} for sign in text):
-        raise CertificateRefused("certificate_subject")
-    return " ".join(text.split())[:200]
-
-
-def user_ids(certificate: x509.Certificate) -> tuple[tuple[str, str], ...]:
-    """Every UID as (PREFIX, value); prefix empty where there is none. Read by OID, never by text.
-
-    Two different values under one prefix are refused: nobody has two tax codes.
-    """
-    found: dict[str, str] = {}
-    for attribute in certificate.subject.get_attributes_for_oid(NameOID.USER_ID):
-        text = str(attribute.value).strip()
-        prefix, colon, value = text.partition(":")
-        prefix, value = (prefix.strip().upper(), value) if colon else ("", text)
-        value = value.replace(" ", "")
-        if found.setdefault(prefix, value) != value:
-            raise CertificateRefused("certificate_subject")
-    return tuple(found.items())
 
 
 def day(moment: datetime) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from idp.domain import certificates
+from idp.domain import certificate_names
 from idp.domain.certificates import Authority, CertificateRefused, Path
 from idp.domain.errors import InvalidInput
 from idp.domain.subjects import AgencyCode, IdKind, IdNumber, SubjectKind, TaxCode
@@ -51,16 +51,16 @@ def read(path: Path) -> Holder:
     Which flow it may be used in is decided by the kinds that every authority of its path vouches
     for: ``certificate_other_subject`` otherwise.
     """
-    ids = dict(certificates.user_ids(path.leaf))
-    name = certificates.common_name(path.leaf)
-    organisation = certificates.organisation(path.leaf)
+    ids = dict(certificate_names.user_ids(path.leaf))
+    name = certificate_names.common_name(path.leaf)
+    organisation = certificate_names.organisation(path.leaf)
     if not name:
         raise CertificateRefused("certificate_subject")
     holder = _holder(ids, path.issuer, name, organisation)
     if not all(holder.kind in authority.kinds for authority in path.authorities):
         raise CertificateRefused("certificate_other_subject")
     if holder.kind is SubjectKind.AGENCY:
-        return replace(holder, units=certificates.organisational_units(path.leaf))
+        return replace(holder, units=certificate_names.organisational_units(path.leaf))
     return holder
 
 

@@ -19,10 +19,9 @@ from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from idp.sandbox.events import Events
-from idp.sandbox.kept import Kept
-from idp.sandbox.kiosk import refuse_other_sites
 from idp.sandbox.portal_settings import PortalSettings
 from idp.sandbox.relying_party import RelyingParty, SignInFailed
+from idp.sandbox.stand import Stand, refuse_other_sites
 from idp.sandbox.waiting import CIBA, Waiting
 
 LEVELS = ("", "ial2", "ial3")
@@ -90,19 +89,10 @@ def blueprint(
     return routes
 
 
-class _Desk:
+class _Desk(Stand[Cases]):
     """The routes."""
 
-    def __init__(
-        self,
-        settings: PortalSettings,
-        party: RelyingParty,
-        events: Events,
-        clock: Callable[[], float],
-    ) -> None:
-        self._settings, self._party, self._events = settings, party, events
-        self._clock, self._desks = clock, Kept[Cases]()
-        self._cookie_name = f"desk_{settings.port}"
+    name = "desk"
 
     def page(self) -> str:
         return self._show(self._looked_at())
@@ -120,15 +110,14 @@ class _Desk:
         try:
             case = self._begin(number, typed)
         except SignInFailed as error:
-            self._record("error", {"error": error.code, "error_description": error.detail})
+            self._failed(error)
             words = _WORDS.get(error.code, _OTHER_WORDS)
             fault = _TOO_MANY if error.code == "access_denied" else words
             return self._show(self._cases(), fault=fault, typed=typed), 422
-        cases, shown = self._desks.find(self._cookie()), redirect("/desk", 303)
+        cases, shown = self._mine(), redirect("/desk", 303)
         if cases is None:
             cases = Cases()
-            cookie = self._desks.keep(cases)
-            shown.set_cookie(self._cookie_name, cookie, httponly=True, samesite="Strict")
+            self._keep(cases, shown)
         cases.items.appendleft(case)
         return shown
 
@@ -137,7 +126,7 @@ class _Desk:
         told = request.get_json(silent=True)
         name = told.get("auth_req_id") if isinstance(told, dict) else None
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        found = (case for cases in self._desks.all() for case in tuple(cases.items))
+        found = (case for cases in self._kept.all() for case in tuple(cases.items))
         case = next((each for each in found if each.waiting.name == name and each.token), None)
         is_known = case is not None and hmac.compare_digest(token.encode(), case.token.encode())
         if case is None or not is_known or scheme != "Bearer":
@@ -167,7 +156,7 @@ class _Desk:
         return Case(number, message, form["acr_values"], code, waiting, token)
 
     def _cases(self) -> Cases:
-        return self._desks.find(self._cookie()) or Cases()
+        return self._mine() or Cases()
 
     def _looked_at(self) -> Cases:
         cases = self._cases()
@@ -180,9 +169,6 @@ class _Desk:
                 self._record("ciba_answer" if signed_in else "error", about)
         return cases
 
-    def _cookie(self) -> str | None:
-        return request.cookies.get(self._cookie_name)
-
     def _show(
         self, cases: Cases, *, fault: str = "", typed: Mapping[str, str] | None = None
     ) -> str:
@@ -194,9 +180,6 @@ class _Desk:
             fault=fault,
             typed=typed or {},
         )
-
-    def _record(self, kind: str, claims: Mapping[str, Any]) -> None:
-        self._events.record(portal=self._settings.name, kind=kind, claims=claims)
 
 
 def _state(cases: Cases) -> str:

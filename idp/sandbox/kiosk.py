@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import segno
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, redirect, render_template
 from flask.typing import ResponseReturnValue
 
 from idp.sandbox.events import Events
-from idp.sandbox.kept import Kept
 from idp.sandbox.portal_settings import PortalSettings
 from idp.sandbox.relying_party import RelyingParty, SignInFailed
+from idp.sandbox.stand import Stand, refuse_other_sites
 from idp.sandbox.waiting import DEVICE_CODE, Waiting
 
 _SCOPE = "openid profile"
@@ -65,25 +65,10 @@ def blueprint(
     return routes
 
 
-def refuse_other_sites() -> ResponseReturnValue | None:
-    """No foreign web page presses our buttons."""
-    crossing = request.headers.get("Sec-Fetch-Site") == "cross-site"
-    return ({"error": "cross_site"}, 403) if crossing and request.method == "POST" else None
-
-
-class _Kiosk:
+class _Kiosk(Stand[Run]):
     """The routes."""
 
-    def __init__(
-        self,
-        settings: PortalSettings,
-        party: RelyingParty,
-        events: Events,
-        clock: Callable[[], float],
-    ) -> None:
-        self._settings, self._party, self._events = settings, party, events
-        self._clock, self._runs = clock, Kept[Run]()
-        self._cookie_name = f"kiosk_{settings.port}"
+    name = "kiosk"
 
     def page(self) -> str:
         run = self._run()
@@ -97,12 +82,11 @@ class _Kiosk:
             answer = self._party.ask("device_authorization_endpoint", {"scope": _SCOPE})
             run = _read(answer, now=self._clock())
         except SignInFailed as error:
-            self._record("error", {"error": error.code, "error_description": error.detail})
+            self._failed(error)
             return self._show("failed", words=_WORDS.get(error.code, _OTHER_WORDS)), 502
-        self._runs.forget(self._cookie())
+        self._forget()
         shown = redirect("/kiosk", 303)
-        cookie = self._runs.keep(run)
-        shown.set_cookie(self._cookie_name, cookie, httponly=True, samesite="Strict")
+        self._keep(run, shown)
         return shown
 
     def state(self) -> ResponseReturnValue:
@@ -111,14 +95,14 @@ class _Kiosk:
         return {"state": run.waiting.state if run else "start"}
 
     def end(self) -> ResponseReturnValue:
-        run = self._runs.forget(self._cookie())
+        run = self._forget()
         if run is not None:
             self._revoke(run)
         return redirect("/kiosk", 303)
 
     def _run(self) -> Run | None:
         """What this screen is at; its look at the provider, and its end, are seen to here."""
-        run, now = self._runs.find(self._cookie()), self._clock()
+        run, now = self._mine(), self._clock()
         if run is None:
             return None
         run.waiting.look(self._party, now=now)
@@ -131,7 +115,7 @@ class _Kiosk:
             self._record("device_login" if signed_in else "error", about)
         if now < run.forgotten_at:
             return run
-        self._runs.forget(self._cookie())
+        self._forget()
         self._revoke(run)
         return None
 
@@ -143,18 +127,12 @@ class _Kiosk:
         try:
             self._party.ask("revocation_endpoint", {"token": signed_in.access_token})
         except SignInFailed as error:
-            self._record("error", {"error": error.code, "error_description": error.detail})
-
-    def _cookie(self) -> str | None:
-        return request.cookies.get(self._cookie_name)
+            self._failed(error)
 
     def _show(self, state: str, *, run: Run | None = None, words: str = "") -> str:
         return render_template(
             "kiosk.html", kiosk=self._settings, state=state, run=run, words=words
         )
-
-    def _record(self, kind: str, claims: dict[str, Any]) -> None:
-        self._events.record(portal=self._settings.name, kind=kind, claims=claims)
 
 
 def _read(answer: dict[str, Any], *, now: float) -> Run:

@@ -8,7 +8,6 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, exists, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from idp.domain.accounts import (
     Account,
@@ -23,6 +22,16 @@ from idp.domain.assurance import IAL, Evidence
 from idp.domain.errors import Conflict
 from idp.domain.ids import uuid7
 from idp.domain.subjects import EmailAddress, IdKind, IdNumber, PhoneNumber, SubjectKind
+from idp.storage.account_rows import (
+    SELF,
+    add_attributes,
+    add_evidence,
+    add_identifiers,
+    add_phone,
+    index_of,
+    open_attribute,
+    open_identifier,
+)
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
 from idp.storage.models import (
@@ -33,11 +42,8 @@ from idp.storage.models import (
     PasswordRow,
     PhoneRow,
 )
-from idp.storage.vault import Seal, Vault
+from idp.storage.vault import Vault
 from idp.storage.ways_in import lock
-
-SELF = "self"
-"""The source of what the owner typed and nobody vouched for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,11 +227,11 @@ class AccountStore:
             "created_at": now,
         }
         connection.execute(insert(AccountRow).values(account))
-        self._add_identifiers(connection, account_id, identity, seal, now)
-        evidence_id = self._add_evidence(connection, account_id, identity, evidence, seal)
-        self._add_attributes(connection, account_id, identity, evidence, (evidence_id, seal))
+        add_identifiers(connection, account_id, identity, (self._vault, seal), now=now)
+        evidence_id = add_evidence(connection, account_id, identity, evidence, seal)
+        add_attributes(connection, account_id, identity, evidence, (evidence_id, seal))
         if identity.phone is not None:
-            self._add_phone(connection, account_id, identity.phone, seal, now)
+            add_phone(connection, account_id, identity.phone, (self._vault, seal), now=now)
         if password_hash is not None:
             password = {"account_id": account_id, "hash": password_hash, "at": now}
             connection.execute(insert(PasswordRow).values(password))
@@ -253,9 +259,9 @@ class AccountStore:
         """
         seal = lock(connection, self._vault, account_id)
         if identity.id_numbers:
-            self._add_identifiers(connection, account_id, identity, seal, now)
+            add_identifiers(connection, account_id, identity, (self._vault, seal), now=now)
         if evidence_id is None:
-            evidence_id = self._add_evidence(connection, account_id, identity, evidence, seal)
+            evidence_id = add_evidence(connection, account_id, identity, evidence, seal)
         facts = {
             Attribute.FULL_NAME: identity.name,
             Attribute.BIRTH_DATE: identity.birth_date,
@@ -269,7 +275,7 @@ class AccountStore:
             .where(AttributeRow.replaced_at.is_(None))
             .values(replaced_at=now)
         )
-        self._add_attributes(connection, account_id, identity, evidence, (evidence_id, seal))
+        add_attributes(connection, account_id, identity, evidence, (evidence_id, seal))
 
     def replace_password_hash(
         self, connection: Connection, account_id: UUID, new_hash: str, *, old_hash: str
@@ -282,118 +288,10 @@ class AccountStore:
         )
         return bool(changed.rowcount)
 
-    def _add_identifiers(
-        self,
-        connection: Connection,
-        account_id: UUID,
-        identity: Identity,
-        seal: Seal,
-        now: datetime,
-    ) -> None:
-        rows = [
-            {
-                "id": uuid7(now),
-                "account_id": account_id,
-                "kind": number.kind,
-                "value_index": self._of(number),
-                "value_sealed": seal.seal_text(
-                    number.value, context=f"identifier {account_id} {number.kind}"
-                ),
-                "added_at": now,
-            }
-            for number in identity.id_numbers
-        ]
-        try:
-            connection.execute(insert(IdentifierRow), rows)
-        except IntegrityError as error:
-            raise Conflict("account.exists") from error
-
-    @staticmethod
-    def _add_evidence(
-        connection: Connection,
-        account_id: UUID,
-        identity: Identity,
-        evidence: Evidence,
-        seal: Seal,
-    ) -> UUID:
-        evidence_id = uuid7(evidence.at)
-        row = {
-            "id": evidence_id,
-            "account_id": account_id,
-            "method": evidence.method,
-            "ial": int(evidence.ial),
-            "source": identity.source,
-            "reference_sealed": seal.seal_text(
-                identity.reference, context=f"evidence {account_id}"
-            ),
-            "vouched_by": evidence.vouched_by,
-            "at": evidence.at,
-        }
-        connection.execute(insert(EvidenceRow).values(row))
-        return evidence_id
-
-    @staticmethod
-    def _add_attributes(
-        connection: Connection,
-        account_id: UUID,
-        identity: Identity,
-        evidence: Evidence,
-        proof: tuple[UUID, Seal],
-    ) -> None:
-        evidence_id, seal = proof
-        vouched = {
-            Attribute.FULL_NAME: identity.name.display,
-            Attribute.BIRTH_DATE: identity.birth_date.iso if identity.birth_date else None,
-            Attribute.SEX: identity.sex,
-            Attribute.CONTACT_PHONE: identity.phone.e164 if identity.phone else None,
-        }
-        vouched = {name: text for name, text in vouched.items() if name not in identity.more}
-        more_source = identity.more_source or identity.source
-        declared = {Attribute.EMAIL: identity.email.value if identity.email else None}
-        rows = [
-            {
-                "id": uuid7(identity.verified_at),
-                "account_id": account_id,
-                "name": name,
-                "value_sealed": seal.seal_text(value, context=f"attribute {account_id} {name}"),
-                "evidence_id": evidence_id if source != SELF else None,
-                "source": source,
-                "method": evidence.method,
-                "at": identity.verified_at,
-            }
-            for facts, source in (
-                (vouched, identity.source),
-                (identity.more, more_source),
-                (declared, SELF),
-            )
-            for name, value in facts.items()
-            if value is not None
-        ]
-        connection.execute(insert(AttributeRow), rows)
-
-    def _add_phone(
-        self,
-        connection: Connection,
-        account_id: UUID,
-        number: PhoneNumber,
-        seal: Seal,
-        now: datetime,
-    ) -> None:
-        phone_id = uuid7(now)
-        row = {
-            "id": phone_id,
-            "account_id": account_id,
-            "number_index": self._vault.index("phone", number.e164),
-            "number_sealed": seal.seal_text(number.e164, context=f"phone {phone_id}"),
-            "is_default": True,
-            "verified_at": now,
-        }
-        connection.execute(insert(PhoneRow).values(row))
-
     # --- rows to objects ------------------------------------------------------------------------
 
     def _of(self, number: IdNumber) -> bytes:
-        return self._vault.index(number.kind, number.value)
+        return index_of(self._vault, number)
 
     def _one(self, rows: Sequence[RowMapping]) -> Account | None:
         """One account from a row per phone."""
@@ -448,13 +346,3 @@ _ACCOUNTS = (
     .join_from(AccountRow, PasswordRow, isouter=True)
     .outerjoin(PhoneRow, (PhoneRow.account_id == AccountRow.id) & PhoneRow.removed_at.is_(None))
 )
-
-
-def open_attribute(seal: Seal, account_id: UUID, name: str, sealed: bytes) -> str:
-    """The plain value of an attribute row."""
-    return seal.open_text(bytes(sealed), context=f"attribute {account_id} {name}")
-
-
-def open_identifier(seal: Seal, account_id: UUID, kind: str, sealed: bytes) -> str:
-    """The plain value of an identifier row."""
-    return seal.open_text(bytes(sealed), context=f"identifier {account_id} {kind}")

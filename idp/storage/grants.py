@@ -16,7 +16,7 @@ from uuid import UUID
 
 from sqlalchemy import update
 
-from idp.storage.accounts import open_attribute, open_identifier
+from idp.storage.account_rows import open_attribute, open_identifier
 from idp.storage.database import Database, as_uuid
 from idp.storage.endings import Endings
 from idp.storage.models import GrantRow, milliseconds, moment

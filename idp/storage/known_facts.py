@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import literal, select
 
-from idp.storage.accounts import open_attribute, open_identifier
+from idp.storage.account_rows import open_attribute, open_identifier
 from idp.storage.database import Database
 from idp.storage.grants import Fact, Subject
 from idp.storage.models import AccountRow, AttributeRow, ConsentRow, IdentifierRow

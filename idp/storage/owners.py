@@ -15,7 +15,7 @@ from sqlalchemy import Connection, case, delete, insert, select, update
 from idp.domain.accounts import AccountStatus, Attribute
 from idp.domain.errors import Conflict, LastMethodError
 from idp.domain.ids import uuid7
-from idp.storage.accounts import SELF
+from idp.storage.account_rows import SELF
 from idp.storage.database import Database
 from idp.storage.endings import Endings
 from idp.storage.models import (

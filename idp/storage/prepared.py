@@ -17,7 +17,7 @@ from uuid import UUID
 import psycopg
 from psycopg import errors, pq
 from psycopg.adapt import PyFormat, Transformer
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 Row = tuple[Any, ...]
 _BINARY: Final = 1
@@ -31,7 +31,7 @@ class Statement:
     ``FOR SHARE OF`` is for PostgreSQL: SQLite has one writer at a time and knows no row locks.
     """
 
-    __slots__ = ("commits", "has_rows", "names", "numbered", "sqlite")
+    __slots__ = ("_pyformat", "commits", "has_rows", "names", "numbered", "sqlite")
 
     def __init__(self, sql: str) -> None:
         plain = " ".join(sql.split())
@@ -40,9 +40,18 @@ class Statement:
         self.names = tuple(names)
         numbered = _NAME.sub(lambda found: f"${names.index(found[1]) + 1}", plain)
         self.numbered = numbered.encode()
+        self._pyformat = _NAME.sub(r"%(\1)s", plain)
         # Asking the driver for a description costs as much as a small query.
         self.has_rows = re.search(r"^(WITH|SELECT)\b|\bRETURNING\b", self.sqlite) is not None
         self.commits = int(re.search(r"\b(INSERT|UPDATE|DELETE)\b", self.sqlite) is not None)
+
+    def within(self, connection: Connection, values: Mapping[str, Any]) -> list[Row]:
+        """Run it in a transaction that does more; answers its rows, as ``Database.one`` does."""
+        if connection.dialect.name == "sqlite":
+            found = connection.exec_driver_sql(self.sqlite, _plain(values))
+        else:
+            found = connection.exec_driver_sql(self._pyformat, dict(values))
+        return [tuple(row) for row in found] if self.has_rows else []
 
 
 _LOCKS: Final = re.compile(r"\s*\bFOR SHARE OF \w+\b")

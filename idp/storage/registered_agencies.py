@@ -19,7 +19,7 @@ from idp.domain.agencies import Agency
 from idp.domain.errors import Conflict
 from idp.domain.ids import uuid7
 from idp.domain.subjects import AgencyCode, IdKind
-from idp.storage.accounts import open_attribute
+from idp.storage.account_rows import open_attribute
 from idp.storage.models import AttributeRow, IdentifierRow
 from idp.storage.vault import Seal, Vault
 from idp.storage.ways_in import lock

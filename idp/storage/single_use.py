@@ -5,23 +5,22 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from idp.storage.database import Database
 from idp.storage.models import milliseconds
 from idp.storage.prepared import Statement
 
-_SQL = (
-    "INSERT INTO single_use (kind, key, expires_at) VALUES (:kind, :key, :expires_at) "
-    "ON CONFLICT (kind, key) DO NOTHING RETURNING kind"
-)
-_SPEND, _SPEND_ALONE = text(_SQL), Statement(_SQL)
+_SPEND = Statement("""
+    INSERT INTO single_use (kind, key, expires_at) VALUES (:kind, :key, :expires_at)
+    ON CONFLICT (kind, key) DO NOTHING RETURNING kind
+""")
 
 
 def spend(connection: Connection, kind: str, key: bytes, *, expires_at: datetime) -> bool:
     """Whether this is the first use. The row stays until nobody could accept it any more."""
     values = {"kind": kind, "key": key, "expires_at": milliseconds(expires_at)}
-    return connection.execute(_SPEND, values).first() is not None
+    return bool(_SPEND.within(connection, values))
 
 
 _PROOF_KEPT = timedelta(days=1)
@@ -44,4 +43,4 @@ class SingleUse:
     def spend(self, kind: str, key: bytes, *, expires_at: datetime) -> bool:
         """Whether this is the first use; one statement that is its own transaction."""
         values = {"kind": kind, "key": key, "expires_at": milliseconds(expires_at)}
-        return bool(self._database.one(_SPEND_ALONE, values))
+        return bool(self._database.one(_SPEND, values))

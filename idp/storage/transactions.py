@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection
 
 from idp.domain.errors import Conflict
 from idp.domain.ids import uuid7
 from idp.storage.database import Database
-from idp.storage.models import TransactionRow, milliseconds
+from idp.storage.models import milliseconds
 from idp.storage.prepared import Statement
 from idp.storage.vault import Vault
 
@@ -89,27 +90,11 @@ class TransactionStore:
 
     def save(self, stored: Stored, state: bytes) -> Stored:
         """Keep a new state; raises ``Conflict`` when another request was faster."""
-        values = {
-            "id": stored.id,
-            "version": stored.version,
-            "state": self._seal(stored.id, state),
-        }
-        if not self._database.one(_SAVE, values):
-            raise Conflict("transaction.changed")
-        return Stored(stored.id, stored.kind, stored.version + 1, state)
+        return _kept(stored, state, self._database.one(_SAVE, self._saving(stored, state)))
 
     def save_with(self, connection: Connection, stored: Stored, state: bytes) -> Stored:
         """``save`` in the transaction of an effect: of two posts at once only one has it."""
-        row = TransactionRow
-        saved = connection.execute(
-            update(row)
-            .where(row.id == stored.id, row.version == stored.version, row.ended_at.is_(None))
-            .values(version=row.version + 1, state_sealed=self._seal(stored.id, state))
-            .returning(row.id)
-        ).first()
-        if saved is None:
-            raise Conflict("transaction.changed")
-        return Stored(stored.id, stored.kind, stored.version + 1, state)
+        return _kept(stored, state, _SAVE.within(connection, self._saving(stored, state)))
 
     def end(self, stored: Stored, *, now: datetime) -> None:
         """Finish it and forget its state; raises ``Conflict`` when it is finished already.
@@ -117,26 +102,27 @@ class TransactionStore:
         Whoever ends a transaction is the only one to do so: this is what makes its effect happen
         once.
         """
-        values = {
-            "id": stored.id,
-            "version": stored.version,
-            "state": b"",
-            "now": milliseconds(now),
-        }
-        if not self._database.one(_END, values):
-            raise Conflict("transaction.changed")
+        _kept(stored, b"", self._database.one(_END, _ending(stored, now)))
 
     def end_with(self, connection: Connection, stored: Stored, *, now: datetime) -> None:
         """``end`` in the transaction of what it makes happen once: both are there, or neither."""
-        row = TransactionRow
-        ended = connection.execute(
-            update(row)
-            .where(row.id == stored.id, row.version == stored.version, row.ended_at.is_(None))
-            .values(ended_at=now, state_sealed=b"")
-            .returning(row.id)
-        ).first()
-        if ended is None:
-            raise Conflict("transaction.changed")
+        _kept(stored, b"", _END.within(connection, _ending(stored, now)))
+
+    def _saving(self, stored: Stored, state: bytes) -> dict[str, object]:
+        sealed = self._seal(stored.id, state)
+        return {"id": stored.id, "version": stored.version, "state": sealed}
 
     def _seal(self, transaction_id: UUID, state: bytes) -> bytes:
         return self._vault.seal(state, context=f"transaction {transaction_id}")
+
+
+def _ending(stored: Stored, now: datetime) -> dict[str, object]:
+    ended_at = milliseconds(now)
+    return {"id": stored.id, "version": stored.version, "state": b"", "now": ended_at}
+
+
+def _kept(stored: Stored, state: bytes, rows: list[tuple[Any, ...]]) -> Stored:
+    """The transaction after a statement that had to find it as it was read."""
+    if not rows:
+        raise Conflict("transaction.changed")
+    return Stored(stored.id, stored.kind, stored.version + 1, state)

@@ -41,6 +41,10 @@ class TestClock:
     def __call__(self) -> datetime:
         return self.now
 
+    def timer(self) -> float:
+        """The same as seconds: what is remembered for two of them is, however slow the machine."""
+        return self.now.timestamp()
+
     def forward(self, **parts: float) -> None:
         self.now += timedelta(**parts)
 

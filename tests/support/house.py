@@ -437,7 +437,7 @@ def build(
         shutil.copytree(_signing_keys(), config.keys_folder, dirs_exist_ok=True)
     clock, carrier = TestClock(), MemoryCarrier()
     database = Database(config.database_url, pool_size=20)
-    base = application.Foundation(config, VAULT, database, clock)
+    base = application.Foundation(config, VAULT, database, clock, timer=clock.timer)
     hasher = PasswordHasher(b"p" * 32, time_cost=1, memory_kib=64, max_parallel=16)
     insurance, status, signer = MemoryInsurance(), MemoryStatus(), MemorySigner()
     methods = replace(
@@ -460,7 +460,7 @@ def build(
 def second_node(house: House, database_url: str) -> House:
     """Another process of the same installation, as far as a test can have one."""
     built = build(database_url, house.base.config.folder)
-    base = replace(built.base, clock=house.clock)
+    base = replace(built.base, clock=house.clock, timer=house.clock.timer)
     methods = outside()
     app = application.create_app(base, application.Ports(methods, house.clock))
     warm.keep_templates(app)

@@ -1,0 +1,149 @@
+"""What stands in the rows of an account: its numbers, proof, facts and phone, sealed and opened."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, insert
+from sqlalchemy.exc import IntegrityError
+
+from idp.domain.accounts import Attribute, Identity
+from idp.domain.assurance import Evidence
+from idp.domain.errors import Conflict
+from idp.domain.ids import uuid7
+from idp.domain.subjects import IdNumber, PhoneNumber
+from idp.storage.models import AttributeRow, EvidenceRow, IdentifierRow, PhoneRow
+from idp.storage.vault import Seal, Vault
+
+SELF = "self"
+"""The source of what the owner typed and nobody vouched for."""
+
+
+def index_of(vault: Vault, number: IdNumber) -> bytes:
+    """Where the account of a number is found."""
+    return vault.index(number.kind, number.value)
+
+
+def add_identifiers(
+    connection: Connection,
+    account_id: UUID,
+    identity: Identity,
+    keys: tuple[Vault, Seal],
+    *,
+    now: datetime,
+) -> None:
+    """Its numbers. Raises ``Conflict('account.exists')``: the unique index decides."""
+    vault, seal = keys
+    rows = [
+        {
+            "id": uuid7(now),
+            "account_id": account_id,
+            "kind": number.kind,
+            "value_index": index_of(vault, number),
+            "value_sealed": seal.seal_text(
+                number.value, context=f"identifier {account_id} {number.kind}"
+            ),
+            "added_at": now,
+        }
+        for number in identity.id_numbers
+    ]
+    try:
+        connection.execute(insert(IdentifierRow), rows)
+    except IntegrityError as error:
+        raise Conflict("account.exists") from error
+
+
+def add_evidence(
+    connection: Connection,
+    account_id: UUID,
+    identity: Identity,
+    evidence: Evidence,
+    seal: Seal,
+) -> UUID:
+    """The proof that the facts rest on; answers its id."""
+    evidence_id = uuid7(evidence.at)
+    row = {
+        "id": evidence_id,
+        "account_id": account_id,
+        "method": evidence.method,
+        "ial": int(evidence.ial),
+        "source": identity.source,
+        "reference_sealed": seal.seal_text(identity.reference, context=f"evidence {account_id}"),
+        "vouched_by": evidence.vouched_by,
+        "at": evidence.at,
+    }
+    connection.execute(insert(EvidenceRow).values(row))
+    return evidence_id
+
+
+def add_attributes(
+    connection: Connection,
+    account_id: UUID,
+    identity: Identity,
+    evidence: Evidence,
+    proof: tuple[UUID, Seal],
+) -> None:
+    """The facts, each with its source: what the identity's, another's, or only the owner's is."""
+    evidence_id, seal = proof
+    vouched = {
+        Attribute.FULL_NAME: identity.name.display,
+        Attribute.BIRTH_DATE: identity.birth_date.iso if identity.birth_date else None,
+        Attribute.SEX: identity.sex,
+        Attribute.CONTACT_PHONE: identity.phone.e164 if identity.phone else None,
+    }
+    vouched = {name: text for name, text in vouched.items() if name not in identity.more}
+    more_source = identity.more_source or identity.source
+    declared = {Attribute.EMAIL: identity.email.value if identity.email else None}
+    rows = [
+        {
+            "id": uuid7(identity.verified_at),
+            "account_id": account_id,
+            "name": name,
+            "value_sealed": seal.seal_text(value, context=f"attribute {account_id} {name}"),
+            "evidence_id": evidence_id if source != SELF else None,
+            "source": source,
+            "method": evidence.method,
+            "at": identity.verified_at,
+        }
+        for facts, source in (
+            (vouched, identity.source),
+            (identity.more, more_source),
+            (declared, SELF),
+        )
+        for name, value in facts.items()
+        if value is not None
+    ]
+    connection.execute(insert(AttributeRow), rows)
+
+
+def add_phone(
+    connection: Connection,
+    account_id: UUID,
+    number: PhoneNumber,
+    keys: tuple[Vault, Seal],
+    *,
+    now: datetime,
+) -> None:
+    """Its first phone, which codes go to."""
+    vault, seal = keys
+    phone_id = uuid7(now)
+    row = {
+        "id": phone_id,
+        "account_id": account_id,
+        "number_index": vault.index("phone", number.e164),
+        "number_sealed": seal.seal_text(number.e164, context=f"phone {phone_id}"),
+        "is_default": True,
+        "verified_at": now,
+    }
+    connection.execute(insert(PhoneRow).values(row))
+
+
+def open_attribute(seal: Seal, account_id: UUID, name: str, sealed: bytes) -> str:
+    """The plain value of an attribute row."""
+    return seal.open_text(bytes(sealed), context=f"attribute {account_id} {name}")
+
+
+def open_identifier(seal: Seal, account_id: UUID, kind: str, sealed: bytes) -> str:
+    """The plain value of an identifier row."""
+    return seal.open_text(bytes(sealed), context=f"identifier {account_id} {kind}")
