@@ -51,6 +51,8 @@ def standing(client: Client, stored: StoredClient, *, now: datetime) -> str:
         words.append(f"{word} {stored.until:%Y-%m-%d %H:%M}Z")
     if client.voucher:
         words.append(f"vouched for by {client.voucher.superior}")
+    if client.is_stranger:
+        words.append("let itself in")
     return f"[{', '.join(words)}]" if words else ""
 
 

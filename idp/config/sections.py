@@ -100,6 +100,7 @@ class Federation:
     authority_hints: tuple[str, ...] = ()
     trust_marks: tuple[str, ...] = ()
     required_trust_marks: tuple[str, ...] = ()
+    require_pkce: bool = False
     statement_ttl: int = _between(86400, 300, 2592000)
     refresh: int = _between(3600, 5, 86400)
     longest: int = _between(86400, 300, 2592000)

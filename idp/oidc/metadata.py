@@ -50,10 +50,10 @@ _ENCRYPTION: Final = {
     "request_object_encryption_enc_values_supported": list(ContentEnc),
 }
 _IDENTITY_ASSURANCE: Final = {
-    "verified_claims_supported": True,
     "trust_frameworks_supported": [verified_claims.FRAMEWORK],
     "evidence_supported": verified_claims.EVIDENCE,
     "electronic_records_supported": verified_claims.RECORDS,
+    "documents_check_methods_supported": verified_claims.CHECK_METHODS,
     "claims_in_verified_claims_supported": verified_claims.CLAIMS,
 }
 """OpenID Connect for Identity Assurance 1.0, section 7."""

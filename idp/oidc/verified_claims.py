@@ -8,7 +8,7 @@ kept as it came. An answer is built from the proofs that stand for the account:
 
 The request is filter and template at once (section 6): what was not asked for is not told, a
 requirement in ``verification`` that is not met omits the whole, one in ``claims`` only that claim
-(6.5.4), and nothing of this is an error.
+(6.5.4), of which none may be left (Schema Definition, 5.3), and nothing of this is an error.
 """
 
 from __future__ import annotations
@@ -172,9 +172,9 @@ def _answer(request: Json, proof: Vouching, about: Answering) -> Json | None:
     evidence = _evidence(proof)
     if proof.ial < _LOWEST or evidence is None:
         return None
+    if not request["claims"]:
+        return None  # nothing that we know was asked for, so nobody agreed to anything
     claims = _claims(request["claims"], proof, about.found)
-    if not claims:
-        return None
     try:
         known = _verification(proof, about)
         wanted = dict(request["verification"])

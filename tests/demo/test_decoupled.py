@@ -12,7 +12,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from tests.demo.conftest import PASSWORD, Demo, accessible
+from tests.demo.test_account import Citizen
 from tests.demo.test_demo import register, register_plainly
+from tests.demo.test_keys import adds_passkey, plugs_in_authenticator
 from tests.demo.test_signing import opens, press, registers, types_pin
 from tests.support.postgres import require
 
@@ -246,4 +248,42 @@ def signs_by_token(demo: Demo, page: Page, person: dict[str, Any]) -> None:
         page.get_by_role("link", name="Usb ký số").click()
     press(page, "ĐĂNG NHẬP")
     types_pin(demo, person)
+    page.wait_for_url("**/account/**")
+
+
+def test_a_citizen_confirms_with_a_passkey_made_for_that_request(
+    demo: Demo, screen: Screen
+) -> None:
+    hers, desk = phone(screen), screen()
+    citizen = Citizen(demo, hers)
+    citizen.signs_in()
+    plugs_in_authenticator(hers)
+    adds_passkey(citizen)
+    sees(hers, "Đã lưu")
+    code = asks(demo, desk, 201, citizen.person, "Hồ sơ hộ tịch 21", level="ial2", name="yes")
+
+    hers.goto(f"{demo.issuer}/account/approvals")
+    hers.locator("main a.button.primary").click()
+    for text in (code, "Hồ sơ hộ tịch 21", "Văn phòng Một cửa Hà Nội", "Họ tên"):
+        expect(hers.locator("main")).to_contain_text(text)
+    press(hers, "Tiếp tục để xác nhận")
+    signs_by_passkey(hers)
+    press(hers, "Xác nhận")
+    sees(hers, "Đã xác nhận.")
+
+    case = desk.locator("article").first
+    expect(case).to_contain_text("Đã xác nhận", timeout=WAIT)
+    for text in (citizen.person["full_name"], "ial2", "hwk, user, mfa"):
+        expect(case).to_contain_text(text)
+    asks(demo, desk, 201, citizen.person, "Hồ sơ hộ tịch 22")
+    hers.goto(f"{demo.issuer}/account/approvals")
+    hers.locator("main a.button.primary").click()
+    sees(hers, "Tiếp tục để xác nhận")  # the proof of before was for the request of before
+
+
+def signs_by_passkey(page: Page) -> None:
+    if page.get_by_role("link", name="Khóa truy cập").count():
+        page.get_by_role("link", name="Khóa truy cập").click()
+    accessible(page)
+    page.get_by_role("button", name="ĐĂNG NHẬP", exact=True).click()
     page.wait_for_url("**/account/**")

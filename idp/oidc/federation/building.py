@@ -97,6 +97,7 @@ def build(ground: Ground, features: Features) -> Entrance:
         ground.keys,
         Terms(
             settings.required_trust_marks,
+            settings.require_pkce,
             timedelta(seconds=settings.refresh),
             timedelta(seconds=settings.longest),
         ),

@@ -1,7 +1,8 @@
 """What a chain says about a portal, as client metadata that we register (section 5.1.2).
 
 A portal of a federation has no secret (section 12.1) and may use the code flow; what only our
-operators decide (``profile``, ``require_pkce``, ``resources``) is not taken from it.
+operators decide (``profile``, ``require_pkce``, ``resources``) is not taken from it. It proves its
+key for every code, so PKCE is asked of it only where ``[federation] require_pkce`` says so.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ class Terms:
     """What we ask of every portal of a federation."""
 
     required_trust_marks: tuple[str, ...] = ()
+    require_pkce: bool = False
     refresh: timedelta = timedelta(hours=1)
     longest: timedelta = timedelta(days=1)
 
@@ -97,6 +98,7 @@ class FederatedClients:
         found = metadata_of(
             chain, self.discovery.web, self.discovery.loopback, now=seconds, kind=kind
         )
+        found["require_pkce"] = self.terms.require_pkce
         client = client_metadata.build(found, None)
         end = min(datetime.fromtimestamp(min(until, _LATEST), UTC), now + self.terms.longest)
         return Resolved(chain, found, client, end)

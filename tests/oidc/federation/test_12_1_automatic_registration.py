@@ -345,7 +345,22 @@ def test_5_1_2_what_our_operators_decide_is_not_taken_from_a_portal(
     assert found
     assert found["client_id"] == PORTAL
     assert found["grant_types"] == ["authorization_code"]
-    assert not found.keys() & {"profile", "require_pkce", "resources", "client_secret"}
+    assert not found.keys() & {"profile", "resources", "client_secret"}
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_rfc9700_2_1_1_whether_a_portal_needs_pkce_is_our_operators_decision(
+    build: Build, world: Standard, decided: bool
+) -> None:
+    house = build(require_pkce=decided)
+    world.portal.metadata[RP] |= {"require_pkce": not decided}
+
+    page = ask(house, world.request_object(code_challenge=None, code_challenge_method=None))
+
+    found = stored(house, PORTAL)
+    assert found
+    assert found["require_pkce"] is decided
+    assert ("code_challenge" in page.headers["Location"]) is decided
 
 
 def test_12_1_4_the_methods_that_a_portal_supports_are_weighed(

@@ -77,7 +77,7 @@ def test_ida_5_only_what_somebody_vouched_for_is_verified() -> None:
 def test_what_the_owner_typed_is_never_verified() -> None:
     about = replace(subject(), facts=(fact("full_name", "Tự khai", "self", evidence_id=None),))
 
-    assert answer(PLAIN, about=about) is None
+    assert answer(PLAIN, about=about)["claims"] == {}
 
 
 # --- evidence -----------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_a_certificate_vouches_for_the_numbers_in_it_and_for_no_others() -> None
 
     assert answer(request, about=both())["claims"] == {"id_number": "001072000136"}
     other = certificate(details={"serial": "1", "numbers": "cmnd:999999999"})
-    assert answer(request, about=both(proof(), other)) is None
+    assert answer(request, about=both(proof(), other))["claims"] == {}
 
 
 def test_a_renewed_fact_without_a_proof_of_its_own_follows_its_source() -> None:
@@ -236,8 +236,14 @@ def test_ida_6_5_4_a_requirement_of_a_claim_omits_only_that_claim() -> None:
     assert found["claims"] == {"name": "Nguyễn Văn Hoà"}
 
 
-def test_ida_6_5_5_without_any_claim_the_whole_is_omitted() -> None:
-    assert answer(asks(claims={"gender": {"value": "female"}})) is None
+def test_ida_6_5_5_and_schema_5_3_claims_may_be_empty_which_is_a_valid_answer() -> None:
+    found = answer(asks(claims={"gender": {"value": "female"}}))
+
+    assert found == {"verification": {"trust_framework": "vn_dvcqg"}, "claims": {}}
+
+
+def test_where_no_claim_that_we_know_was_asked_for_the_whole_is_omitted() -> None:
+    """Nobody was asked whether that portal may learn it."""
     assert answer(asks(claims={"nickname": {"essential": True}})) is None
 
 
@@ -266,7 +272,7 @@ def test_of_two_proofs_the_one_with_more_claims_answers_then_the_higher() -> Non
 def test_a_number_is_verified_by_the_proof_the_account_was_opened_with() -> None:
     about = replace(both(proof(is_opening=False)), facts=(number("cccd", "001072000136"),))
 
-    assert answer(asks(claims={"id_number": None}), about=about) is None
+    assert answer(asks(claims={"id_number": None}), about=about)["claims"] == {}
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -331,4 +337,4 @@ def test_schema_a_request_of_another_shape_is_refused(hostile: Any) -> None:
 def test_a_strange_request_never_breaks_the_answer(strange: dict[str, Any]) -> None:
     found = answer(strange)
 
-    assert found is None or found["claims"] == {"name": "Nguyễn Văn Hoà"}
+    assert found is None or found["claims"] in ({}, {"name": "Nguyễn Văn Hoà"})

@@ -171,8 +171,12 @@ def test_core_10_1_every_key_has_a_kid_of_its_own_and_says_what_it_is_for(
     kids = [key["kid"] for key in keys]
 
     assert len(set(kids)) == len(kids)
-    assert {key["use"] for key in keys} == {"sig"}
-    assert {key["alg"] for key in keys} == set(document["id_token_signing_alg_values_supported"])
+    algs = {use: {key["alg"] for key in keys if key["use"] == use} for use in ("sig", "enc")}
+    assert algs == {
+        "sig": set(document["id_token_signing_alg_values_supported"]),
+        "enc": set(document["request_object_encryption_alg_values_supported"]),
+    }
+    assert {key["use"] for key in keys} == {"sig", "enc"}
 
 
 PUBLIC = {"EC": {"crv", "x", "y"}, "RSA": {"n", "e"}, "OKP": {"crv", "x"}}

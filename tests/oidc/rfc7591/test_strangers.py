@@ -15,6 +15,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from idp.config import RegistrationMode
+from idp.portals import every, standing
 from tests.oidc.rfc7591.test_registration import (
     METADATA,
     house_with,
@@ -145,6 +146,16 @@ def test_a_stranger_stays_one_whatever_it_says_later(house: House) -> None:
 
     assert offers(page)
     assert "is_stranger" not in client
+
+
+def test_operators_see_who_let_itself_in(house: House) -> None:
+    stranger = register(house).get_json()["client_id"]
+    known = register(house, initial_token(house)).get_json()["client_id"]
+
+    told = {client.client_id: standing(client, stored, now=house.clock())
+            for client, stored in every(house.base)}  # fmt: skip
+
+    assert (told[stranger], told[known]) == ("[let itself in]", "")
 
 
 def signed_in(house: House) -> Browser:
