@@ -177,24 +177,32 @@ def poll(visitor: Visitor, text: str) -> None:
 # --- sign-in --------------------------------------------------------------------------------------
 
 
-def last_of_sign_in(visitor: Visitor, method: str, kept: Any = None) -> Prepared:
-    """With a fresh browser: the request whose answer opens the session."""
+def first_of_sign_in(visitor: Visitor, method: str) -> Prepared:
+    """With a fresh browser: the request that asks for a signature."""
     visitor.client.cookies.clear()
     visitor.get("/login")
     visitor.get(f"{visitor.path}?method={method}")
+    if method != "sim":
+        return visitor.prepare()
+    sim = visitor.person["sim"]
+    fields = {"carrier": sim["carrier"], "phone": sim["number"]}
+    picture = {"captcha": "12345"} if 'name="captcha"' in visitor.text else {}
+    return visitor.prepare(**fields, **picture)
+
+
+def last_of_sign_in(visitor: Visitor, method: str, kept: Any = None) -> Prepared:
+    """With a fresh browser: the request whose answer opens the session."""
+    first = first_of_sign_in(visitor, method)
     match method:
         case "sim":
-            sim = visitor.person["sim"]
-            fields = {"carrier": sim["carrier"], "phone": sim["number"]}
-            picture = {"captcha": "12345"} if 'name="captcha"' in visitor.text else {}
-            visitor.submit(**fields, **picture)
+            visitor.post(first)
             confirms_on_the_phone(visitor)
             return visitor.prepare()
         case "usb":
-            visitor.submit()
+            visitor.post(first)
             return signs(visitor)
         case "passkey":
-            visitor.submit()
+            visitor.post(first)
             device: Passkey = kept
             return with_token(
                 visitor, device.signs(passkey_nonce(visitor), origin=visitor.at.issuer)

@@ -15,6 +15,7 @@ from tests.faults.methods import (
     cancels_on_the_phone,
     confirms_on_the_phone,
     first_form,
+    first_of_sign_in,
     last_form,
     last_of_sign_in,
     poll,
@@ -200,3 +201,25 @@ def test_killed_while_a_session_opens_there_is_none_and_the_next_sign_in_opens_o
     visitor.get("/account")
     assert visitor.path == "/account", visitor.text
     assert on_postgres.count(SESSIONS) == sessions + 1
+
+
+@pytest.mark.parametrize("method", ["sim", "usb", "passkey"])
+@pytest.mark.parametrize("moment", Moment)
+def test_killed_while_a_signature_is_asked_for_the_next_sign_in_opens_a_session(
+    on_postgres: Installation,
+    owners: Callable[[str], tuple[Visitor, object]],
+    method: str,
+    moment: Moment,
+) -> None:
+    visitor, kept = owners(method)
+    form, sessions = first_of_sign_in(visitor, method), on_postgres.count(SESSIONS)
+
+    kill_at(visitor, form, "transactions", moment)
+
+    assert on_postgres.count(SESSIONS) == sessions
+    if method == "sim":
+        cancels_on_the_phone(visitor)
+    on_postgres.change("DELETE FROM throttle")
+    visitor.post(last_of_sign_in(visitor, method, kept))
+    visitor.get("/account")
+    assert visitor.path == "/account", visitor.text
