@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from idp.serve import keep_serving
+from idp.config import Config, Metrics
+from idp.serve import _metrics_folder, keep_serving
 
 
 def dying(*lives: float | None) -> tuple[Callable[[], None], Callable[[], float], list[int]]:
@@ -39,3 +41,22 @@ def test_a_server_that_cannot_start_is_given_up() -> None:
         keep_serving(serve, timer)
 
     assert len(calls) == 20
+
+
+@pytest.mark.parametrize("directory", ["", "taken/metrics"])
+def test_counters_have_a_folder_of_their_own_where_the_settings_name_none_to_write_to(
+    tmp_path: Path, directory: str
+) -> None:
+    (tmp_path / "taken").write_text("a file")
+    spare = tmp_path / "spare"
+
+    folder = _metrics_folder(Config(metrics=Metrics(directory), folder=tmp_path), spare)
+
+    assert folder == spare
+
+
+def test_counters_are_where_the_settings_say(tmp_path: Path) -> None:
+    config = Config(folder=tmp_path)
+
+    assert _metrics_folder(config, tmp_path / "spare") == tmp_path / "run" / "metrics"
+    assert (tmp_path / "run" / "metrics").is_dir()

@@ -56,7 +56,7 @@ PORTAL_CALLS: Final = Metric(
 OUTSIDE_SECONDS: Final = Metric(
     "idp_outside_seconds", "Calls of outside systems by outcome", ("system", "outcome"), _SLOW
 )
-THROTTLED: Final = Metric("idp_throttled", "What a limit refused", ("limit",))
+THROTTLED: Final = Metric("idp_throttled", "What went over a limit", ("limit",))
 
 EVERY: Final = (
     REQUEST_SECONDS,

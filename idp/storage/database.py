@@ -142,7 +142,8 @@ def as_uuid(value: UUID | str) -> UUID:
 
 
 def _engine(url: str, **options: Any) -> Engine:  # noqa: ANN401  create_engine's own keywords
-    engine = create_engine(url, connect_args=_connect_args(url), **options)
+    # An error's text may come into the log: with the statement, never with its values.
+    engine = create_engine(url, connect_args=_connect_args(url), hide_parameters=True, **options)
     if url.startswith("sqlite"):
         event.listen(engine, "connect", _prepare_sqlite)
         # Writers queue at BEGIN instead of failing half-way, so a transaction never turns stale.

@@ -8,6 +8,7 @@ text of an exception.
 from __future__ import annotations
 
 import enum
+import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -86,6 +87,10 @@ _BY_STATUS: Final[Mapping[int, Problem]] = {
 }
 
 
+_SITES: Final = frozenset({"", "none", "same-origin", "same-site", "cross-site"})
+_ORIGIN: Final = re.compile(r"(?:null|https?://[a-z0-9.-]{1,200}(?::[0-9]{1,5})?)?")
+
+
 def init_app(app: Flask, clock: Clock) -> None:
     """Answer every error of ``app``."""
     app.extensions[_EXTENSION] = clock
@@ -147,8 +152,12 @@ def _busy(_error: Busy) -> Response:
 
 
 def _forged(_error: ForgedPost) -> Response:
-    site = request.headers.get("Sec-Fetch-Site", "")
-    reference = _note("web.forged_post", site=site, origin=request.headers.get("Origin", ""))
+    site, origin = (request.headers.get(name, "") for name in ("Sec-Fetch-Site", "Origin"))
+    told = {
+        "site": site if site in _SITES else "other",
+        "origin": origin if _ORIGIN.fullmatch(origin) else "other",
+    }
+    reference = _note("web.forged_post", **told)
     return _answer(Problem.FORGED_POST, reference, None)
 
 
@@ -164,7 +173,7 @@ def _http(error: HTTPException) -> BaseResponse:
 def _unexpected(_error: Exception) -> Response:
     """The incident number is in the log with the trace, and nowhere else is the trace."""
     reference = _reference()
-    _log.exception("web.unexpected", reference=reference, path=request.path)
+    _log.exception("web.unexpected", reference=reference, path=_route())
     try:
         return _answer(Problem.UNEXPECTED, reference, None)
     except Exception:  # noqa: BLE001  the last handler there is
@@ -221,8 +230,13 @@ def _for_programs(problem: Problem, reference: str) -> Response:
 
 def _note(event: str, **fields: str) -> str:
     reference = _reference()
-    _log.warning(event, reference=reference, path=request.path, **fields)
+    _log.warning(event, reference=reference, path=_route(), **fields)
     return reference
+
+
+def _route() -> str:
+    """Which of our addresses it was; what stands in a path may be somebody's number."""
+    return request.url_rule.rule if request.url_rule else ""
 
 
 def _reference() -> str:

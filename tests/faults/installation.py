@@ -154,6 +154,12 @@ class Installation:
             row = server.execute(query.encode()).fetchone()
             return int(row[0]) if row else 0
 
+    def change(self, statement: str) -> None:
+        """What time would do, done now: on PostgreSQL."""
+        plain = self.database_url.replace("+psycopg", "")
+        with psycopg.connect(plain, autocommit=True) as server:
+            server.execute(statement.encode())
+
     @contextlib.contextmanager
     def fault(self, system: str, mode: str) -> Iterator[None]:
         fields = {"system": system, "mode": mode, "seconds": 120}

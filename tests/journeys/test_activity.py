@@ -435,12 +435,13 @@ def test_revocation_on_one_node_is_at_once_in_force_on_the_other(
 
 
 def dump(house: House) -> str:
-    """Every row of every table."""
+    """Every value of every table, bytes as the text that they may hold."""
     with house.database.transaction() as connection:
-        return "".join(
-            repr(row)
+        return "\n".join(
+            value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
             for table in Base.metadata.sorted_tables
             for row in connection.execute(table.select())
+            for value in row
         )
 
 
