@@ -62,19 +62,21 @@ def _new(session: Session) -> Response:
     """CHỌN PHƯƠNG THỨC XÁC THỰC (R65)."""
     account = house().account.check_change(session, now=house().clock())
     context = {
-        "offers": (*_able(), *_further(account)),
+        "offers": (*_able(account), *_further(account)),
         "offers_password": account.password_hash is None
         and house().account.may_have_password(account),
     }
     return respond(screens.plain("methods_new.html", **context))
 
 
-def _able() -> tuple[str, ...]:
-    """Methods whose sign-in proves a credential that can be bound."""
+def _able(account: Account) -> tuple[str, ...]:
+    """Methods whose sign-in proves a credential that can be bound to an account of its kind."""
     return tuple(
         method.name
         for method in house().login.methods
-        if method.login is not None and method.ial is IAL.HIGH
+        if method.login is not None
+        and method.ial is IAL.HIGH
+        and (method.registration is None or account.kind in method.registration.subjects)
     )
 
 
@@ -139,7 +141,7 @@ def _add(session: Session) -> Response:
         name = name_of(session)
         begun = house().enrolling.start(method, name, session, visitor(), now=now)
         return again(f"{_HERE}/enrol/{begun.hex}")
-    if method not in _able():
+    if method not in _able(account):
         return again(_HERE)
     state = LoginState(method, binding=session.account_id.hex)
     started = flow.start(state, visitor(), now=now)
