@@ -28,7 +28,8 @@ SYSTEM_PARTS = {
 }
 """What some tests use: its name in IDP_REQUIRE, a file that shows it is here, its package.
 
-Node.js is not among them: what Debian has may be too old for it; its tests say so (``node``).
+Node.js and Firefox are not among them: what a distribution has may be too old, or not there; their
+tests say so (``node``, ``firefox``).
 """
 _POLICY = Path("/usr/sbin/policy-rc.d")
 

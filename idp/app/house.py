@@ -77,7 +77,8 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
     methods = tuple(method for method in every if config.is_enabled(method.name))
     accounts = AccountStore(database, vault)
     audit = AuditStore(database, vault)
-    credentials, levels = CredentialStore(database, vault), LevelStore(database, vault)
+    seconds = tuple(method.name for method in every if method.needs_password)
+    credentials, levels = CredentialStore(database, vault), LevelStore(database, vault, seconds)
     transactions = TransactionStore(database, vault)
     sessions = session_store(base)
     limits = Limits(ThrottleStore(database, vault, base.meter), config)
@@ -100,7 +101,7 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
         challenger.new_answer,
         lambda expected, typed: is_right(expected, typed, test_answer=config.captcha.test_answer),
     )
-    account = account_flow_of(base, ports.methods.hasher, words)
+    account = account_flow_of(base, ports.methods.hasher, words, seconds)
     steps = Steps(
         methods,
         database,

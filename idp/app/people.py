@@ -75,8 +75,13 @@ def answer_complaint(base: Foundation, ticket: str, text: str, *, is_accepted: b
     answer(base.database, store, audit, Decision(ticket, status, text), now=now)
 
 
-def account_flow_of(base: Foundation, hasher: Hasher, words: Words) -> AccountFlow:
-    """What owners do, with the hasher and the texts of this process."""
+def account_flow_of(
+    base: Foundation, hasher: Hasher, words: Words, seconds: tuple[str, ...] = ()
+) -> AccountFlow:
+    """What owners do, with the hasher and the texts of this process.
+
+    ``seconds`` are the methods that open nothing without the password.
+    """
     config, database, vault = base.config, base.database, base.vault
     accounts = AccountStore(database, vault)
     notices = Notices(
@@ -90,9 +95,9 @@ def account_flow_of(base: Foundation, hasher: Hasher, words: Words) -> AccountFl
     return AccountFlow(
         database,
         accounts,
-        OwnerStore(database, vault),
-        PhoneStore(vault),
-        LevelStore(database, vault),
+        OwnerStore(database, vault, seconds),
+        PhoneStore(vault, seconds),
+        LevelStore(database, vault, seconds),
         notices,
         Limits(ThrottleStore(database, vault, base.meter), config),
         hasher,

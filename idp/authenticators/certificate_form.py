@@ -149,7 +149,7 @@ class CertificateRevoked(CertificateRefused):
     """A certificate of a proven path that its CA has revoked: an account may have to hear of it."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("certificate_revoked")
+        super().__init__("certificate_revoked", ca=path.issuer.label)
         self.path = path
 
 

@@ -372,3 +372,9 @@ class Method:
     remote: Remote | None = None
     credential_type: str = "app"
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def needs_password(self) -> bool:
+        """Whether its sign-in asks for the account's password: without one it opens nothing."""
+        asked = self.login.start().fields if self.login else ()
+        return any(each.kind is FieldKind.PASSWORD for each in asked)

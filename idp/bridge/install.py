@@ -23,6 +23,7 @@ from idp.bridge.words import LANGUAGES
 
 HOST = "vn.dichvucong.signing_tool"
 BROWSERS = ("chromium", "chrome", "edge", "firefox")
+_ROOT = Path("/")
 _LINUX = {
     "chromium": ".config/chromium/NativeMessagingHosts",
     "chrome": ".config/google-chrome/NativeMessagingHosts",
@@ -33,6 +34,18 @@ _MACOS = {
     "chromium": "Library/Application Support/Chromium/NativeMessagingHosts",
     "chrome": "Library/Application Support/Google/Chrome/NativeMessagingHosts",
     "edge": "Library/Application Support/Microsoft Edge/NativeMessagingHosts",
+    "firefox": "Library/Application Support/Mozilla/NativeMessagingHosts",
+}
+_LINUX_SYSTEM = {
+    "chromium": "etc/chromium/native-messaging-hosts",
+    "chrome": "etc/opt/chrome/native-messaging-hosts",
+    "edge": "etc/opt/edge/native-messaging-hosts",
+    "firefox": "usr/lib/mozilla/native-messaging-hosts",
+}
+_MACOS_SYSTEM = {
+    "chromium": "Library/Application Support/Chromium/NativeMessagingHosts",
+    "chrome": "Library/Google/Chrome/NativeMessagingHosts",
+    "edge": "Library/Microsoft/Edge/NativeMessagingHosts",
     "firefox": "Library/Application Support/Mozilla/NativeMessagingHosts",
 }
 _REGISTRY = {
@@ -71,12 +84,13 @@ def launcher_of(command: list[str], platform: str) -> str:
 
 
 def install_host(arguments: list[str]) -> int:
-    """Write launcher and manifest for one browser of this person."""
+    """Write launcher and manifest for one browser, of this person or of everybody here."""
     options = _parse_host(arguments)
-    data = _data_folder()
-    data.mkdir(parents=True, exist_ok=True)
+    data = _system_data_folder() if options.system else _data_folder()
+    _make_folder(data)
     program = data / "bridge.pyz"
     program.write_bytes(pack.program())
+    program.chmod(0o644)
     more = [part for each in options.origin for part in ("--origin", each)]
     more += [part for each in options.module for part in ("--module", each)]
     more += ["--language", options.language]
@@ -86,14 +100,23 @@ def install_host(arguments: list[str]) -> int:
     launcher.chmod(0o755)
     extension = options.extension_id or extension_id(options.browser)
     manifest = json.dumps(manifest_of(options.browser, launcher, extension), indent=2)
-    folder = options.folder or _manifest_folder(options.browser, data)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = options.folder or _manifest_folder(options.browser, data, system=options.system)
+    _make_folder(folder)
     path = folder / f"{HOST}.json"
     path.write_text(f"{manifest}\n", encoding="utf-8")
+    path.chmod(0o644)
     if sys.platform == "win32":
-        _register(options.browser, path)
+        _register(options.browser, path, system=options.system)
     print(f"{path}: {extension}")  # noqa: T201
     return 0
+
+
+def _make_folder(folder: Path) -> None:
+    """With every folder above it, readable for everybody whatever this shell's umask says."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir()
+        each.chmod(0o755)
 
 
 def write_extension(arguments: list[str]) -> int:
@@ -101,15 +124,19 @@ def write_extension(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="idp bridge extension")
     parser.add_argument("--origin", action="append", required=True, help="a site that may ask")
     parser.add_argument("--to", type=Path, required=True, help="a folder")
+    parser.add_argument(
+        "--without-key", action="store_true", help="for a store, or to pack it with a key of yours"
+    )
     options = parser.parse_args(arguments)
     try:
-        made = pack.extension(options.origin)
+        made = pack.extension(options.origin, with_key=not options.without_key)
     except ValueError as error:
         parser.error(f"not an origin: {error}")
     options.to.mkdir(parents=True, exist_ok=True)
     for name, content in made.items():
         (options.to / name).write_bytes(content)
-    print(f"{options.to}: {extension_id('chromium')}")  # noqa: T201
+    shown = "" if options.without_key else f": {extension_id('chromium')}"
+    print(f"{options.to}{shown}")  # noqa: T201
     return 0
 
 
@@ -119,6 +146,7 @@ def _parse_host(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--origin", action="append", required=True, help="a site that may ask")
     parser.add_argument("--module", action="append", default=[], help="a PKCS#11 driver")
     parser.add_argument("--language", choices=LANGUAGES, default="vi")
+    parser.add_argument("--system", action="store_true", help="for everybody on this computer")
     parser.add_argument("--extension-id", help="of another packing of the extension")
     parser.add_argument("--folder", type=Path, help="where this browser looks for its hosts")
     return parser.parse_args(arguments)
@@ -133,17 +161,29 @@ def _data_folder() -> Path:
     return Path(data) / "mot-cua-signing-tool"
 
 
-def _manifest_folder(browser: str, data: Path) -> Path:
+def _system_data_folder() -> Path:
+    """Where only an administrator writes: whoever writes there signs for everybody."""
+    if sys.platform == "win32":
+        return Path(os.environ["PROGRAMFILES"]) / "mot-cua-signing-tool"
+    if sys.platform == "darwin":
+        return _ROOT / "Library/Application Support/mot-cua-signing-tool"
+    return _ROOT / "usr/local/lib/mot-cua-signing-tool"
+
+
+def _manifest_folder(browser: str, data: Path, *, system: bool) -> Path:
     if sys.platform == "win32":
         return data / browser
+    if system:
+        return _ROOT / (_MACOS_SYSTEM if sys.platform == "darwin" else _LINUX_SYSTEM)[browser]
     return Path.home() / (_MACOS if sys.platform == "darwin" else _LINUX)[browser]
 
 
-def _register(browser: str, manifest: Path) -> None:
-    """Windows finds the manifest through the registry of the person."""
+def _register(browser: str, manifest: Path, *, system: bool) -> None:
+    """Windows finds the manifest through the registry of the person or of the computer."""
     if sys.platform == "win32":
         import winreg  # noqa: PLC0415  nowhere else
 
         name = f"{_REGISTRY[browser]}\\{HOST}"
-        with winreg.CreateKey(winreg.HKEY_CURRENT_USER, name) as key:
+        hive = winreg.HKEY_LOCAL_MACHINE if system else winreg.HKEY_CURRENT_USER
+        with winreg.CreateKey(hive, name) as key:
             winreg.SetValueEx(key, "", 0, winreg.REG_SZ, str(manifest))

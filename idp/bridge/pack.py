@@ -30,12 +30,14 @@ def program() -> bytes:
     return archive(found)
 
 
-def extension(origins: Sequence[str]) -> dict[str, bytes]:
-    """The extension's files, for these sites."""
+def extension(origins: Sequence[str], *, with_key: bool = True) -> dict[str, bytes]:
+    """The extension's files, for these sites; the key fixes its id while it is loaded unpacked."""
     folder = files("idp.bridge").joinpath("extension")
     found = {name: folder.joinpath(name).read_bytes() for name in _EXTENSION}
     manifest = json.loads(found["manifest.json"])
     manifest["content_scripts"][0]["matches"] = sorted({_pattern(each) for each in origins})
+    if not with_key:
+        del manifest["key"]
     written = json.dumps(manifest, ensure_ascii=False, indent=2)
     return {**found, "manifest.json": f"{written}\n".encode()}
 

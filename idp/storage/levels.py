@@ -32,8 +32,8 @@ from idp.storage.ways_in import can_sign_in, lock
 class LevelStore:
     """Binds and unbinds what can prove a level."""
 
-    def __init__(self, database: Database, vault: Vault) -> None:
-        self._database, self._vault = database, vault
+    def __init__(self, database: Database, vault: Vault, seconds: tuple[str, ...] = ()) -> None:
+        self._database, self._vault, self._seconds = database, vault, seconds
         self._credentials = CredentialStore(database, vault)
 
     def is_own(self, account_id: UUID, credential: Credential) -> bool:
@@ -120,7 +120,7 @@ class LevelStore:
         ).first()
         if found is None:
             raise Conflict("credential.gone")
-        if not can_sign_in(connection, account_id, now=now):
+        if not can_sign_in(connection, account_id, self._seconds, now=now):
             raise LastMethodError("method.last")
         self._end_evidence(connection, found.evidence_id, now=now)
         self._count(connection, account_id, now=now)

@@ -37,8 +37,8 @@ from idp.storage.ways_in import can_sign_in, lock
 class OwnerStore:
     """Changes that an owner makes to an account as a whole."""
 
-    def __init__(self, database: Database, vault: Vault) -> None:
-        self._database, self._vault = database, vault
+    def __init__(self, database: Database, vault: Vault, seconds: tuple[str, ...] = ()) -> None:
+        self._database, self._vault, self._seconds = database, vault, seconds
         self._endings = Endings(database, vault)
 
     # --- facts and switches ---------------------------------------------------------------------
@@ -90,7 +90,7 @@ class OwnerStore:
         lock(connection, self._vault, account_id)
         connection.execute(update(AccountRow).where(AccountRow.id == account_id).values(**columns))
         is_less = columns.get("allows_sms") is False
-        if is_less and not can_sign_in(connection, account_id, now=now):
+        if is_less and not can_sign_in(connection, account_id, self._seconds, now=now):
             raise LastMethodError("method.last")
 
     def set_password(

@@ -22,8 +22,8 @@ MOST = 5
 class PhoneStore:
     """The phones of all accounts. Every change locks its account first."""
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
+    def __init__(self, vault: Vault, seconds: tuple[str, ...] = ()) -> None:
+        self._vault, self._seconds = vault, seconds
 
     def add(
         self, connection: Connection, account_id: UUID, number: PhoneNumber, *, now: datetime
@@ -81,7 +81,7 @@ class PhoneStore:
         )
         if found.is_default and others:
             raise Conflict("phone.default")
-        if not can_sign_in(connection, account_id, now=now):
+        if not can_sign_in(connection, account_id, self._seconds, now=now):
             raise LastMethodError("method.last")
         return _number(seal, phone_id, found.number_sealed)
 

@@ -29,12 +29,17 @@ def lock(connection: Connection, vault: Vault, account_id: UUID) -> Seal:
     return vault.data_key(bytes(data_key), account_id)
 
 
-def can_sign_in(connection: Connection, account_id: UUID, *, now: datetime) -> bool:
-    """Whether anything is left that opens the account; an expired certificate does not."""
+def can_sign_in(
+    connection: Connection, account_id: UUID, seconds: tuple[str, ...], *, now: datetime
+) -> bool:
+    """Whether anything is left that opens the account; an expired certificate does not.
+
+    ``seconds`` are the methods whose credentials open nothing without the password.
+    """
     has_credential = exists().where(
         CredentialRow.account_id == account_id,
         CredentialRow.removed_at.is_(None),
-        CredentialRow.method.not_in(SECOND_FACTORS),
+        CredentialRow.method.not_in(seconds),
         CredentialRow.expires_at.is_(None) | (CredentialRow.expires_at > now),
     )
     has_password = exists().where(PasswordRow.account_id == account_id)
@@ -46,13 +51,9 @@ def can_sign_in(connection: Connection, account_id: UUID, *, now: datetime) -> b
     has_second = exists().where(
         CredentialRow.account_id == account_id,
         CredentialRow.removed_at.is_(None),
-        CredentialRow.method.in_(SECOND_FACTORS),
+        CredentialRow.method.in_(seconds),
     )
     return bool(
         connection.scalar(select(has_credential))
         or connection.scalar(select(has_password & (has_phone | has_second)))
     )
-
-
-SECOND_FACTORS = ("totp",)
-"""Credentials that open nothing without the password."""

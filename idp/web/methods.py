@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import Flask, Response, request
 
-from idp.authenticators.contract import AskFields, AskSignature, FieldKind, Signed
+from idp.authenticators.contract import AskFields, AskSignature, Signed
 from idp.domain.accounts import Account
 from idp.domain.assurance import IAL
 from idp.domain.errors import Conflict, LastMethodError
@@ -82,12 +82,7 @@ def _able(kind: SubjectKind) -> tuple[str, ...]:
 
 def _further(account: Account) -> tuple[str, ...]:
     """Methods with an enrolment; one that asks for the password needs that there is one."""
-    asks_password = {
-        method.name
-        for method in house().login.methods
-        if method.login
-        and any(asked.kind is FieldKind.PASSWORD for asked in method.login.start().fields)
-    }
+    asks_password = {method.name for method in house().methods if method.needs_password}
     has_password = account.password_hash is not None
     return tuple(
         name for name in house().enrolling.offers if has_password or name not in asks_password

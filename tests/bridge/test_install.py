@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -21,25 +22,87 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("browser", "folder", "allowed"),
-    [
-        ("chromium", ".config/chromium/NativeMessagingHosts",
-         ("allowed_origins", f"chrome-extension://{install.extension_id('chromium')}/")),
-        ("firefox", ".mozilla/native-messaging-hosts",
-         ("allowed_extensions", "signing-tool@dichvucong.gov.vn")),
-    ],
-)  # fmt: skip
-def test_the_manifest_lies_where_the_browser_looks_and_names_one_extension(
-    home: Path, browser: str, folder: str, allowed: tuple[str, str]
-) -> None:
-    assert cli.main(["install-host", "--browser", browser, "--origin", "https://a.vn"]) == 0
+CHROMIUM = ("allowed_origins", f"chrome-extension://{install.extension_id('chromium')}/")
+FIREFOX = ("allowed_extensions", "signing-tool@dichvucong.gov.vn")
+MACOS = "Library/Application Support"
 
-    written = json.loads((home / folder / f"{install.HOST}.json").read_text())
+
+def installs(*arguments: str) -> int:
+    return cli.main(["install-host", "--origin", "https://a.vn", *arguments])
+
+
+def names_the_tool(manifest: Path, browser: str) -> None:
+    allowed = FIREFOX if browser == "firefox" else CHROMIUM
+    written = json.loads(manifest.read_text())
     assert written["name"] == install.HOST
     assert written["type"] == "stdio"
     assert written[allowed[0]] == [allowed[1]]
     assert Path(written["path"]).stat().st_mode & stat.S_IXUSR
+
+
+@pytest.mark.parametrize(
+    ("platform", "browser", "folder"),
+    [
+        ("linux", "chromium", ".config/chromium/NativeMessagingHosts"),
+        ("linux", "chrome", ".config/google-chrome/NativeMessagingHosts"),
+        ("linux", "edge", ".config/microsoft-edge/NativeMessagingHosts"),
+        ("linux", "firefox", ".mozilla/native-messaging-hosts"),
+        ("darwin", "chromium", f"{MACOS}/Chromium/NativeMessagingHosts"),
+        ("darwin", "chrome", f"{MACOS}/Google/Chrome/NativeMessagingHosts"),
+        ("darwin", "edge", f"{MACOS}/Microsoft Edge/NativeMessagingHosts"),
+        ("darwin", "firefox", f"{MACOS}/Mozilla/NativeMessagingHosts"),
+    ],
+)
+def test_the_manifest_lies_where_the_browser_looks_and_names_one_extension(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    browser: str,
+    folder: str,
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+
+    assert installs("--browser", browser) == 0
+
+    names_the_tool(home / folder / f"{install.HOST}.json", browser)
+
+
+@pytest.mark.parametrize(
+    ("platform", "browser", "folder"),
+    [
+        ("linux", "chromium", "etc/chromium/native-messaging-hosts"),
+        ("linux", "chrome", "etc/opt/chrome/native-messaging-hosts"),
+        ("linux", "edge", "etc/opt/edge/native-messaging-hosts"),
+        ("linux", "firefox", "usr/lib/mozilla/native-messaging-hosts"),
+        ("darwin", "chromium", f"{MACOS}/Chromium/NativeMessagingHosts"),
+        ("darwin", "chrome", "Library/Google/Chrome/NativeMessagingHosts"),
+        ("darwin", "edge", "Library/Microsoft/Edge/NativeMessagingHosts"),
+        ("darwin", "firefox", f"{MACOS}/Mozilla/NativeMessagingHosts"),
+    ],
+)
+def test_an_administrator_installs_it_for_everybody_and_everybody_can_read_it(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    browser: str,
+    folder: str,
+) -> None:
+    root, before = home / "root", os.umask(0o077)
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(install, "_ROOT", root)
+    try:
+        assert installs("--browser", browser, "--system") == 0
+    finally:
+        os.umask(before)
+
+    manifest = root / folder / f"{install.HOST}.json"
+    names_the_tool(manifest, browser)
+    launcher = Path(json.loads(manifest.read_text())["path"])
+    assert launcher.is_relative_to(root)
+    for each in (manifest, launcher, launcher.with_name("bridge.pyz")):
+        assert each.stat().st_mode & 0o777 == (0o755 if each == launcher else 0o644)
+        assert each.parent.stat().st_mode & 0o777 == 0o755
+    assert not list((home / ".config").rglob("*")) + list((home / ".mozilla").rglob("*"))
 
 
 def test_another_packing_of_the_extension_has_another_id(home: Path) -> None:
@@ -84,6 +147,15 @@ def test_the_extension_stands_only_in_pages_of_the_named_sites(tmp_path: Path) -
     assert manifest["content_scripts"][0]["matches"] == ["https://id.example.vn/*"]
     assert manifest["permissions"] == ["nativeMessaging"]
     assert "host_permissions" not in manifest
+
+
+def test_for_a_store_the_extension_brings_no_key(tmp_path: Path) -> None:
+    told = cli.main(
+        ["extension", "--origin", "https://a.vn", "--to", str(tmp_path), "--without-key"]
+    )
+
+    assert told == 0
+    assert "key" not in json.loads((tmp_path / "manifest.json").read_text())
 
 
 @pytest.mark.parametrize(

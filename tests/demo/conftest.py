@@ -19,6 +19,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.bridge.conftest import shim  # noqa: F401  the driver that locks, for these tests too
 from tests.support.ports import free_base
 from tests.support.postgres import require
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from idp.sandbox import tokens
 from tests.demo.conftest import Demo, accessible
+from tests.support.ports import free_port, is_free
 from tests.support.postgres import require
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -122,6 +130,129 @@ def test_without_a_token_the_page_says_how_to_go_on(demo: Demo, page: Page) -> N
     page.get_by_role("link", name="Xem hướng dẫn cài đặt").click()
     accessible(page)
     assert "bridge.pyz" in page.inner_text("body")
+
+
+@contextlib.contextmanager
+def tool_at(demo: Demo, page: Page, *arguments: str, **environment: str) -> Iterator[None]:
+    """Another signing tool on this computer, and the page's script is told its address."""
+    port = free_port()
+    sandbox = ("--prompt", "sandbox", "--sandbox", demo.sandbox)
+    command = [sys.executable, "-m", "idp.bridge", "--port", str(port), *sandbox, *arguments]
+    process = subprocess.Popen(command, env={**os.environ, **environment})
+    script = """new MutationObserver(() => {
+      const form = document.querySelector("[data-tools]");
+      if (form) form.dataset.tools = "http://127.0.0.1:%d";
+    }).observe(document, {childList: true, subtree: true});"""
+    page.add_init_script(script % port)
+    try:
+        for _ in range(200):
+            if not is_free(port):
+                break
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture
+def elsewhere(chromium: Browser) -> Iterator[Page]:
+    """A page whose script may ask at other addresses than the demo's."""
+    context = chromium.new_context(locale="vi-VN", bypass_csp=True)
+    found = context.new_page()
+    found.set_default_timeout(15_000)
+    yield found
+    context.close()
+
+
+def asks(demo: Demo, page: Page, text: str) -> None:
+    opens(demo, page, "Công dân", "USB ký số")
+    press(page, "ĐĂNG KÝ")
+    expect(page.get_by_role("alert").get_by_text(text)).to_be_visible()
+    expect(page.get_by_text("Công cụ ký đang mở danh sách")).to_be_hidden()
+    expect(page.get_by_role("button", name="ĐĂNG KÝ", exact=True)).to_be_visible()
+
+
+def test_without_the_tool_or_its_driver_or_with_one_for_other_sites_each_is_told(
+    demo: Demo, elsewhere: Page
+) -> None:
+    with tool_at(demo, elsewhere, "--origin", demo.issuer, "--module", "/nowhere.so"):
+        asks(demo, elsewhere, "Máy chưa có trình điều khiển của USB ký số")
+    asks(demo, elsewhere, "Không tìm thấy công cụ ký trên máy này")
+    with tool_at(demo, elsewhere, "--origin", "https://other.example.vn"):
+        asks(demo, elsewhere, "Công cụ ký không chấp nhận trang này")
+    elsewhere.get_by_role("link", name="Xem hướng dẫn cài đặt").click()
+    expect(elsewhere.get_by_text("bridge.pyz").first).to_be_visible()
+
+
+def test_three_wrong_pins_lock_a_token_and_each_page_says_how_many_are_left(
+    demo: Demo, elsewhere: Page, shim: Path, tmp_path: Path
+) -> None:
+    person = demo.somebody(kind="citizen", usb=True)
+    plugs_in(demo, person)
+    reader = {
+        "SOFTHSM2_CONF": str(demo.data / "sandbox/usb/softhsm2.conf"),
+        "SHIM_OVER": str(tokens.driver()),
+        "SHIM_COUNT": str(tmp_path / "count"),
+    }
+    arguments = ("--origin", demo.issuer, "--module", str(shim))
+    with tool_at(demo, elsewhere, *arguments, **reader):
+        opens(demo, elsewhere, "Công dân", "USB ký số")
+        for text in ("nhập sai nhiều lần thiết bị sẽ bị khóa", "Chỉ còn một lần thử", "bị khóa."):
+            press(elsewhere, "ĐĂNG KÝ")
+            types_pin(demo, person, "000000")
+            expect(elsewhere.get_by_role("alert").get_by_text(text)).to_be_visible()
+        press(elsewhere, "ĐĂNG KÝ")
+        told = elsewhere.get_by_role("alert").get_by_text("Vui lòng liên hệ nơi cấp chứng thư số")
+        expect(told).to_be_visible()
+        assert httpx.get(f"{demo.sandbox}/usb").json()["dialogue"] is None
+
+
+def test_a_token_that_is_pulled_out_at_the_dialogue_is_told_and_works_when_it_is_back(
+    demo: Demo, page: Page
+) -> None:
+    person = demo.somebody(kind="citizen", usb=True)
+    plugs_in(demo, person)
+    opens(demo, page, "Công dân", "USB ký số")
+    press(page, "ĐĂNG KÝ")
+    waits_for_the_dialogue(demo)
+    demo.tell("/usb/remove")
+    types_pin(demo, person)
+    expect(page.get_by_role("alert").get_by_text("USB ký số đã bị rút ra")).to_be_visible()
+
+    plugs_in(demo, person)
+    press(page, "ĐĂNG KÝ")
+    types_pin(demo, person)
+
+    expect(page.get_by_text("Chào mừng bạn")).to_be_visible()
+
+
+def waits_for_the_dialogue(demo: Demo) -> None:
+    for _ in range(200):
+        if httpx.get(f"{demo.sandbox}/usb").json()["dialogue"]:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the tool never asked")
+
+
+def test_an_owner_of_an_account_who_registers_by_sim_is_led_to_the_three_ways_out(
+    demo: Demo, page: Page
+) -> None:
+    person = demo.somebody(kind="citizen", phones=[{"carrier": "vinaphone"}], sim=True)
+    number, pin = person["sim"]["number"], person["sim"]["pin"]
+    for _ in range(2):
+        opens(demo, page, "Công dân", "SIM ký số")
+        page.get_by_label("Nhà mạng").select_option("vinaphone")
+        page.get_by_label("Số điện thoại").fill(number)
+        page.locator("[name=captcha]").fill("12345")
+        press(page, "ĐĂNG KÝ")
+        demo.tell(f"/sim/{number}/confirm", pin=pin)
+        page.wait_for_selector("text=/Chào mừng bạn|Quên mật khẩu/")
+        if page.get_by_text("Chào mừng bạn").is_visible():
+            press(page, "ĐĂNG KÝ")
+            expect(page.get_by_text("Đăng ký thành công")).to_be_visible()
+
+    expect(page.get_by_text("Số CMT/CCCD này đã có tài khoản")).to_be_visible()
 
 
 def test_cancelling_in_the_tool_is_told(demo: Demo, page: Page) -> None:

@@ -11,12 +11,16 @@ from werkzeug.test import TestResponse
 
 from idp.domain.assurance import IAL
 from idp.domain.subjects import IdNumber
-from idp.ports import Revocation
+from idp.ports import Revocation, SignatureFailed, SignatureFailure
 from idp.storage.accounts import AccountStore
 from idp.storage.levels import LevelStore
-from tests.journeys.test_usb import TAB, certificate, registers, signs
+from tests.journeys.test_sim import FORM as SIM
+from tests.journeys.test_sim import answers, looks
+from tests.journeys.test_sim import certificate as sim_certificate
+from tests.journeys.test_usb import TAB, certificate, opens_login, registers, signs
 from tests.support.build import NOW, VAULT
 from tests.support.house import Browser, House
+from tests.support.pki import pki
 
 CCCD = IdNumber.parse("001072000136")
 
@@ -55,6 +59,7 @@ def test_adding_a_certificate_of_ones_own_raises_the_account_to_three(house: Hou
     adds_usb(browser, serial=31)
 
     assert level(house) is IAL.HIGH
+    assert "Đã lưu thay đổi" in browser.text
     page = browser.get("/account/methods")
     assert "NEWTEL-CA v2" in page.text
     assert "Xác thực bằng tin nhắn SMS 0821234088" in page.text
@@ -73,6 +78,94 @@ def test_a_method_is_added_in_the_words_of_its_registration(
     assert "ĐĂNG KÝ" in page.text
     for wrong in ("ĐĂNG NHẬP", "Chưa có tài khoản?", "?method=password_otp"):
         assert wrong not in page.text
+
+
+@pytest.mark.parametrize(
+    ("subject", "user_id"), [("enterprise", "MST:0100109106"), ("agency", "MDV:000.00.17.G22")]
+)
+def test_an_organisation_is_offered_no_way_that_is_for_citizens(
+    house: House, subject: str, user_id: str
+) -> None:
+    leaf = certificate(user_id, ca=pki().government if subject == "agency" else None, serial=41)
+    registers(house.browser(), leaf, subject, email="a@example.vn", captcha="12345")
+    browser = house.browser()
+    opens_login(browser)
+    signs(browser, leaf)
+
+    page = browser.get("/account/methods/new")
+
+    assert "XÁC THỰC BẰNG USB KÝ SỐ" in page.text
+    assert "SIM KÝ SỐ" not in page.text
+    page = browser.post({"method": "sim"}, "/account/methods/add")
+    assert page.request.path == "/account/methods"
+
+
+def adds_sim(browser: Browser, user_id: str = "CCCD:001072000136") -> TestResponse:
+    browser.get("/account/methods")
+    browser.post({"method": "sim"}, "/account/methods/add")
+    browser.post(SIM)
+    answers(browser.house, sim_certificate(user_id, serial=51))
+    return looks(browser)
+
+
+def test_a_sim_of_ones_own_is_added_to_the_account(house: House) -> None:
+    browser = signed_in(house)
+
+    page = adds_sim(browser)
+
+    assert "Đã lưu thay đổi" in page.text
+    assert "NGUYỄN VĂN HOÀ" in page.text
+    assert level(house) is IAL.HIGH
+
+
+@pytest.mark.parametrize(
+    ("user_id", "text"),
+    [
+        ("CCCD:001199000001", "cấp cho người khác"),
+        ("MST:0100109106", "không dành cho đối tượng"),
+    ],
+)
+def test_a_sim_of_somebody_else_is_not_added(house: House, user_id: str, text: str) -> None:
+    page = adds_sim(signed_in(house), user_id)
+
+    assert text in page.text
+    assert level(house) is IAL.MEDIUM
+
+
+def test_a_sim_that_an_account_has_is_not_added_again(house: House) -> None:
+    browser = signed_in(house)
+    adds_sim(browser)
+    house.clock.forward(minutes=3)
+
+    assert "đã gắn với một tài khoản" in adds_sim(browser).text
+
+
+@pytest.mark.parametrize("reason", list(SignatureFailure))
+def test_a_sim_that_fails_is_told_where_it_is_added(house: House, reason: SignatureFailure) -> None:
+    browser = signed_in(house)
+    browser.get("/account/methods")
+    browser.post({"method": "sim"}, "/account/methods/add")
+    browser.post(SIM)
+    house.signer.state = SignatureFailed(reason)
+
+    page = looks(browser)
+
+    assert 'class="summary"' in page.text
+    assert 'name="phone"' in page.text
+    assert "ĐĂNG KÝ" in page.text
+    assert level(house) is IAL.MEDIUM
+
+
+def test_a_platform_that_is_down_keeps_the_form_where_a_sim_is_added(house: House) -> None:
+    browser = signed_in(house)
+    browser.get("/account/methods")
+    browser.post({"method": "sim"}, "/account/methods/add")
+    house.signer.is_down = True
+
+    page = browser.post(SIM)
+
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "60")
+    assert SIM["phone"] in page.text
 
 
 def test_who_adds_no_method_after_all_is_back_at_the_methods(house: House) -> None:

@@ -238,7 +238,10 @@ def test_a_certificate_of_a_foreign_ca_is_refused_and_nobody_is_asked_about_it(
 
 @pytest.mark.parametrize(
     ("state", "text"),
-    [(Revocation.REVOKED, "đã bị thu hồi"), (Revocation.UNKNOWN, "CA không xác nhận")],
+    [
+        (Revocation.REVOKED, "đã bị thu hồi. Hãy liên hệ nơi cấp (NEWTEL-CA v2)"),
+        (Revocation.UNKNOWN, "CA không xác nhận"),
+    ],
 )
 def test_a_certificate_that_the_ca_does_not_stand_by_is_refused(
     house: House, state: Revocation, text: str

@@ -103,6 +103,27 @@ def test_a_code_belongs_to_one_number(house: House) -> None:
     assert "Mã kích hoạt không đúng" in page.text
 
 
+def test_a_used_code_leads_to_the_account_that_it_opened(house: House) -> None:
+    code = issue(house).get_json()["activation_code"]
+    browser = house.browser()
+    activate(browser, code)
+    finish(browser)
+
+    page = activate(house.browser(), code)
+
+    assert "Số CMT/CCCD này đã có tài khoản" in page.text
+    for way in ("Quên mật khẩu", "quầy giao dịch", "khiếu nại"):
+        assert way in page.text
+
+
+def test_the_post_offices_need_not_answer_for_an_activation(house: House) -> None:
+    """They call us: what was issued is here, and their outage keeps nobody from activating."""
+    code = issue(house).get_json()["activation_code"]
+
+    assert house.base.config.systems["vnpost"].url == "http://localhost:1"  # nobody is there
+    assert "Mã xác thực đã được gửi" in activate(house.browser(), code).text
+
+
 def test_codes_can_be_guessed_five_times_a_day(house: House) -> None:
     code = issue(house).get_json()["activation_code"]
     for _ in range(5):

@@ -112,6 +112,10 @@ class Firefox:
         finally:
             self.command("Marionette:SetContext", value="content")
 
+    def adds(self, extension: Path) -> None:
+        """Load an extension, packed or not, until the browser ends."""
+        self.command("Addon:Install", path=str(extension), temporary=True)
+
     def setting(self, name: str) -> Any:
         """A switch of the browser; None where it does not know it."""
         self.command("Marionette:SetContext", value="chrome")
@@ -135,8 +139,13 @@ def _id(element: Mapping[str, str]) -> str:
 
 
 @contextlib.contextmanager
-def started(profile: Path, **settings: bool | int | str) -> Iterator[Firefox]:
-    """A fresh Firefox without a window, with these entries of ``about:config``."""
+def started(
+    profile: Path, environment: Mapping[str, str] | None = None, **settings: bool | int | str
+) -> Iterator[Firefox]:
+    """A fresh Firefox without a window, with these entries of ``about:config``.
+
+    The profile is its home as well: what it would look for there is the test's.
+    """
     program = shutil.which("firefox-esr")
     require("firefox", found=bool(program), how="apt-get install firefox-esr")
     port = free_port()
@@ -146,7 +155,7 @@ def started(profile: Path, **settings: bool | int | str) -> Iterator[Firefox]:
     flags = ["--headless", "--no-remote", "--marionette", "--remote-allow-system-access"]
     process = subprocess.Popen(
         [str(program), *flags, "--profile", str(profile)],
-        env={**os.environ, "HOME": str(profile)},
+        env={**os.environ, **(environment or {}), "HOME": str(profile)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
