@@ -91,7 +91,6 @@ def test_a_passkey_is_added_in_the_browser_and_opens_a_portal(citizen: Citizen) 
     }
     device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
     adds(citizen, "XÁC THỰC BẰNG KHÓA TRUY CẬP")
-    page.locator("main button.primary").click()
     page.wait_for_url("**/account/methods?saved")
     accessible(page)
     assert "Khóa truy cập" in page.inner_text("main")

@@ -94,7 +94,7 @@ class Entering:
             return self.steps.refuse(journey, f"refusal.{error.code.replace('.', '_')}", {})
         proven = Proven(account_id, evidence, "")
         cookie = self.steps.opening.open(journey.stored, proven, visitor, now=now)
-        return SignedIn(cookie, "", "/account/methods")
+        return SignedIn(cookie, "", "/account/methods?saved")
 
     def end_proof(self, revoked: str, visitor: Visitor, *, now: datetime) -> None:
         """A certificate that its CA revoked takes its level along (S6)."""
