@@ -230,7 +230,7 @@ def test_rule_7_every_channel_hears_of_a_change_in_the_language_chosen_and_no_li
     accessible(page)
 
     told = [
-        citizen.newest(to, "protection settings")
+        citizen.newest(to, "protection setting was changed")
         for to in (citizen.person["phone"], second, mailbox)
     ]
 
