@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from idp import config
-from idp.domain.accounts import Account, Attribute
+from idp.domain.accounts import Account, AccountStatus, Attribute
 from idp.domain.assurance import IAL
 from idp.domain.errors import AccountHeld, Conflict, InvalidInput, ProofStale, WeakPassword
 from idp.domain.events import AuditEvent, Event
@@ -76,6 +78,14 @@ class AccountFlow:
             raise AccountHeld(account.held_until)
         return account
 
+    def check_open(self, connection: Connection, account_id: UUID) -> None:
+        """Raises ``Conflict`` when it was frozen or closed since the request came.
+
+        Asked under the account's lock: a change that is on its way does not overtake a freeze.
+        """
+        if self.accounts.read(connection, account_id).status is not AccountStatus.ACTIVE:
+            raise Conflict("account.gone")
+
     # --- phones ---------------------------------------------------------------------------------
 
     def make_default(
@@ -85,6 +95,7 @@ class AccountFlow:
         self.check_change(session, now=now)
         with self.database.transaction() as connection:
             number = self.phones.make_default(connection, session.account_id, phone_id)
+            self.check_open(connection, session.account_id)
             event = _event(Event.PHONE_DEFAULT, session, visitor, now, phone=number.masked)
             self.notices.tell(connection, event, Extra({"phone": number.masked}))
 
@@ -95,6 +106,7 @@ class AccountFlow:
         self.check_change(session, now=now)
         with self.database.transaction() as connection:
             number = self.phones.remove(connection, session.account_id, phone_id, now=now)
+            self.check_open(connection, session.account_id)
             event = _event(Event.PHONE_REMOVED, session, visitor, now, phone=number.masked)
             self.notices.tell(connection, event, Extra({"phone": number.masked}, (number,)))
 
@@ -107,6 +119,7 @@ class AccountFlow:
         self.check_change(session, now=now)
         with self.database.transaction() as connection:
             method = self.levels.unbind(connection, session.account_id, credential_id, now=now)
+            self.check_open(connection, session.account_id)
             event = _event(Event.CREDENTIAL_REMOVED, session, visitor, now, method=method)
             self.notices.tell(connection, event, Extra({"method": method}))
 
@@ -147,6 +160,7 @@ class AccountFlow:
         hashed = self.hasher.hash(typed.new)
         with self.database.transaction() as connection:
             self.owners.set_password(connection, account.id, hashed, now=now)
+            self.check_open(connection, account.id)
             self.owners.end_all(connection, account.id, "password", keep=session.id, now=now)
             self.notices.tell(connection, _event(Event.PASSWORD_CHANGED, session, visitor, now))
         return {}
@@ -184,6 +198,7 @@ class AccountFlow:
         if changed:
             with self.database.transaction() as connection:
                 self.owners.declare(connection, session.account_id, changed, now=now)
+                self.check_open(connection, session.account_id)
                 names = " ".join(sorted(changed))
                 event = _event(Event.CONTACT_CHANGED, session, visitor, now, what=names)
                 self.notices.tell(connection, event)
@@ -200,6 +215,7 @@ class AccountFlow:
             former = self.accounts.contacts(connection, account.id).email
             if not self.owners.declare(connection, account.id, {Attribute.EMAIL: ""}, now=now):
                 return {}  # another request was faster, and has told it
+            self.check_open(connection, account.id)
             event = _event(Event.CONTACT_CHANGED, session, visitor, now, what=Attribute.EMAIL)
             self.notices.tell(connection, event, Extra(mailboxes=(former,) if former else ()))
         return {}
@@ -213,6 +229,7 @@ class AccountFlow:
         self.check_change(session, now=now)
         with self.database.transaction() as connection:
             self.owners.switch(connection, session.account_id, now=now, **{name: to})
+            self.check_open(connection, session.account_id)
             text = str(to).lower()
             event = _event(Event.SWITCH_CHANGED, session, visitor, now, what=f"{name} {text}")
             self.notices.tell(connection, event)

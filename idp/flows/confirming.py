@@ -157,6 +157,7 @@ class ConfirmingFlow:
                 fact = {Attribute.EMAIL: target.value}
                 flow.owners.declare(connection, account_id, fact, source=MAILBOX, now=now)
                 event, extra = Event.EMAIL_CONFIRMED, Extra(mailboxes=(former,) if former else ())
+            flow.check_open(connection, account_id)
             details = {"ip": visitor.ip, **extra.values}
             row = AuditEvent(event, now, account_id, session_id=session.id, details=details)
             flow.notices.tell(connection, row, extra)

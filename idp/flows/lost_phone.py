@@ -16,7 +16,7 @@ import msgspec
 
 from idp.authenticators.contract import AskFields, Field, FieldKind, Filled
 from idp.domain.accounts import AccountStatus, Attribute
-from idp.domain.errors import InvalidInput, PortError
+from idp.domain.errors import Conflict, InvalidInput, PortError
 from idp.domain.events import AuditEvent, Event
 from idp.domain.subjects import BirthDate, IdKind, IdNumber, PersonName, PhoneNumber
 from idp.flows.account import AccountFlow
@@ -128,7 +128,12 @@ class LostPhoneFlow:
         if refusal:
             return Answer(self.journeys.save(journey, code=None), {"phone": refusal})
         done = self.journeys.save(journey, is_done=True, code=None)
-        self._replace(journey, state.code.number, visitor, now=now)
+        try:
+            self._replace(journey, state.code.number, visitor, now=now)
+        except Conflict:
+            # While the carrier was asked its owner froze it, or somebody else replaced the number.
+            self.journeys.save(done, is_done=False)
+            raise
         return Answer(done)
 
     def _match(
@@ -194,6 +199,9 @@ class LostPhoneFlow:
         details = {"ip": visitor.ip, "phone": new.masked}
         with flow.database.transaction() as connection:
             flow.phones.replace(connection, account_id, old, new, now=now)
+            flow.check_open(connection, account_id)
+            if not flow.accounts.read(connection, account_id).allows_sms:
+                raise Conflict("account.gone")
             flow.owners.hold(connection, account_id, until=until)
             event = AuditEvent(Event.PHONE_REPLACED, now, account_id, details=details)
             flow.notices.tell(connection, event, Extra({"phone": new.masked}, (old,)))

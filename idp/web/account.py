@@ -161,7 +161,9 @@ def _account(session: Session) -> Response:
         or bool(_signing(session.account_id)),
         "closes_at": account.closes_at,
         "held_until": held_until(account),
-        "saved": "saved" in request.args,
+        "notice": Notice(Message("account.saved"), Tone.SUCCESS)
+        if "saved" in request.args
+        else None,
         "acting": not session.is_own,
         "is_enterprise": session.is_own and session.account_kind is SubjectKind.ENTERPRISE,
     }

@@ -86,6 +86,7 @@ def _not_me(link: str) -> Response:
     account_id = house().freezing.find(link, now=now)
     if account_id is None:
         return respond(screens.plain("not_me_over.html"), 404)
+    i18n.prefer(house().accounts.get(account_id).language)  # as the notice was
     if request.method == "GET":
         return respond(screens.plain("freeze.html", action=f"/not-me/{link}"))
     if screens.read_action(request.form) is Action.CANCEL:

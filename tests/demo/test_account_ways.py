@@ -91,7 +91,6 @@ def test_a_passkey_is_added_in_the_browser_and_opens_a_portal(citizen: Citizen) 
     }
     device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
     adds(citizen, "XÁC THỰC BẰNG KHÓA TRUY CẬP")
-    page.locator("main button.primary").click()
     page.wait_for_url("**/account/methods?saved")
     accessible(page)
     assert "Khóa truy cập" in page.inner_text("main")
@@ -231,7 +230,7 @@ def test_rule_7_every_channel_hears_of_a_change_in_the_language_chosen_and_no_li
     accessible(page)
 
     told = [
-        citizen.newest(to, "protection settings")
+        citizen.newest(to, "protection setting was changed")
         for to in (citizen.person["phone"], second, mailbox)
     ]
 

@@ -74,15 +74,16 @@ class Installation:
             self.start_part(part)
         self.wait_until_up()
 
-    def start_part(self, part: str) -> None:
+    def start_part(self, part: str, name: str = "", **settings: str) -> None:
         """``idp serve`` or ``idp worker``; on PostgreSQL its connections carry its name."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("IDP_")}
         if self.database_url.startswith("postgresql"):
-            url = f"{self.database_url}&application_name={part}"
+            url = f"{self.database_url}&application_name={name or part}"
             environment["IDP_DATABASE__URL"] = url
+        environment |= settings
         command = [sys.executable, "-m", "idp.cli", "--config", str(self.data / "config.toml")]
         with (self.data / "log.txt").open("ab") as log:
-            self.processes[part] = subprocess.Popen(
+            self.processes[name or part] = subprocess.Popen(
                 [*command, part],
                 cwd=ROOT,
                 stdout=log,

@@ -1,7 +1,8 @@
 """Rule 6: an answer about nobody costs the same work as one about somebody.
 
 How long they take is measured by ``tests/benchmarks/bench_neutral.py``; here what is counted:
-password hashes, statements and commits.
+password hashes, statements, commits and rows of the outbox, for accounts in every state: frozen,
+held, closing, without SMS, with a certificate only.
 """
 
 from __future__ import annotations
@@ -10,12 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from sqlalchemy import func, select
 
 from idp.domain.events import Event
 from idp.domain.passwords import PasswordHasher
 from idp.storage.audit import AuditStore
+from idp.storage.models import OutboxRow
 from tests.journeys.test_account import signed_in
-from tests.journeys.test_recovery import STRANGER, asks
+from tests.journeys.test_activity import closes
+from tests.journeys.test_no_sms import wants_no_sms
+from tests.journeys.test_operator import freeze
+from tests.journeys.test_recovery import STRANGER, asks, replaces
+from tests.journeys.test_usb import certificate, registers
 from tests.support.house import PERSON, Browser, House
 
 
@@ -24,6 +31,7 @@ class Work:
     hashes: int
     statements: int
     commits: int
+    messages: int
 
 
 @pytest.fixture
@@ -42,10 +50,17 @@ def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def work_of(house: House, hashes: list[str], act: Callable[[], object]) -> Work:
     hashes.clear()
-    before = (house.database.counted.statements, house.database.counted.commits)
+    waiting, counted = outbox(house), house.database.counted
+    before = (counted.statements, counted.commits)
     act()
-    counted = house.database.counted
-    return Work(len(hashes), counted.statements - before[0], counted.commits - before[1])
+    done = (counted.statements - before[0], counted.commits - before[1])
+    return Work(len(hashes), *done, outbox(house) - waiting)
+
+
+def outbox(house: House) -> int:
+    """Every row, also of what is sent to nobody."""
+    with house.database.transaction() as connection:
+        return connection.scalar(select(func.count()).select_from(OutboxRow)) or 0
 
 
 def at_login(house: House, tab: str) -> Browser:
@@ -80,6 +95,7 @@ def test_a_forgotten_password_costs_the_same_for_nobody(house: House, hashes: li
     second = work_of(house, hashes, lambda: asks(house, STRANGER))
 
     assert first == second
+    assert first.messages == 1
 
 
 @pytest.mark.parametrize("form", [{"code": "000000"}, {"do": "resend"}])
@@ -94,6 +110,58 @@ def test_what_follows_a_forgotten_password_costs_the_same_for_nobody(
     second = work_of(house, hashes, lambda: unknown.post(form))
 
     assert first == second
+
+
+def is_frozen(house: House) -> None:
+    house.browser().registers()
+    freeze(house, PERSON["username"])
+
+
+def has_a_certificate_only(house: House) -> None:
+    registers(house.browser(), certificate())
+
+
+STATES: list[Callable[[House], object]] = [
+    *(is_frozen, has_a_certificate_only, wants_no_sms, replaces, closes)
+]
+A_STATE = pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+
+
+@A_STATE
+@pytest.mark.parametrize("tab", ["password_otp", "totp"])
+def test_a_wrong_password_costs_the_same_in_every_state_of_the_account(
+    house: House, hashes: list[str], state: Callable[[House], object], tab: str
+) -> None:
+    state(house)
+    house.clock.forward(minutes=20)
+    known, unknown = at_login(house, tab), at_login(house, tab)
+
+    first = work_of(house, hashes, lambda: tries(known, PERSON["username"]))
+    second = work_of(house, hashes, lambda: tries(unknown, STRANGER))
+
+    assert first == second
+    assert first.hashes == 1
+    assert known.text.count("không đúng") == unknown.text.count("không đúng") > 0
+
+
+@A_STATE
+def test_a_forgotten_password_costs_the_same_in_every_state_of_the_account(
+    house: House, hashes: list[str], state: Callable[[House], object]
+) -> None:
+    state(house)
+    house.clock.forward(minutes=20)
+    pages: list[Browser] = []
+
+    first = work_of(house, hashes, lambda: pages.append(asks(house)))
+    second = work_of(house, hashes, lambda: pages.append(asks(house, STRANGER)))
+    wrong = [
+        work_of(house, hashes, lambda page=page: page.post({"code": "000000"}))  # type: ignore[misc]
+        for page in pages
+    ]
+
+    assert first == second
+    assert first.messages == 1
+    assert wrong[0] == wrong[1]
 
 
 def test_a_counter_code_costs_the_same_for_nobody(house: House, hashes: list[str]) -> None:

@@ -55,7 +55,7 @@ def house(database_url: str, tmp_path: Path) -> Iterator[House]:
 
 
 def account_id(house: House, number: str = PERSON["username"]) -> UUID:
-    found = AccountStore(house.database, VAULT).find_by_id_number(IdNumber.parse(number))
+    found = AccountStore(house.database, VAULT).find_by_id_number(IdNumber.parse_any(number))
     assert found
     return found.id
 
@@ -462,6 +462,34 @@ def test_a_code_of_the_counter_opens_the_account_of_the_card_that_was_seen(house
     assert "OTP" in browser.text
     issued = [event for event in history(house) if event.event is Event.RECOVERY_ISSUED]
     assert [event.actor_id for event in issued] == [account_id(house, OFFICER["username"])]
+
+
+def test_a_counter_finds_an_organisation_and_its_code_opens_it_again(house: House) -> None:
+    tax_code, leaf = "0100109106", certificate("MST:0100109106")
+    registers(house.browser(), leaf, "enterprise", email="donvi@example.vn", captcha="12345")
+    freeze(house, tax_code)
+    appoint(house, Role.COUNTER)
+    teller = comes_in(house, COUNTER)
+    page = searches(teller, COUNTER, tax_code)
+    assert "NGUYỄN VĂN HOÀ" in page.text
+    assert tax_code not in page.text
+    code = code_on(teller.post({"card_seen": "yes"}))
+
+    browser = house.browser()
+    browser.get("/forgot?way=counter")
+    browser.post({"username": tax_code, "recovery_code": code, "captcha": "12345"})
+
+    assert "Tài khoản đã được mở lại" in browser.post({"do": "confirm"}).text
+
+
+@pytest.mark.parametrize("number", ["0100109107", "G99.99", "x", "9" * 400, "<b>"])
+def test_a_counter_finds_nobody_by_a_number_that_is_none(house: House, number: str) -> None:
+    appoint(house, Role.COUNTER)
+
+    page = searches(comes_in(house, COUNTER), COUNTER, number)
+
+    assert page.status_code in {200, 422}
+    assert 'aria-invalid="true"' in page.text
 
 
 def test_no_code_without_a_card(house: House) -> None:

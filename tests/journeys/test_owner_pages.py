@@ -11,9 +11,9 @@ from idp.domain.accounts import Attribute
 from idp.domain.errors import Conflict, InvalidInput
 from idp.domain.subjects import IdNumber
 from idp.storage.accounts import AccountStore
-from tests.journeys.test_account import signed_in, signed_in_by_usb
+from tests.journeys.test_account import SECOND, adds_phone, signed_in, signed_in_by_usb
 from tests.journeys.test_identity_rows import AGENCY, ENTERPRISE, organisation
-from tests.journeys.test_recovery import loses_phone, owns
+from tests.journeys.test_recovery import link, loses_phone, owns
 from tests.journeys.test_usb import certificate, opens_login, signs
 from tests.support.house import PERSON, Browser, House
 from tests.support.pki import pki
@@ -102,6 +102,29 @@ def test_s23_the_hold_is_seen_where_changes_are_made_and_goes_with_its_time(
     house.clock.forward(days=1)
     browser.signs_in_again()
     assert "Số điện thoại nhận OTP vừa được thay" not in browser.get(path).text
+
+
+# --- a notice's link ----------------------------------------------------------------------------
+
+
+def test_the_page_behind_a_notice_speaks_the_language_of_the_notice(house: House) -> None:
+    owner = signed_in(house)
+    owner.get("/account/protection")
+    owner.post({"name": "language", "to": "en"}, "/account/protection/switch")
+    adds_phone(owner, SECOND)
+    stranger = house.browser()
+
+    assert "Freeze the account?" in stranger.get(link(house, "+84821234088")).text
+    assert "The account is frozen" in stranger.post({"do": "confirm"}).text
+
+
+def test_who_chose_a_language_in_this_browser_keeps_it_behind_a_notice(house: House) -> None:
+    owner = signed_in(house)
+    adds_phone(owner, SECOND)
+    stranger = house.browser()
+    stranger.get("/lang/en?next=/")
+
+    assert "Freeze the account?" in stranger.get(link(house, "+84821234088")).text
 
 
 # --- the mailbox --------------------------------------------------------------------------------

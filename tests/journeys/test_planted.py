@@ -6,8 +6,12 @@ import re
 
 import pytest
 
+from idp import app as application
 from tests.journeys.test_account import NEW, SECOND, adds_phone, changes_password
-from tests.journeys.test_activity import dump
+from tests.journeys.test_activity import close_due, dump
+from tests.journeys.test_identity_rows import organisation
+from tests.journeys.test_owner_pages import MAILBOX as OWN_MAILBOX
+from tests.journeys.test_owner_pages import at_the_counter, with_mailbox
 from tests.journeys.test_passkey import adds as adds_passkey
 from tests.journeys.test_passkey import enters as enters_by_passkey
 from tests.journeys.test_recovery import asks, link, loses_phone, owns, resets
@@ -19,7 +23,7 @@ from tests.support.passkeys import Passkey
 
 ADDRESS, MAILBOX, FOURTH = "Số 1 phố Hàng Bài", "moi-tinh@example.vn", "0987654321"
 OTHER_PASSWORD = "Hồ-Hoàn-Kiếm-1010"
-FORGED = "079188000777"
+FORGED, TAX_CODE = "079188000777", "0100109106"
 
 
 def walks_own_pages(house: House) -> list[str]:
@@ -104,6 +108,48 @@ def test_a_lost_phone_leaves_nothing_either(
 
     assert "endpoint=lost_phone" in said
     for planted in (PERSON["username"], PERSON["full_name"], SECOND, "912345678", PASSWORD):
+        assert planted not in said, planted
+        assert planted not in kept, planted
+
+
+def test_an_organisation_and_the_counter_leave_nothing_either(
+    house: House, capfd: pytest.CaptureFixture[str]
+) -> None:
+    browser = organisation(house, "enterprise")
+    browser.get("/account/data.json")
+    browser.get("/account/freeze")
+    browser.post({"do": "confirm"})
+    code = application.issue_recovery(house.base, TAX_CODE, "quay-01")
+    at_the_counter(house, TAX_CODE, code).post({"do": "confirm"})
+    at_the_counter(house, FORGED, "WRNG-WRNG-WRNG")
+
+    said, kept = "".join(capfd.readouterr()), dump(house)
+
+    assert "endpoint=forgot_step" in said
+    holder = "NGUYỄN VĂN HOÀ"
+    for planted in (TAX_CODE, "donvi@example.vn", holder, FORGED, code, code.replace("-", "")):
+        assert planted not in said, planted
+        assert planted not in kept, planted
+
+
+def test_the_end_of_an_account_leaves_nothing_either(
+    house: House, capfd: pytest.CaptureFixture[str]
+) -> None:
+    browser = with_mailbox(house)
+    browser.get("/account/edit")
+    browser.post({"phone": FOURTH, "email": "", "contact_address": ADDRESS})
+    browser.get("/account/close")
+    browser.post({"do": "close"})
+    house.clock.forward(days=8)
+    close_due(house)
+
+    said, kept = "".join(capfd.readouterr()), dump(house)
+
+    assert "endpoint=close" in said
+    for planted in (
+        *(PERSON["username"], PERSON["full_name"], OWN_MAILBOX, FOURTH, "987654321", "Hàng Bài"),
+        *("0821234088", "821234088", PASSWORD),
+    ):
         assert planted not in said, planted
         assert planted not in kept, planted
 
