@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -66,7 +66,8 @@ ITEMS: Final = (
 """Everything that a consent page can list, in its order."""
 
 
-def asked(scope: Iterable[str], by_name: Iterable[str]) -> frozenset[str]:
+@functools.lru_cache(maxsize=1024)  # portals ask for the same again and again
+def asked(scope: tuple[str, ...], by_name: tuple[str, ...]) -> frozenset[str]:
     """The claims that a request is about."""
     from_scope = {name for item in scope for name in SCOPES.get(item, ())}
     return frozenset(from_scope | (set(by_name) & set(CLAIMS)))
@@ -85,7 +86,7 @@ def explained_by(name: str) -> str:
     return _EXPLAINS.get(name, name)
 
 
-@functools.lru_cache(maxsize=1024)  # portals ask for the same again and again
+@functools.lru_cache(maxsize=1024)
 def consent_items(scope: tuple[str, ...], names: tuple[str, ...]) -> frozenset[str]:
     """What a person is asked about: claims in words, without those that only explain others."""
     items = {item for name in asked(scope, names) for item in _ITEMS.get(name, (name,))}
@@ -110,7 +111,7 @@ def of_subject(found: Subject, wanted: frozenset[str]) -> dict[str, Any]:
         **_number(facts),
         "account_kind": found.kind,
         "locale": found.language,
-        **_updated(found),
+        **(_updated(found) if "updated_at" in wanted else {}),
     }
     return {name: value for name, value in every.items() if name in wanted}
 

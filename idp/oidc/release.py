@@ -32,7 +32,7 @@ class Release:
         self, client: Client, found: Subject, data: GrantData, scope: Iterable[str], now: datetime
     ) -> dict[str, Any]:
         """Claims of the scope and of the ``userinfo`` member (OpenID Connect Core, 5.3, 5.5)."""
-        wanted = claims.asked(scope, data.userinfo_claims)
+        wanted = claims.asked(tuple(scope), data.userinfo_claims)
         answer = self._answer(client, found, wanted, data.wishes.userinfo, now)
         if client.profile is Profile.DVCQG:
             answer |= dvcqg.claims(found, dvcqg.Seen(self.techid_key, data.ial))
