@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from idp.storage import migrate
@@ -17,6 +18,11 @@ from tests.support import postgres
 
 _RUN_DIR = "IDP_TEST_RUN_DIR"
 
+# How long an example takes says how busy the machine is, and nothing about the code.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 _MEMORY = Path("/dev/shm")
 

@@ -37,6 +37,8 @@ from idp.oidc.provider import Provider
 from idp.oidc.release import Release
 from idp.oidc.request_objects import RequestObjects
 from idp.oidc.software_statements import SoftwareStatements
+from idp.oidc.ssf.polling import Polling
+from idp.oidc.ssf.receivers import Receivers
 from idp.oidc.ssf.sets import SetMaker
 from idp.oidc.ssf.transmitter import Transmitter
 from idp.oidc.techid import TechIdLookup
@@ -219,15 +221,18 @@ def build_transmitter(
     types = {method.name: method.credential_type for method in methods}
     sets = SetMaker(provider.tokens, KnownFacts(database, vault), vault.key("txn"), types)
     is_demo = config.server.profile is Profile.DEMO
+    streams, signals = StreamStore(database, vault), SignalStore(database)
+    receivers = Receivers(
+        provider.tokens, provider.proofs, provider.clients.find, streams, base.clock
+    )
     return Transmitter(
+        receivers,
+        Polling(receivers, sets, signals, config.signals, time.sleep),
         sets,
-        provider.proofs,
-        provider.clients.find,
         database,
-        StreamStore(database, vault),
-        SignalStore(database),
+        streams,
+        signals,
         config.signals,
         Loopback.ALLOWED if is_demo else Loopback.REFUSED,
         base.clock,
-        time.sleep,
     )

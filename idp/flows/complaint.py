@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -154,18 +154,9 @@ class ComplaintFlow:
         *,
         now: datetime,
     ) -> Answer[ComplaintState]:
-        sent = self.codes.send(
-            phone,
-            purpose="complaint",
-            stored=journey.stored,
-            keep=self.journeys.keep(journey),
-            portal="",
-            visitor=visitor,
-            now=now,
+        return self.journeys.send_code(
+            self.codes, journey, phone, purpose="complaint", visitor=visitor, now=now
         )
-        if isinstance(sent, Said):
-            return Answer(journey, {}, sent)
-        return Answer(self.journeys.save(replace(journey, stored=sent.stored), code=sent.code))
 
 
 _TICKET_LETTERS = 14

@@ -170,15 +170,6 @@ class ConfirmingFlow:
         *,
         now: datetime,
     ) -> Answer[ConfirmingState]:
-        sent = self.codes.send(
-            target,
-            purpose="confirm",
-            stored=journey.stored,
-            keep=self.journeys.keep(journey),
-            portal="",
-            visitor=visitor,
-            now=now,
+        return self.journeys.send_code(
+            self.codes, journey, target, purpose="confirm", visitor=visitor, now=now
         )
-        if isinstance(sent, Said):
-            return Answer(journey, {}, sent)
-        return Answer(self.journeys.save(replace(journey, stored=sent.stored), code=sent.code))

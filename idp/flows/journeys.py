@@ -10,7 +10,8 @@ from uuid import UUID
 
 import msgspec
 
-from idp.flows.answers import Captchas, Journey, Said, Visitor
+from idp.flows.answers import Answer, Captchas, Journey, Said, Visitor
+from idp.flows.otp import Codes, Target
 from idp.storage.transactions import TransactionStore
 
 
@@ -71,6 +72,32 @@ class Journeys(Generic[S]):
     def keep(self, journey: Journey[S], **changes: Any) -> Callable[[Any], bytes]:  # noqa: ANN401
         """How the journey remembers a code, with these changes."""
         return lambda code: _encode(msgspec.structs.replace(journey.state, code=code, **changes))
+
+    def send_code(  # noqa: PLR0913  keywords: what a code is bound to
+        self,
+        codes: Codes,
+        journey: Journey[S],
+        to: Target,
+        *,
+        purpose: str,
+        visitor: Visitor,
+        now: datetime,
+        portal: str = "",
+        **changes: Any,  # noqa: ANN401
+    ) -> Answer[S]:
+        """Send a code that the journey remembers, with these changes; or tell why not."""
+        sent = codes.send(
+            to,
+            purpose=purpose,
+            stored=journey.stored,
+            keep=self.keep(journey, **changes),
+            portal=portal,
+            visitor=visitor,
+            now=now,
+        )
+        if isinstance(sent, Said):
+            return Answer(self.save(journey), {}, sent)
+        return Answer(self.save(replace(journey, stored=sent.stored), code=sent.code, **changes))
 
     def end(self, journey: Journey[S], *, now: datetime) -> None:
         """Finish it, once. Raises ``Conflict``."""

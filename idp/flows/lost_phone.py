@@ -8,7 +8,7 @@ long nothing else that is sensitive changes. Nobody is signed in by this, and no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -223,18 +223,9 @@ class LostPhoneFlow:
         *,
         now: datetime,
     ) -> Answer[LostPhoneState]:
-        sent = self.codes.send(
-            phone,
-            purpose="lost_phone",
-            stored=journey.stored,
-            keep=self.journeys.keep(journey),
-            portal="",
-            visitor=visitor,
-            now=now,
+        return self.journeys.send_code(
+            self.codes, journey, phone, purpose="lost_phone", visitor=visitor, now=now
         )
-        if isinstance(sent, Said):
-            return Answer(journey, {}, sent)
-        return Answer(self.journeys.save(replace(journey, stored=sent.stored), code=sent.code))
 
 
 def _is_same(record: SubscriberRecord, name: PersonName, birth_date: BirthDate) -> bool:

@@ -43,7 +43,7 @@ def init_app(app: Flask, transmitter: Transmitter, config: Config) -> None:
 
     def poll(stream_id: str) -> Response:
         call = read_call(config.mtls)
-        return _answer(lambda: transmitter.poll(call, stream_id))
+        return _answer(lambda: transmitter.polling.poll(call, stream_id))
 
     def plain(work: Callable[[Call], Reply]) -> Callable[[], Response]:
         return lambda: _answer(lambda: work(read_call(config.mtls)))

@@ -12,6 +12,14 @@ from werkzeug.serving import make_server
 from idp.sandbox.app import World, create_app
 from idp.sandbox.people import People
 
+PATIENT = 8.0
+"""Seconds: more than an answer takes on a busy machine, less than the ten of a slow system."""
+
+
+def patience(mode: str) -> float:
+    """How long a caller waits where a system fails like that."""
+    return 0.5 if mode == "slow" else PATIENT
+
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[str]:

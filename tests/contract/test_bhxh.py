@@ -12,6 +12,7 @@ from idp.config import System, Tls
 from idp.domain.errors import PortAnswerInvalid, PortError, PortUnavailable
 from idp.domain.subjects import BirthDate, IdNumber, InsuranceCode
 from idp.ports import SocialInsuranceRegistry
+from tests.contract.conftest import PATIENT, patience
 from tests.support.house import MemoryInsurance
 
 PERSON = {
@@ -25,8 +26,10 @@ PERSON = {
 CODE = InsuranceCode("0110012345")
 
 
-def adapter(url: str, key: str = "sandbox-bhxh") -> InsuranceAdapter:
-    return InsuranceAdapter(System(url, key, timeout=0.5), Tls())
+def adapter(
+    url: str, key: str = "sandbox-bhxh", timeout: float = PATIENT
+) -> InsuranceAdapter:
+    return InsuranceAdapter(System(url, key, timeout=timeout), Tls())
 
 
 @pytest.fixture(params=["fake", "sandbox"])
@@ -69,7 +72,7 @@ def test_a_failing_database_is_a_port_error(
     httpx.post(f"{sandbox}/faults", json={"system": "bhxh", "mode": mode, "seconds": 30})
 
     with pytest.raises(error):
-        adapter(sandbox).find_insured(code=CODE, request_id=uuid4())
+        adapter(sandbox, timeout=patience(mode)).find_insured(code=CODE, request_id=uuid4())
 
 
 def test_a_wrong_key_is_a_port_error(sandbox: str) -> None:

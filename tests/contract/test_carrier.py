@@ -14,6 +14,7 @@ from idp.config import System, Tls
 from idp.domain.errors import PortAnswerInvalid, PortError, PortUnavailable
 from idp.domain.subjects import BirthDate, IdNumber, PersonName, PhoneNumber
 from idp.ports import SubscriberRecord, SubscriberRegistry
+from tests.contract.conftest import PATIENT, patience
 from tests.support.house import MemoryCarrier
 
 PERSON = {
@@ -27,8 +28,8 @@ PERSON = {
 PHONE = PhoneNumber.parse("0821234088")
 
 
-def adapter(url: str, **changes: float) -> CarrierAdapter:
-    return CarrierAdapter(System(url, "sandbox-carrier", timeout=0.5, **changes), Tls())  # type: ignore[arg-type]
+def adapter(url: str, timeout: float = PATIENT) -> CarrierAdapter:
+    return CarrierAdapter(System(url, "sandbox-carrier", timeout=timeout), Tls())
 
 
 @pytest.fixture(params=["fake", "sandbox"])
@@ -74,7 +75,7 @@ def test_a_failing_system_is_a_port_error(sandbox: str, mode: str, error: type[P
     httpx.post(f"{sandbox}/faults", json={"system": "carrier", "mode": mode, "seconds": 30})
 
     with pytest.raises(error):
-        ask(adapter(sandbox))
+        ask(adapter(sandbox, patience(mode)))
 
 
 def test_a_wrong_key_is_a_port_error(sandbox: str) -> None:

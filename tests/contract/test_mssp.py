@@ -23,6 +23,7 @@ from idp.ports import (
     SignatureFailure,
     SignaturePending,
 )
+from tests.contract.conftest import PATIENT, patience
 from tests.support.build import TestClock
 
 PHONE = "0981234777"
@@ -44,6 +45,7 @@ def adapter(
     url: str,
     key: str = "sandbox-mssp",
     signature_format: SignatureFormat = SignatureFormat.PKCS1,
+    timeout: float = PATIENT,
 ) -> MsspAdapter:
     clock = TestClock()
 
@@ -52,7 +54,7 @@ def adapter(
         return clock()
 
     return MsspAdapter(
-        System(url, key, timeout=0.5),
+        System(url, key, timeout=timeout),
         Tls(),
         identity="http://idp",
         clock=moving,
@@ -149,12 +151,12 @@ def test_a_phone_without_a_signing_sim(signer: MsspAdapter) -> None:
      ("garbage", PortAnswerInvalid)],
 )  # fmt: skip
 def test_a_failing_platform_is_a_port_error(
-    sandbox: str, signer: MsspAdapter, mode: str, error: type[PortError]
+    sandbox: str, mode: str, error: type[PortError]
 ) -> None:
     httpx.post(f"{sandbox}/faults", json={"system": "mssp", "mode": mode, "seconds": 30})
 
     with pytest.raises(error):
-        start(signer)
+        start(adapter(sandbox, timeout=patience(mode)))
 
 
 def test_a_wrong_key_is_a_port_error(sandbox: str) -> None:

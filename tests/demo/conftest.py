@@ -56,7 +56,7 @@ class Demo:
         return httpx.post(f"{self.sandbox}{path}", json=fields, timeout=20)
 
     def code(self, phone: str, count: int) -> str:
-        for _ in range(100):
+        for _ in range(300):
             found = httpx.get(
                 f"{self.sandbox}/sms", params={"to": phone}, headers={"Accept": "application/json"}
             ).json()

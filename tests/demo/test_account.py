@@ -41,7 +41,7 @@ class Citizen:
 
     def newest(self, to: str, what: str) -> str:
         """The newest message to a phone or mailbox with ``what`` in it, waited for."""
-        for _ in range(100):
+        for _ in range(300):
             inbox = self.letters(to) if "@" in to else self.messages(to)
             found = [each["text"] for each in inbox if what in each["text"]]
             if found:
@@ -78,7 +78,7 @@ class Citizen:
             page.locator("[autocomplete=current-password]").fill(self.password)
             page.locator("[name=captcha]").fill("12345")
             self.press()
-        for _ in range(100):
+        for _ in range(300):
             new = [code for code in self.sign_in_codes(to) if code not in before]
             if new:
                 break

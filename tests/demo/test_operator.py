@@ -34,7 +34,7 @@ def received(demo: Demo) -> int:
 
 def settled(demo: Demo) -> int:
     """How many messages came before ours: the notices of the roles, at the start."""
-    for _ in range(100):
+    for _ in range(300):
         if received(demo) >= 4:
             break
         time.sleep(0.1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -193,19 +193,15 @@ class PasswordSteps:
     def _send(
         self, journey: Journey[LoginState], phone: Phone, visitor: Visitor, *, now: datetime
     ) -> Answer[LoginState]:
-        sent = self.codes.send(
+        return self.steps.journeys.send_code(
+            self.codes,
+            journey,
             phone.number,
             purpose="approval" if journey.state.made_for else "login",
-            stored=journey.stored,
-            keep=self.steps.journeys.keep(journey),
             portal=journey.state.portal,
             visitor=visitor,
             now=now,
         )
-        if isinstance(sent, Said):
-            return self.steps.answer(journey, notice=sent)
-        journey = replace(journey, stored=sent.stored)
-        return self.steps.answer(self.steps.put(journey, code=sent.code))
 
     @staticmethod
     def _phone(account: Account, e164: str) -> Phone:

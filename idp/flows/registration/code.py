@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from idp.authenticators.contract import AskCode, CodeConfirmed
 from idp.domain.subjects import PhoneNumber
-from idp.flows.answers import Answer, Journey, Said, Visitor
+from idp.flows.answers import Answer, Journey, Visitor
 from idp.flows.otp import Codes
 from idp.flows.registration.state import RegistrationState
 from idp.flows.registration.steps import Steps
@@ -29,19 +29,15 @@ class CodeSteps:
         now: datetime,
     ) -> Answer[RegistrationState]:
         """The first code to the phone that the method names."""
-        sent = self.codes.send(
+        return self.steps.journeys.send_code(
+            self.codes,
+            journey,
             phone,
             purpose="register",
-            stored=journey.stored,
-            keep=self.steps.journeys.keep(journey, screen=AskCode(phone)),
-            portal="",
             visitor=visitor,
             now=now,
+            screen=AskCode(phone),
         )
-        if isinstance(sent, Said):
-            return self.steps.answer(journey, notice=sent)
-        journey = replace(journey, stored=sent.stored)
-        return self.steps.answer(self.steps.put(journey, code=sent.code, screen=AskCode(phone)))
 
     def resend(
         self, journey: Journey[RegistrationState], visitor: Visitor, *, now: datetime

@@ -12,8 +12,7 @@ import structlog
 
 from idp.domain.clients import Client
 from idp.domain.errors import PortUnavailable
-from idp.oidc.ssf.sets import SetMaker
-from idp.oidc.ssf.transmitter import made_of
+from idp.oidc.ssf.sets import SetMaker, made_of
 from idp.ports import Clock, WebClient
 from idp.storage.signals import SignalStore
 from idp.storage.streams import Stream, StreamStore

@@ -21,7 +21,7 @@ from idp.oidc.tokens import Tokens
 from idp.storage.known_facts import KnownFacts
 from idp.storage.models import milliseconds
 from idp.storage.signals import Waiting
-from idp.storage.streams import Stream
+from idp.storage.streams import Stream, StreamStore
 
 TYPE: Final = "secevent+jwt"
 _UNTIMED: Final = frozenset(
@@ -114,3 +114,15 @@ class SetMaker:
 def _alg(client: Client) -> str:
     """RS256 as the CAEP Interoperability Profile demands (2.6); FAPI 2.0 forbids that."""
     return client.id_token_signed_response_alg if client.profile is Profile.FAPI2 else "RS256"
+
+
+def made_of(
+    sets: SetMaker, streams: StreamStore, stream: Stream, client: Client, waiting: list[Waiting]
+) -> dict[UUID, str]:
+    """The tokens of these events, without those about people that the receiver removed."""
+    subs = {each.id: sets.sub(client, each) for each in waiting}
+    removed = streams.removed(stream.id, sorted({sub for sub in subs.values() if sub}))
+    tokens = {
+        each.id: sets.make(stream, client, each) for each in waiting if subs[each.id] not in removed
+    }
+    return {found: token for found, token in tokens.items() if token is not None}
