@@ -279,7 +279,7 @@ class AuthorizePages:
             "portal": frame.portal,
             "notice": None,
             "faults": {},
-            "client": _view(client),
+            "client": _view(client, waiting.request.redirect_uri),
             "data": _labels(waiting.request.consent_items, seen.session.account_kind),
             "level": proven_by(waiting.request, seen, around).ial,
         }
@@ -425,8 +425,10 @@ def _is_elsewhere(name: str, value: str) -> bool:
     return name == "request_uri" and not value.startswith(PUSHED_PREFIX)
 
 
-def _view(client: Client) -> ClientView:
+def _view(client: Client, redirect_uri: str) -> ClientView:
     home = urlsplit(client.client_id).netloc if client.voucher else ""
+    if client.is_stranger:
+        home = urlsplit(redirect_uri).netloc or redirect_uri
     return ClientView(
         client.client_name,
         policy=client.policy_uri,

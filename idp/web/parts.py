@@ -197,7 +197,8 @@ class Offer:
 class ClientView:
     """A portal as the consent page shows it.
 
-    ``home`` and ``voucher`` are there for a portal that a federation vouches for, not we.
+    ``home`` is there for a portal that we do not vouch for: a federation does (``voucher``), or
+    nobody.
     """
 
     name: str

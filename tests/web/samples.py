@@ -665,6 +665,7 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
     "tool": lambda: screens.plain("tool.html", issuer="https://id.example.vn"),
     "asked_by_portal": asked_by_portal,
     "consent": consent,
+    "consent_stranger": lambda: consent(replace(CLIENT, home="cong-tu-dang-ky.example.vn")),
     "consent_vouched": lambda: consent(VOUCHED),
     "consent_vouched_by_anchor": lambda: consent(VOUCHED_BY_ANCHOR),
     "logout": lambda: Page("logout.html", {"frame": FRAME, "portals": (PORTAL.name, "Bộ Y tế")}),

@@ -21,6 +21,7 @@ from idp.oidc.federation.explicit import ANSWER_TYPE, ExplicitRegistration
 from idp.oidc.federation.proofs import Kind
 from idp.oidc.federation.registration import FederatedClients
 from idp.oidc.federation.resolver import RESOLVE_TYPE, Query, Resolver
+from idp.oidc.federation.statements import is_entity_id
 
 REGISTRATION_PATH = "/federation/register"
 RESOLVE_PATH = "/federation/resolve"
@@ -44,7 +45,7 @@ class Entrance:
         """Before an authorization request is read. Raises ``NotRedirectable``."""
         values = dict(params)
         client_id, token = values.get("client_id", ""), values.get("request", "")
-        if len(values) != len(params) or not client_id or not token:
+        if len(values) != len(params) or not token or not self._may_be_a_portal(client_id):
             return
         token = self.decryption.open(token) or token
         try:
@@ -53,6 +54,10 @@ class Entrance:
             is_busy = error.is_transient
             problem = Untrusted.FEDERATION_BUSY if is_busy else Untrusted.CLIENT_UNTRUSTED
             raise NotRedirectable(problem, str(error)) from error
+
+    def _may_be_a_portal(self, client_id: str) -> bool:
+        """Whether it is named as members of a federation are: nothing is opened for others."""
+        return is_entity_id(client_id, self.clients.discovery.loopback)
 
     def program(self, call: Call, client_id: str, assertion: str) -> None:
         """Before a client assertion is checked. Raises ``TrustError``."""

@@ -110,6 +110,7 @@ def test_rfc9700_4_11_2_a_strangers_first_visitor_is_always_asked(house: House) 
         connection.execute(text("UPDATE accounts SET asks_new_portals = false"))
 
     page = browser.visit(request(client))
+    assert f"Địa chỉ của cổng: {HOST}" in page.text
     back = browser.send({"do": "confirm"})
     again = browser.visit(request(client))
 
