@@ -157,6 +157,24 @@ def test_an_unconfirmed_mailbox_says_that_it_gets_no_notices(house: House) -> No
     assert text not in browser.get("/account").text
 
 
+@pytest.mark.parametrize("kind", ["enterprise", "agency"])
+def test_rule_7_an_account_that_nobody_can_tell_anything_says_so_until_it_has_a_mailbox(
+    house: House, kind: str
+) -> None:
+    browser, text = organisation(house, kind), "bạn không được báo khi có thay đổi"
+    assert text in browser.get("/account").text
+    browser.get("/account/edit")
+    browser.post({"email": MAILBOX})
+
+    browser.post({"code": house.last_letter_code()})
+
+    assert text not in browser.get("/account").text
+
+
+def test_rule_7_who_has_a_phone_is_not_told_to_be_out_of_reach(house: House) -> None:
+    assert "bạn không được báo" not in signed_in(house).get("/account").text
+
+
 def test_a_mailbox_that_was_emptied_is_gone_and_hears_of_it_last(house: House) -> None:
     browser = with_mailbox(house)
     house.forget_messages()
