@@ -14,6 +14,7 @@ from idp.storage.accounts import AccountStore
 from tests.journeys.test_account import SECOND, adds_phone, signed_in, signed_in_by_usb
 from tests.journeys.test_identity_rows import AGENCY, ENTERPRISE, organisation
 from tests.journeys.test_recovery import link, loses_phone, owns
+from tests.journeys.test_totp import begins as begins_app
 from tests.journeys.test_usb import certificate, opens_login, signs
 from tests.support.house import PERSON, Browser, House
 from tests.support.pki import pki
@@ -82,6 +83,16 @@ def test_the_level_of_an_organisation_is_explained_in_its_own_words(
 
     assert "đã cấp chứng thư số cho đơn vị" in page.text
     assert "Mức 2 (trung bình)" not in page.text
+
+
+def test_a_way_in_that_proves_no_identity_is_no_proof_on_the_pages(house: House) -> None:
+    browser = signed_in(house)
+    browser.post({"code": begins_app(browser).code})
+
+    for path in ("/account/level", "/account/data"):
+        page = browser.get(path).text
+        assert "mức 2" in page
+        assert "mức 1" not in page
 
 
 # --- the hold -----------------------------------------------------------------------------------
