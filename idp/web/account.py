@@ -161,6 +161,7 @@ def _account(session: Session) -> Response:
         or bool(_signing(session.account_id)),
         "closes_at": account.closes_at,
         "held_until": held_until(account),
+        "is_reachable": is_reachable(account, own),
         "notice": Notice(Message("account.saved"), Tone.SUCCESS)
         if "saved" in request.args
         else None,
@@ -168,6 +169,12 @@ def _account(session: Session) -> Response:
         "is_enterprise": session.is_own and session.account_kind is SubjectKind.ENTERPRISE,
     }
     return respond(screens.plain("account.html", **context))
+
+
+def is_reachable(account: Account, own: OwnIdentity) -> bool:
+    """Whether its owner would hear of a change that is not theirs (security.md, rule 7)."""
+    email = own.find(Attribute.EMAIL)
+    return bool(account.phones) or (email is not None and email.is_verified)
 
 
 def held_until(account: Account) -> datetime | None:

@@ -7,6 +7,7 @@ quick, or a carrier that is slow, would have it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
@@ -68,6 +69,35 @@ def test_a_lost_phone_does_not_overtake_a_freeze_while_the_carrier_is_asked(hous
     assert ways_in(house) == before
     assert account(house).status is AccountStatus.FROZEN
     assert "Đã đổi số điện thoại" not in thief.get(thief.path).text
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_of_a_freeze_and_a_lost_phone_at_once_the_thiefs_number_never_stays(
+    house: House, turn: int
+) -> None:
+    owner = signed_in(house)
+    owner.get("/account/freeze")
+    house.clock.forward(minutes=20)
+    owns(house)
+    thief = loses_phone(house)
+    posts = [
+        (thief, {"csrf": thief._csrf(), "code": house.last_code()}),
+        (owner, {"csrf": owner._csrf(), "do": "confirm"}),
+    ]
+    meeting = Barrier(2)
+
+    def fire(post: tuple[Browser, dict[str, str]]) -> int:
+        browser, form = post
+        meeting.wait(20)
+        return browser.client.post(browser.path, data=form).status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        replaced, frozen = pool.map(fire, posts if turn % 2 else reversed(posts))
+
+    assert {replaced, frozen} <= {200, 303, 409, 422}
+    found = account(house)
+    assert found.status is AccountStatus.FROZEN
+    assert [phone.number for phone in found.phones] == [PhoneNumber.parse("0821234088")]
 
 
 def test_a_lost_phone_does_not_overtake_the_wish_for_no_sms(house: House) -> None:

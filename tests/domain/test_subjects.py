@@ -187,3 +187,30 @@ def test_a_tax_code_needs_its_check_digit() -> None:
 )
 def test_an_agency_code_has_one_canonical_form(typed: str, canonical: str) -> None:
     assert AgencyCode.parse(typed).value == canonical
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind", "value"),
+    [
+        ("001 072 000 136", IdKind.CCCD, "001072000136"),
+        ("012345678", IdKind.CMND, "012345678"),
+        ("0100109106", IdKind.TAX_CODE, "0100109106"),
+        ("0100109106-001", IdKind.TAX_CODE, "0100109106001"),
+        ("000.00.17.g22", IdKind.AGENCY_CODE, "G22.17"),
+        (" G22.17 ", IdKind.AGENCY_CODE, "G22.17"),
+    ],
+)
+def test_any_number_of_an_account_is_read_by_its_form(typed: str, kind: IdKind, value: str) -> None:
+    assert IdNumber.parse_any(typed) == IdNumber(kind, value)
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "0100109107", "G2", "G22.", "\0", "9" * 10_000, "G22" * 400, "٠١٠٠١٠٩١٠٦"]
+)
+def test_what_is_no_number_of_an_account_is_refused_as_a_number(typed: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^id_number\."):
+        IdNumber.parse_any(typed)
+
+
+def test_an_agency_code_is_public_and_not_masked() -> None:
+    assert IdNumber.parse_any("G22.17").masked == "G22.17"

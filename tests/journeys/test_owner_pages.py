@@ -14,6 +14,7 @@ from idp.storage.accounts import AccountStore
 from tests.journeys.test_account import SECOND, adds_phone, signed_in, signed_in_by_usb
 from tests.journeys.test_identity_rows import AGENCY, ENTERPRISE, organisation
 from tests.journeys.test_recovery import link, loses_phone, owns
+from tests.journeys.test_totp import begins as begins_app
 from tests.journeys.test_usb import certificate, opens_login, signs
 from tests.support.house import PERSON, Browser, House
 from tests.support.pki import pki
@@ -82,6 +83,16 @@ def test_the_level_of_an_organisation_is_explained_in_its_own_words(
 
     assert "đã cấp chứng thư số cho đơn vị" in page.text
     assert "Mức 2 (trung bình)" not in page.text
+
+
+def test_a_way_in_that_proves_no_identity_is_no_proof_on_the_pages(house: House) -> None:
+    browser = signed_in(house)
+    browser.post({"code": begins_app(browser).code})
+
+    for path in ("/account/level", "/account/data"):
+        page = browser.get(path).text
+        assert "mức 2" in page
+        assert "mức 1" not in page
 
 
 # --- the hold -----------------------------------------------------------------------------------
@@ -155,6 +166,24 @@ def test_an_unconfirmed_mailbox_says_that_it_gets_no_notices(house: House) -> No
     browser.post({"email": MAILBOX})
     browser.post({"code": house.last_letter_code()})
     assert text not in browser.get("/account").text
+
+
+@pytest.mark.parametrize("kind", ["enterprise", "agency"])
+def test_rule_7_an_account_that_nobody_can_tell_anything_says_so_until_it_has_a_mailbox(
+    house: House, kind: str
+) -> None:
+    browser, text = organisation(house, kind), "bạn không được báo khi có thay đổi"
+    assert text in browser.get("/account").text
+    browser.get("/account/edit")
+    browser.post({"email": MAILBOX})
+
+    browser.post({"code": house.last_letter_code()})
+
+    assert text not in browser.get("/account").text
+
+
+def test_rule_7_who_has_a_phone_is_not_told_to_be_out_of_reach(house: House) -> None:
+    assert "bạn không được báo" not in signed_in(house).get("/account").text
 
 
 def test_a_mailbox_that_was_emptied_is_gone_and_hears_of_it_last(house: House) -> None:

@@ -386,6 +386,7 @@ def account() -> Page:
         rows=rows,
         closes_at=NOW,
         held_until=NOW,
+        is_reachable=False,
         notice=Notice(Message("account.saved"), Tone.SUCCESS),
         may_reverify=True,
         **ACTING,
