@@ -97,8 +97,8 @@ def test_ekyc_server_happypath(
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        (str(uuid4()), None),
-        (str(uuid4()), {"essential": True}),
+        ("7c9e6679-7425-40de-944b-e07fc1f90ae7", None),
+        ("0b5a2e0e-3c5d-4c3e-9d43-2f6f0c9fe9c1", {"essential": True}),
         ("COMPLETE $ AND UTTER NONSENSE @?", None),
         ("\u2028'\"<>&;", None),
     ],
