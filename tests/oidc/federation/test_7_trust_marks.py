@@ -259,7 +259,7 @@ def test_8_4_a_mark_that_is_not_active_does_not_count(asked: Standard, status: s
         {"typ": "JWT"}, {"typ": "trust-mark+jwt"}, {"key": new_key()},
         {"status": ["active"]}, {"status": True}, {"code": 404},
     ],
-    ids=str,
+    ids=lambda changes: "another key" if "key" in changes else str(changes),
 )  # fmt: skip
 def test_8_4_a_status_that_does_not_hold_is_no_status(
     asked: Standard, changes: dict[str, Any]
