@@ -7,7 +7,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select
+from sqlalchemy import exists, insert, select
+from sqlalchemy.orm import aliased
 
 from idp.domain import identities
 from idp.domain.accounts import Identity
@@ -45,6 +46,7 @@ class ActivationStore:
         row = {
             "id": activation_id,
             "key_index": self._index(code, identity.id_numbers[0]),
+            "number_index": self._vault.index("activated number", identity.id_numbers[0].value),
             "record_sealed": self._vault.seal(
                 json.dumps(record).encode(), context=f"activation {activation_id}"
             ),
@@ -58,12 +60,18 @@ class ActivationStore:
     def find_activation(
         self, *, code: str, id_number: IdNumber, now: datetime
     ) -> PostalRecord | None:
-        """The record of that code and number, while it lives (port ``PostalCounter``)."""
-        query = select(
-            ActivationRow.id, ActivationRow.record_sealed, ActivationRow.expires_at
-        ).where(
+        """The record of that code and number, while it lives (port ``PostalCounter``).
+
+        Only the newest of a number counts: a clerk who mistyped the phone issues another one, and
+        whoever got the first message has nothing.
+        """
+        newer = aliased(ActivationRow)
+        query = select(ActivationRow.id, ActivationRow.record_sealed).where(
             ActivationRow.key_index == self._index(code.upper(), id_number),
             ActivationRow.expires_at > now,
+            ~exists().where(
+                newer.number_index == ActivationRow.number_index, newer.id > ActivationRow.id
+            ),
         )
         with self._database.transaction() as connection:
             row = connection.execute(query).first()

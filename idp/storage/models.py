@@ -210,6 +210,7 @@ class ActivationRow(db.Model):  # type: ignore[name-defined,misc]
     __tablename__ = "activations"
     id: Mapped[UUID] = mapped_column(primary_key=True)
     key_index: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    number_index: Mapped[bytes | None] = mapped_column(LargeBinary, index=True)
     record_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Required = _moment()
     expires_at: Required = _moment(index=True)

@@ -103,6 +103,19 @@ def test_a_code_belongs_to_one_number(house: House) -> None:
     assert "Mã kích hoạt không đúng" in page.text
 
 
+def test_only_the_newest_code_of_a_number_counts(house: House) -> None:
+    """A clerk who mistyped the phone issues again: the first message is worth nothing."""
+    stranger = issue(house, phone="0821234099").get_json()["activation_code"]
+    somebody_else = issue(house, id_number="001072000144", other_id_numbers=[], phone="0821234077")
+    right = issue(house).get_json()["activation_code"]
+
+    refused = activate(house.browser(), stranger).text
+    assert "082****099" not in refused
+    assert "082****088" in activate(house.browser(), right).text
+    untouched = somebody_else.get_json()["activation_code"]
+    assert "082****077" in activate(house.browser(), untouched, "001072000144").text
+
+
 def test_a_used_code_leads_to_the_account_that_it_opened(house: House) -> None:
     code = issue(house).get_json()["activation_code"]
     browser = house.browser()
