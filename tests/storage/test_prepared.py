@@ -66,7 +66,7 @@ def test_a_statement_waits_outside_of_pythons_lock(remote: Database) -> None:
         while not waiting.done():
             turns += 1
             time.sleep(0.001)
-    assert turns > 20
+    assert turns > 3  # with the lock held it could not turn at all
 
 
 def test_after_the_server_dropped_every_connection_one_caller_at_most_sees_it(
@@ -105,7 +105,7 @@ def test_no_more_connections_are_opened_than_allowed(
     monkeypatch.setattr("idp.storage.prepared._PATIENCE", 0.05)
     url = server.replace("+psycopg", "")
     lines = OnPostgres(lambda: psycopg.connect(url, autocommit=True), size=1)
-    slow = Statement("SELECT pg_sleep(0.5)")
+    slow = Statement("SELECT pg_sleep(1.5)")
     with ThreadPoolExecutor(2) as threads:
         both = [threads.submit(lines.run, slow, {}) for _ in range(2)]
         faults = [each.exception() for each in both]
