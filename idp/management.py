@@ -31,7 +31,7 @@ def create_app(base: Foundation, reader: Reader | None = None) -> Flask:
     app = Flask("idp.management")
 
     def health_ready() -> Response:
-        checks = _check(base)
+        checks = _check(base, _trust_left(base))
         status = 200 if all(checks.values()) else 503
         return Response(msgspec.json.encode(checks), status, content_type="application/json")
 
@@ -65,9 +65,10 @@ def start(base: Foundation, reader: Reader | None = None) -> BaseWSGIServer:
 # --- health ---------------------------------------------------------------------------------------
 
 
-def _check(base: Foundation) -> dict[str, bool]:
+def _check(base: Foundation, left: timedelta) -> dict[str, bool]:
+    """Every check; ``left`` is how long the trust anchors are still in date."""
     checks = {"database": False, "outbox": False, "keys": _has_keys(base)}
-    checks["trust"] = _trust_left(base) > timedelta(0)
+    checks["trust"] = left > timedelta(0)
     try:
         checks["database"] = base.database.is_ready()
         age = OutboxStore(base.database, base.vault).oldest_age(now=base.clock())
@@ -94,12 +95,13 @@ def _has_keys(base: Foundation) -> bool:
 
 def _gauge(base: Foundation, registry: CollectorRegistry) -> None:
     """What is as it is now; what the database would have to tell is missing while it is away."""
+    left = _trust_left(base)
     ready = Gauge("idp_ready", "Whether every check holds", registry=registry)
-    ready.set(all(_check(base).values()))
-    left = Gauge(
+    ready.set(all(_check(base, left).values()))
+    expires = Gauge(
         "idp_trust_expires_seconds", "Until the first CA in keys/trust expires", registry=registry
     )
-    left.set(_trust_left(base).total_seconds())
+    expires.set(left.total_seconds())
     now = base.clock()
     try:
         _gauge_outbox(base, registry, now)

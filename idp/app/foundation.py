@@ -43,9 +43,7 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def found(
-    config: Config, clock: Clock = system_clock, meter: Meter | None = None
-) -> Foundation:
+def found(config: Config, clock: Clock = system_clock, meter: Meter | None = None) -> Foundation:
     """Keys and database of an installation; ``meter`` is read by whoever serves."""
     vault = Vault(create_master(config.keys_folder / "secret"))
     database = Database(config.database_url, pool_size=config.database.pool_size)

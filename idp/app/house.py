@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from idp.app.foundation import Foundation, Ports, session_store
-from idp.app.people import account_flow_of, decoupled_flow
+from idp.app.people import account_flow_of, decoupled_flow, second_factors
 from idp.authenticators import bhxh, mobile
 from idp.authenticators.contract import Method
 from idp.flows import clerk, confirming, counter_desk, enrolling, lost_phone
@@ -77,7 +77,7 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
     methods = tuple(method for method in every if config.is_enabled(method.name))
     accounts = AccountStore(database, vault)
     audit = AuditStore(database, vault)
-    seconds = tuple(method.name for method in every if method.needs_password)
+    seconds = second_factors(every)
     credentials, levels = CredentialStore(database, vault), LevelStore(database, vault, seconds)
     transactions = TransactionStore(database, vault)
     sessions = session_store(base)
@@ -108,9 +108,7 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
         Journeys(LOGIN, LoginState, transactions, pictures, ttl),
         accounts,
         credentials,
-        Opening(
-            database, transactions, sessions, credentials, audit, account.notices, base.meter
-        ),
+        Opening(database, transactions, sessions, credentials, audit, account.notices, base.meter),
         audit,
         limits,
     )
@@ -189,7 +187,7 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
         every,
         challenger,
         PortalLinkStore(database),
-        ClientStore(database, build_client, clock=base.clock),
+        ClientStore(database, build_client, timer=base.timer, clock=base.clock),
         Places(config.account.places),
         decoupled_flow(base, every, ports.methods.hasher, words),
         _build_console(base, account, counter, pictures),

@@ -80,7 +80,8 @@ def account_flow_of(
 ) -> AccountFlow:
     """What owners do, with the hasher and the texts of this process.
 
-    ``seconds`` are the methods that open nothing without the password.
+    ``seconds`` are the methods that open nothing without the password; only who takes a way in
+    away needs to know them, which the command line and the worker do not.
     """
     config, database, vault = base.config, base.database, base.vault
     accounts = AccountStore(database, vault)
@@ -105,12 +106,17 @@ def account_flow_of(
     )
 
 
+def second_factors(methods: tuple[Method, ...]) -> tuple[str, ...]:
+    """The methods whose credentials open nothing without the password, also where switched off."""
+    return tuple(method.name for method in methods if method.needs_password)
+
+
 def decoupled_flow(
     base: Foundation, methods: tuple[Method, ...], hasher: Hasher, words: Words
 ) -> DecoupledFlow:
     """Requests that are answered on another device."""
     config, database, vault = base.config, base.database, base.vault
-    account = account_flow_of(base, hasher, words)
+    account = account_flow_of(base, hasher, words, second_factors(methods))
     lifetimes = Lifetimes(
         timedelta(seconds=config.server.session_idle),
         timedelta(seconds=config.server.session_absolute),

@@ -56,7 +56,7 @@ def read_form(call: Call) -> dict[str, str]:
     if len(call.body) > _LONGEST_BODY:
         raise InvalidRequestError("the body is too long")
     try:
-        pairs = forms.read_pairs(call.body.decode("ascii"), most=_MOST_FIELDS, errors="strict")
+        pairs = forms.decode(call.body.decode("ascii"), most=_MOST_FIELDS, errors="strict")
     except ValueError:
         raise InvalidRequestError("the body is no form") from None
     return read_pairs(pairs)

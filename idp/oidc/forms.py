@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 Errors = Literal["strict", "replace"]
 
 
-def read_pairs(text: str, *, most: int, errors: Errors = "replace") -> list[tuple[str, str]]:
+def decode(text: str, *, most: int, errors: Errors = "replace") -> list[tuple[str, str]]:
     """Names and values in their order, also empty values (WHATWG URL, 5.1).
 
     ``errors`` is what becomes of bytes that are no UTF-8. Raises ``ValueError`` for more than

@@ -109,7 +109,7 @@ class OnPostgres:
             self._free.release()
 
     def close(self) -> None:
-        """Close what nobody is using; what is in use is closed by the next call."""
+        """Close what nobody is using."""
         while line := self._take_idle():
             line.close()
 
@@ -171,7 +171,9 @@ class _Line:
         if result.status == pq.ExecStatus.COMMAND_OK:
             return
         state = result.error_field(pq.DiagnosticField.SQLSTATE)
-        message = result.error_message.decode(errors="replace")
+        # The primary message alone: what stands behind it may repeat the row's values.
+        primary = result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY)
+        message = (primary or result.error_message).decode(errors="replace")
         if state is None or not self.is_alive:
             raise psycopg.OperationalError(message)
         raise _kind(state.decode())(message)

@@ -132,7 +132,7 @@ class HotPath:
             return self._after(environ, start_response)
 
         def redirect() -> Iterable[bytes]:
-            params = forms.read_pairs(query, most=_MOST_PARAMETERS)
+            params = forms.decode(query, most=_MOST_PARAMETERS)
             location = self._pages.answer_at_once(self._house, params, cookie)
             if location is None:
                 return self._after(environ, start_response)

@@ -16,7 +16,7 @@ _TEXT = st.text(st.sampled_from("ab&=+%;0C3é\x00 2F"), max_size=40) | st.text(m
 @given(_TEXT)
 def test_a_form_is_read_as_the_library_reads_it(text: str) -> None:
     expected = parse_qsl(text, keep_blank_values=True, max_num_fields=100)
-    assert forms.read_pairs(text, most=100) == expected
+    assert forms.decode(text, most=100) == expected
 
 
 @given(_TEXT)
@@ -25,12 +25,12 @@ def test_bytes_that_are_no_utf8_are_refused_where_the_library_refuses_them(text:
         expected = parse_qsl(text, keep_blank_values=True, errors="strict")
     except ValueError:
         with pytest.raises(ValueError, match="decode"):
-            forms.read_pairs(text, most=100, errors="strict")
+            forms.decode(text, most=100, errors="strict")
     else:
-        assert forms.read_pairs(text, most=100, errors="strict") == expected
+        assert forms.decode(text, most=100, errors="strict") == expected
 
 
 def test_more_fields_than_allowed_are_refused_before_they_are_read() -> None:
-    assert len(forms.read_pairs("a=1&" * 99 + "a=1", most=100)) == 100
+    assert len(forms.decode("a=1&" * 99 + "a=1", most=100)) == 100
     with pytest.raises(ValueError, match="too many"):
-        forms.read_pairs("&" * 100, most=100)
+        forms.decode("&" * 100, most=100)

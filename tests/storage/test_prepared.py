@@ -99,6 +99,16 @@ def test_an_error_of_the_statement_keeps_its_kind_and_the_connection(remote: Dat
     assert remote.one(_BACKENDS, {}) == [(before,)]
 
 
+def test_an_error_repeats_no_value_of_a_row(remote: Database) -> None:
+    added = Statement(
+        "INSERT INTO single_use (kind, key, expires_at) VALUES (:kind, :key, 1) RETURNING kind"
+    )
+    remote.one(added, {"kind": "planted-5f0c", "key": b"k"})
+    with pytest.raises(psycopg.errors.UniqueViolation) as told:
+        remote.one(added, {"kind": "planted-5f0c", "key": b"k"})
+    assert "planted" not in str(told.value)
+
+
 def test_no_more_connections_are_opened_than_allowed(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
