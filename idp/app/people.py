@@ -14,17 +14,20 @@ from idp.flows.decoupled import DecoupledFlow
 from idp.flows.decoupled_answering import Answering
 from idp.flows.decoupled_asking import Asking
 from idp.flows.decoupled_phones import Phones
+from idp.flows.importing import Importer
 from idp.flows.limits import Limits
 from idp.flows.notices import Notices
 from idp.flows.operators import OperatorFlow
 from idp.flows.recovery import CounterRecovery
 from idp.ports import Hasher
+from idp.storage import phones
 from idp.storage.accounts import AccountStore
 from idp.storage.agencies import AgencyStore
 from idp.storage.audit import AuditStore
 from idp.storage.complaints import ComplaintStatus, ComplaintStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.decoupled import DecoupledStore
+from idp.storage.imports import ImportStore
 from idp.storage.levels import LevelStore
 from idp.storage.operators import OperatorStore
 from idp.storage.outbox import OutboxStore
@@ -44,6 +47,18 @@ def account_flow(base: Foundation) -> AccountFlow:
     """What an owner changes, for processes without pages: the worker and the command line."""
     words = Words(i18n.load(i18n.Missing.LOG))
     return account_flow_of(base, password_hasher(base.config, base.vault), words)
+
+
+def importer(base: Foundation, methods: tuple[Method, ...]) -> Importer:
+    """Who brings accounts of another system in, for the command line."""
+    database, vault, config = base.database, base.vault, base.config
+    return Importer(
+        ImportStore(database, vault, AuditStore(database, vault)),
+        {method.name: method for method in methods if config.is_enabled(method.name)},
+        password_hasher(config, vault).accepts,
+        phones.MOST,
+        base.clock,
+    )
 
 
 def operators(base: Foundation) -> OperatorFlow:

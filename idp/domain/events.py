@@ -14,6 +14,7 @@ class Event(enum.StrEnum):
 
     ACCOUNT_OPENED = "account.opened"
     ACCOUNT_ISSUED = "account.issued"
+    ACCOUNT_IMPORTED = "account.imported"
     COMPLAINT_MADE = "complaint.made"
     COMPLAINT_ANSWERED = "complaint.answered"
     ACCOUNT_EXISTS = "account.exists"
