@@ -134,12 +134,29 @@ class MailGateway(Protocol):
         """Hand one letter over. Raises ``PortUnavailable`` or ``PortAnswerInvalid``."""
 
 
-class Revocation(enum.Enum):
-    """What a CA says about a certificate; only GOOD is good."""
+@dataclass(frozen=True, slots=True)
+class Good:
+    """Its CA stands by the certificate; nothing else is good."""
 
-    GOOD = "good"
-    REVOKED = "revoked"
-    UNKNOWN = "unknown"
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """Its CA withdrew it at a moment.
+
+    ``authority`` is the label of a CA of the path where that CA is what was withdrawn.
+    """
+
+    at: datetime
+    authority: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Its CA does not know it."""
+
+
+Revocation = Good | Revoked | Unknown
+"""What a CA says about a certificate."""
 
 
 class CertificateStatus(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from idp.domain.assurance import IAL
 from idp.domain.errors import PortUnavailable, PortUnreached
 from idp.domain.sim_signing import verification_code
 from idp.domain.subjects import IdNumber
-from idp.ports import CmsDone, Revocation, SignatureDone, SignatureFailed, SignatureFailure
+from idp.ports import CmsDone, Revoked, SignatureDone, SignatureFailed, SignatureFailure
 from idp.storage.accounts import AccountStore
 from tests.support import cms
 from tests.support.build import VAULT
@@ -384,14 +385,15 @@ def test_a_certificate_that_does_not_vouch_for_a_citizen_is_refused(
     assert text in looks(browser).text
 
 
-def test_a_revoked_certificate_is_refused(house: House) -> None:
+def test_a_revoked_certificate_is_refused_with_its_date_and_its_ca(house: House) -> None:
     leaf = certificate()
-    house.status.states[leaf.serial_number] = Revocation.REVOKED
+    evening = datetime(2026, 3, 11, 17, 30, tzinfo=UTC)
+    house.status.states[leaf.serial_number] = Revoked(evening)
     browser = house.browser()
     begins(browser)
     answers(house, leaf)
 
-    assert "đã bị thu hồi" in looks(browser).text
+    assert "đã bị thu hồi ngày 12/03/2026 (CA: NEWTEL-CA v2)" in looks(browser).text
 
 
 @pytest.mark.parametrize("der", [b"", b"x", b"0" * 3000])
