@@ -94,13 +94,23 @@ class PostalRecord:
     key: str
 
 
+class Lapsed(enum.StrEnum):
+    """Why a code that was issued counts no more; the person's text is ``refusal.activation_*``."""
+
+    EXPIRED = "expired"
+    REPLACED = "replaced"
+
+
 class PostalCounter(Protocol):
     """Accounts issued at post offices (kept by ``storage.activations``)."""
 
     def find_activation(
         self, *, code: str, id_number: IdNumber, now: datetime
-    ) -> PostalRecord | None:
-        """The record of that activation code and that number, while it lives."""
+    ) -> PostalRecord | Lapsed | None:
+        """The record of that activation code and that number, while it counts."""
+
+    def is_replaced(self, key: str) -> bool:
+        """Whether a newer activation of the same number was issued since it was found."""
 
 
 class AgencyDirectory(Protocol):

@@ -197,6 +197,10 @@ class MemoryCounter:
         del code, id_number, now
         return None
 
+    def is_replaced(self, key: str) -> bool:
+        del key
+        return False
+
 
 @dataclass
 class MemoryDirectory:
