@@ -180,7 +180,11 @@ def _method_page(answer: _Answer) -> Page:
 
 
 def _ways(state: RegistrationState) -> tuple[Link, ...]:
-    return (Link("link.login", _login_url(state.login)),)
+    others = f"/register?subject={state.subject}"
+    return (
+        Link("link.other_way", f"{others}&login={state.login}" if state.login else others),
+        Link("link.login", _login_url(state.login)),
+    )
 
 
 def _frame(answer: _Answer, number: int, *links: Link) -> Frame:
