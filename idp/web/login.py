@@ -164,7 +164,9 @@ def _poll(transaction: str) -> Response:
         return next_of(_signed_in(result))
     if not isinstance(result.journey.state.screen, AwaitPhone):
         return next_of(again(here))
-    return still_waiting(here) if result.is_quiet or wants_json() else _show(result)
+    if wants_json():
+        return still_waiting(result)
+    return again(here) if result.is_quiet else _show(result)
 
 
 def _filled(journey: Journey[LoginState]) -> Filled:

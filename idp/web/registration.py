@@ -125,7 +125,9 @@ def _poll(transaction: str) -> Response:
     here = f"/register/{transaction}"
     if not isinstance(answer.journey.state.screen, AwaitPhone):
         return next_of(again(here))
-    return still_waiting(here) if answer.is_quiet or wants_json() else _show(answer)
+    if wants_json():
+        return still_waiting(answer)
+    return again(here) if answer.is_quiet else _show(answer)
 
 
 def _show(answer: _Answer) -> Response:

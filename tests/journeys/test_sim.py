@@ -349,6 +349,25 @@ def test_a_platform_that_fails_while_the_phone_is_asked_is_told_and_the_wait_goe
     assert "Chào mừng bạn" in looks(browser).text
 
 
+def test_a_script_that_waits_is_told_who_does_not_answer_and_goes_on_when_they_do(
+    house: House,
+) -> None:
+    browser = house.browser()
+    begins(browser)
+    answers(house, certificate())
+    path = f"{browser.path}/poll"
+    asked = {"Accept": "application/json"}
+    house.status.is_down = True
+
+    told = browser.client.get(path, headers=asked)
+    house.status.is_down = False
+    house.clock.forward(seconds=3)
+
+    assert told.status_code == 200
+    assert "chưa kiểm tra được chứng thư số" in told.get_json()["told"]
+    assert browser.client.get(path, headers=asked).get_json() == {"next": browser.path}
+
+
 def test_a_signature_over_something_else_is_refused_whatever_the_platform_says(
     house: House,
 ) -> None:
