@@ -96,8 +96,8 @@ def backoff(attempts: int) -> timedelta:
 
 def build(base: Foundation, web: WebClient | None = None) -> Courier:
     """A courier of this installation."""
-    provider = build_provider(base)
     methods = authenticators.build_all(build_ports(base).methods)
+    provider = build_provider(base, methods)
     transmitter = build_transmitter(base, provider, methods)
     outside = web or WebAdapter(base.config.tls, meter=base.meter)
     return Courier(

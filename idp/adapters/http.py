@@ -88,9 +88,7 @@ class Watched:
 class Fetcher:
     """Fetches an address that the operator configured: no redirects, one deadline, capped size."""
 
-    def __init__(
-        self, name: str, tls: Tls, *, seconds: float, meter: Meter | None = None
-    ) -> None:
+    def __init__(self, name: str, tls: Tls, *, seconds: float, meter: Meter | None = None) -> None:
         self._name, self._seconds = name, seconds
         self._watched = Watched(name, meter)
         context = tls_context(tls.ca_bundle)

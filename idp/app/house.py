@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from idp.app.foundation import Foundation, Ports, session_store
 from idp.app.people import account_flow_of, decoupled_flow, second_factors
-from idp.authenticators import bhxh, mobile
 from idp.authenticators.contract import Method
 from idp.flows import clerk, confirming, counter_desk, enrolling, lost_phone
 from idp.flows import complaint as complaint_flow
@@ -45,7 +44,7 @@ from idp.flows.registration.opening import OpeningSteps
 from idp.flows.registration.proving import ProvingSteps
 from idp.flows.registration.state import RegistrationState
 from idp.flows.representatives import RepresentativeFlow
-from idp.flows.reverifying import Carrier, Insurance, Renewal, ReverifyingFlow
+from idp.flows.reverifying import Renewal, ReverifyingFlow
 from idp.oidc.client_metadata import build as build_client
 from idp.storage.accounts import AccountStore
 from idp.storage.activations import ActivationStore
@@ -119,7 +118,8 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
         steps, PasswordSteps(steps, codes), CredentialSteps(steps, entering, acting), acting
     )
     activations = ActivationStore(database, vault)
-    counter = CounterFlow(database, accounts, activations, outbox, audit, words.sms)
+    issued = next((method.name for method in every if method.is_issued), "")
+    counter = CounterFlow(database, accounts, activations, outbox, audit, words.sms, issued)
     registering = registration_steps.Steps(
         methods,
         Journeys(REGISTRATION, RegistrationState, transactions, pictures, ttl),
@@ -164,13 +164,7 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
             credentials,
             Journeys(enrolling.KIND, EnrollingState, transactions, pictures, ttl),
         ),
-        ReverifyingFlow(
-            account,
-            (
-                Carrier(ports.methods.subscribers, mobile.NAME),
-                Insurance(ports.methods.insurance, bhxh.NAME),
-            ),
-        ),
+        ReverifyingFlow(account, methods),
         RecoveryFlow(
             account,
             Journeys(recovery_flow.KIND, RecoveryState, transactions, pictures, ttl),

@@ -11,6 +11,7 @@ from idp.adapters.web import WebAdapter
 from idp.app.foundation import Foundation
 from idp.authenticators.contract import Method
 from idp.config import Config, Profile, RegistrationMode
+from idp.domain.assurance import Attestation
 from idp.domain.clients import GrantType
 from idp.domain.decoupled import Kind
 from idp.domain.events import AuditEvent, Event
@@ -103,8 +104,10 @@ def registrar(base: Foundation, outgoing: WebClient | None = None) -> Registrar:
     )
 
 
-def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provider:
-    """The protocol."""
+def build_provider(
+    base: Foundation, methods: tuple[Method, ...], outgoing: WebClient | None = None
+) -> Provider:
+    """The protocol; ``methods`` are those that are installed."""
     config, database, vault = base.config, base.database, base.vault
     tokens = Tokens(config.server.issuer, config.oidc, vault, key_ring(base))
     audit = AuditStore(database, vault)
@@ -123,10 +126,11 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
     bases = tuple(each for each in (issuer, config.mtls.base) if each)
     web = outgoing or WebAdapter(config.tls, meter=base.meter)
     single_use, keys, opening = SingleUse(database), ClientKeys(web), decryption(base)
-    release = Release(vault.key("techid"), vault.key("verification-process"))
+    attestations = {each.name: each.attestation for each in methods if each.attestation}
+    release = Release(vault.key("techid"), vault.key("verification-process"), attestations)
     encryption = Encryption(keys)
     tools = GrantTools(config.oidc, tokens, grants, note, release, encryption)
-    features = _features(config)
+    features = _features(config, tuple(attestations.values()))
     entrance = None
     if config.federation.enabled:
         features = federation.announced(features)
@@ -153,7 +157,7 @@ def build_provider(base: Foundation, outgoing: WebClient | None = None) -> Provi
     )
 
 
-def _features(config: Config) -> Features:
+def _features(config: Config, attestations: tuple[Attestation, ...]) -> Features:
     is_open = config.oidc.registration is not RegistrationMode.CLOSED
     plain = Features()
     return Features(
@@ -164,6 +168,7 @@ def _features(config: Config) -> Features:
             "device_authorization_endpoint": device.PATH,
             "backchannel_authentication_endpoint": ciba.PATH,
         },
+        attestations=attestations,
         more=ciba.FEATURES,
     )
 

@@ -93,7 +93,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
     journey.install(app, house)
     for pages in _PAGES:
         pages.init_app(app)
-    provider = add_decoupled(build_provider(base, ports.web), base, house.decoupled.asking)
+    provider = add_decoupled(build_provider(base, every, ports.web), base, house.decoupled.asking)
     authorize_pages = AuthorizePages(provider, every)
     authorize_pages.init_app(app)
     LogoutPages(provider).init_app(app)

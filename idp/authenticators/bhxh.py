@@ -13,7 +13,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from idp.authenticators import citizen_form
-from idp.authenticators.citizen_form import Application, Reader
+from idp.authenticators.citizen_form import Reader
 from idp.authenticators.coded_form import CodedForm
 from idp.authenticators.contract import (
     AskCode,
@@ -27,10 +27,12 @@ from idp.authenticators.contract import (
     Refusal,
     Refused,
     RegistrationOutcome,
+    Vouched,
 )
 from idp.domain import identities
-from idp.domain.accounts import Attribute, Identity
-from idp.domain.assurance import IAL, Amr, Evidence
+from idp.domain.accounts import Account, Attribute, Identity
+from idp.domain.applications import Application
+from idp.domain.assurance import IAL, Amr, Attestation, Evidence, EvidenceKind
 from idp.domain.subjects import InsuranceCode, SubjectKind
 from idp.ports import InsuredRecord, SocialInsuranceRegistry
 
@@ -109,13 +111,42 @@ def _identity(claim: Claim, record: InsuredRecord, *, now: datetime) -> Identity
         sex=record.sex,
         phone=application.phone,
         email=application.email,
-        source="bhxh",
+        source=NAME,
         reference=claim.code.value,
         verified_at=now,
         more={Attribute.INSURANCE_CODE: claim.code.value},
     )
 
 
+@dataclass(frozen=True, slots=True)
+class OwnRecord:
+    """Asked again about the insurance code that the account was opened with."""
+
+    registry: SocialInsuranceRegistry
+    mismatch: str = "refusal.reverify_bhxh"
+
+    def knows(self, account: Account, facts: Mapping[Attribute, str]) -> bool:
+        """The code, and a number, since the form of R21 has one."""
+        return account.default_phone is not None and Attribute.INSURANCE_CODE in facts
+
+    def find(self, application: Application, facts: Mapping[Attribute, str]) -> Vouched | None:
+        """Whom the insurance knows by the code; what was typed is compared by who asks."""
+        del application
+        code = facts.get(Attribute.INSURANCE_CODE)
+        if code is None:
+            return None
+        found = self.registry.find_insured(code=InsuranceCode(code), request_id=uuid4())
+        return Vouched(found, found.sex, NAME, code) if found else None
+
+
 def build(registry: SocialInsuranceRegistry) -> Method:
     """The method, ready to use."""
-    return Method(NAME, IAL.MEDIUM, registration=CodedForm(Insurance(registry)))
+    return Method(
+        NAME,
+        IAL.MEDIUM,
+        registration=CodedForm(Insurance(registry)),
+        registry=OwnRecord(registry),
+        attestation=Attestation(
+            EvidenceKind.RECORD, "social_insurance_register", "Bảo hiểm xã hội Việt Nam"
+        ),
+    )

@@ -18,9 +18,10 @@ from typing import Protocol
 
 import msgspec
 
-from idp.domain.accounts import Account, Credential, Identity, Phone
-from idp.domain.assurance import IAL, Evidence, Resistance
-from idp.domain.subjects import IdNumber, PhoneNumber, SubjectKind
+from idp.domain.accounts import Account, Attribute, Credential, Identity, Phone
+from idp.domain.applications import Application, Record
+from idp.domain.assurance import IAL, Attestation, Evidence, Resistance
+from idp.domain.subjects import IdNumber, PhoneNumber, Sex, SubjectKind
 
 # --- screens: what the person is asked ----------------------------------------------------------
 
@@ -352,14 +353,40 @@ class Enrolment(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Vouched:
+    """What a registry says of the person who asked; ``reference`` is its own record."""
+
+    record: Record
+    sex: Sex | None
+    source: str
+    reference: str
+
+
+class Registry(Protocol):
+    """Asking whoever vouches for people once more, when a fact of theirs has changed (S11)."""
+
+    @property
+    def mismatch(self) -> str:
+        """The key of the text for who is not the one on record."""
+
+    def knows(self, account: Account, facts: Mapping[Attribute, str]) -> bool:
+        """Whether the account has what this registry knows people by."""
+
+    def find(self, application: Application, facts: Mapping[Attribute, str]) -> Vouched | None:
+        """Its record for the account with these facts. May raise ``PortError``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Method:
     """One way to prove oneself. ``name`` is its settings block and the prefix of its texts.
 
-    ``credential_type`` is what its credentials are to portals (CAEP, 3.3.1).
-    ``resists`` is what its proofs withstand. ``has_keys`` says that its login needs what it kept
-    with the account's credentials; ``remote`` asks their owner without a browser. ``texts`` are
-    those of an installed package: language (vi, en) to key to text. Ours stand in the translation
-    files.
+    ``registry`` renews facts of who has the account already; ``attestation`` is how portals are
+    told of its proofs of identity, where it makes any. ``is_issued`` says that a clerk issues its
+    accounts at a counter (S1). ``credential_type`` is what its credentials are to portals (CAEP,
+    3.3.1). ``resists`` is what its proofs withstand. ``has_keys`` says that its login needs what
+    it kept with the account's credentials; ``remote`` asks their owner without a browser.
+    ``texts`` are those of an installed package: language (vi, en) to key to text. Ours stand in
+    the translation files.
     """
 
     name: str
@@ -370,6 +397,9 @@ class Method:
     has_keys: bool = False
     resists: Resistance = Resistance.NONE
     remote: Remote | None = None
+    registry: Registry | None = None
+    attestation: Attestation | None = None
+    is_issued: bool = False
     credential_type: str = "app"
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

@@ -12,7 +12,6 @@ from datetime import datetime
 from uuid import uuid4
 
 from idp.authenticators import citizen_form
-from idp.authenticators.citizen_form import Application
 from idp.authenticators.coded_form import CodedForm
 from idp.authenticators.contract import (
     AskCode,
@@ -26,10 +25,12 @@ from idp.authenticators.contract import (
     Refusal,
     Refused,
     RegistrationOutcome,
+    Vouched,
 )
 from idp.domain import identities
-from idp.domain.accounts import Identity
-from idp.domain.assurance import IAL, Amr, Evidence
+from idp.domain.accounts import Account, Attribute, Identity
+from idp.domain.applications import Application
+from idp.domain.assurance import IAL, Amr, Attestation, Evidence, EvidenceKind
 from idp.domain.subjects import SubjectKind
 from idp.ports import SubscriberRecord, SubscriberRegistry
 
@@ -62,13 +63,7 @@ class Subscription:
         """Ask the carrier whose number it is."""
         if claim.is_under_age(now):
             return Refused(Refusal.UNDER_AGE)
-        record = self.registry.find_subscriber(
-            phone=claim.phone,
-            id_number=claim.id_number,
-            name=claim.name,
-            birth_date=claim.birth_date,
-            request_id=uuid4(),
-        )
+        record = _find(self.registry, claim)
         if record is None or not claim.agrees_with(record):
             return Refused("carrier_mismatch")
         identity = _identity(claim, record, now=now)
@@ -89,12 +84,51 @@ def _identity(application: Application, record: SubscriberRecord, *, now: dateti
         sex=record.sex,
         phone=application.phone,
         email=application.email,
-        source=f"carrier:{record.carrier}",
+        source=_source(record),
         reference=record.carrier,
         verified_at=now,
     )
 
 
+def _find(registry: SubscriberRegistry, application: Application) -> SubscriberRecord | None:
+    return registry.find_subscriber(
+        phone=application.phone,
+        id_number=application.id_number,
+        name=application.name,
+        birth_date=application.birth_date,
+        request_id=uuid4(),
+    )
+
+
+def _source(record: SubscriberRecord) -> str:
+    return f"carrier:{record.carrier}"
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """Asked again about the number that receives the account's codes."""
+
+    registry: SubscriberRegistry
+    mismatch: str = "refusal.carrier_mismatch"
+
+    def knows(self, account: Account, facts: Mapping[Attribute, str]) -> bool:
+        """A number is enough."""
+        del facts
+        return account.default_phone is not None
+
+    def find(self, application: Application, facts: Mapping[Attribute, str]) -> Vouched | None:
+        """Whom the carrier knows as the owner of the number."""
+        del facts
+        record = _find(self.registry, application)
+        return Vouched(record, record.sex, _source(record), record.carrier) if record else None
+
+
 def build(registry: SubscriberRegistry) -> Method:
     """The method, ready to use."""
-    return Method(NAME, IAL.MEDIUM, registration=CodedForm(Subscription(registry)))
+    return Method(
+        NAME,
+        IAL.MEDIUM,
+        registration=CodedForm(Subscription(registry)),
+        registry=Carrier(registry),
+        attestation=Attestation(EvidenceKind.RECORD, record="mobile_subscriber_register"),
+    )

@@ -49,7 +49,7 @@ from idp.authenticators.contract import (
 )
 from idp.domain import certificates, sim_cms, sim_signing
 from idp.domain.accounts import Account
-from idp.domain.assurance import IAL, Amr, Evidence
+from idp.domain.assurance import IAL, Amr, Attestation, Evidence, EvidenceKind
 from idp.domain.certificates import CertificateRefused
 from idp.domain.errors import InvalidInput
 from idp.domain.sim_signing import Challenge
@@ -334,5 +334,6 @@ def build(
         SimLogin(prompter),
         SimRegistration(prompter),
         remote=remote,
+        attestation=Attestation(EvidenceKind.SIGNATURE),
         credential_type="x509",
     )

@@ -41,7 +41,7 @@ from idp.authenticators.contract import (
 )
 from idp.domain import web_eid
 from idp.domain.accounts import Account
-from idp.domain.assurance import IAL, Amr, Evidence, Resistance
+from idp.domain.assurance import IAL, Amr, Attestation, Evidence, EvidenceKind, Resistance
 from idp.domain.certificates import CertificateRefused
 from idp.domain.subjects import PhoneNumber, SubjectKind
 from idp.domain.web_eid import InvalidToken
@@ -186,5 +186,6 @@ def build(examiner: Examiner, origin: str) -> Method:
         UsbLogin(signer),
         UsbRegistration(signer),
         resists=Resistance.HARDWARE,
+        attestation=Attestation(EvidenceKind.SIGNATURE),
         credential_type="x509",
     )

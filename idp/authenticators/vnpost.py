@@ -26,7 +26,7 @@ from idp.authenticators.contract import (
     RegistrationOutcome,
 )
 from idp.domain import identities
-from idp.domain.assurance import IAL, Amr, Evidence
+from idp.domain.assurance import IAL, Amr, Attestation, Evidence, EvidenceKind
 from idp.domain.errors import InvalidInput
 from idp.domain.subjects import IdNumber
 from idp.ports import Lapsed, PostalCounter
@@ -94,4 +94,10 @@ def _code(text: str) -> str:
 
 def build(counter: PostalCounter) -> Method:
     """The method, ready to use."""
-    return Method(NAME, IAL.MEDIUM, registration=CodedForm(Activation(counter)))
+    return Method(
+        NAME,
+        IAL.MEDIUM,
+        registration=CodedForm(Activation(counter)),
+        attestation=Attestation(EvidenceKind.VOUCH, organization="VNPost"),
+        is_issued=True,
+    )

@@ -46,6 +46,27 @@ class Amr(enum.StrEnum):
     USER = "user"
 
 
+class EvidenceKind(enum.StrEnum):
+    """What stands behind a verified fact (OpenID Connect for Identity Assurance 1.0, 5.4.4)."""
+
+    RECORD = "electronic_record"
+    SIGNATURE = "electronic_signature"
+    VOUCH = "vouch"
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """How portals are told of a method's proofs of identity.
+
+    ``record`` is the type of the register that was asked. ``organization`` is who keeps it, or
+    whose clerk saw the person; where it is empty, the source of the proof names them.
+    """
+
+    kind: EvidenceKind
+    record: str = ""
+    organization: str = ""
+
+
 class Resistance(enum.IntEnum):
     """How a proof withstands whoever stands between (OpenID EAP ACR Values, 2)."""
 

@@ -204,9 +204,7 @@ class AccountFlow:
                 self.notices.tell(connection, event)
         return {}
 
-    def forget_email(
-        self, session: Session, visitor: Visitor, *, now: datetime
-    ) -> dict[str, Said]:
+    def forget_email(self, session: Session, visitor: Visitor, *, now: datetime) -> dict[str, Said]:
         """Take the mailbox away, which gets the last notice. Raises as ``check_change``."""
         account = self.check_change(session, now=now)
         if account.kind is SubjectKind.ENTERPRISE:

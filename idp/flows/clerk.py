@@ -16,7 +16,7 @@ from idp.domain.errors import Conflict, InvalidInput
 from idp.domain.operators import Officer
 from idp.domain.subjects import IdNumber
 from idp.flows.answers import Answer, Journey, Said, Visitor
-from idp.flows.counter import Card, Clerk, CounterFlow, Delivery, Unreadable, read_card
+from idp.flows.counter import Card, Clerk, CounterFlow, Delivery, Unreadable
 from idp.flows.journeys import Journeys
 from idp.flows.operators import OperatorFlow
 from idp.storage.models import milliseconds
@@ -99,7 +99,8 @@ class ClerkFlow:
             return Answer(journey, {"": Said("error.operator.again")})
         typed = dict(filled.values)
         faults = {name: Said(f"error.operator.{name}") for name in CHECKS if name not in checks}
-        identity = read_card(_card(journey.state.number, typed), office=officer.unit, now=now)
+        card = _card(journey.state.number, typed)
+        identity = self.counter.read(card, office=officer.unit, now=now)
         if isinstance(identity, Unreadable):
             faults = {**{n: Said(f"error.{c}") for n, c in identity.faults.items()}, **faults}
         if typed.get("delivery") not in set(Delivery):

@@ -74,8 +74,8 @@ class Unreadable:
     faults: dict[str, str]
 
 
-def read_card(card: Card, *, office: str, now: datetime) -> Identity | Unreadable:
-    """The identity on a card, or every fault at once."""
+def read_card(card: Card, *, source: str, office: str, now: datetime) -> Identity | Unreadable:
+    """The identity on a card, or every fault at once; ``source`` and ``office`` vouch for it."""
     faults: dict[str, str] = {}
 
     def read(name: str, text: str, parse: Callable[[str], T]) -> T | None:
@@ -106,7 +106,7 @@ def read_card(card: Card, *, office: str, now: datetime) -> Identity | Unreadabl
         sex=sex,
         phone=phone,
         email=email,
-        source="vnpost",
+        source=source,
         reference=office,
         verified_at=now,
     )
@@ -124,7 +124,10 @@ def _sex(text: str) -> Sex:
 
 @dataclass(frozen=True, slots=True)
 class CounterFlow:
-    """What the counter system and a clerk may do."""
+    """What the counter system and a clerk may do.
+
+    ``method`` is the one whose accounts are issued; the counter system is called like it.
+    """
 
     database: Database
     accounts: AccountStore
@@ -132,6 +135,11 @@ class CounterFlow:
     outbox: OutboxStore
     audit: AuditStore
     text: SmsText
+    method: str
+
+    def read(self, card: Card, *, office: str, now: datetime) -> Identity | Unreadable:
+        """The identity on a card that somebody of this office has seen, or every fault at once."""
+        return read_card(card, source=self.method, office=office, now=now)
 
     def issue(
         self,
@@ -156,7 +164,7 @@ class CounterFlow:
         details = {
             "clerk": clerk.id,
             "office": clerk.post_office,
-            "method": "vnpost",
+            "method": self.method,
             "consent": CONSENT_TEXT,
             "delivery": str(delivery),
             "number": identity.id_numbers[0].masked,

@@ -13,29 +13,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from idp.authenticators import citizen_form
-from idp.authenticators.citizen_form import Application, Record
-from idp.authenticators.contract import AskFields, Field, FieldKind, Invalid, Presented
+from idp.authenticators.contract import (
+    AskFields,
+    Field,
+    FieldKind,
+    Invalid,
+    Method,
+    Presented,
+    Registry,
+    Vouched,
+)
 from idp.domain.accounts import Account, Attribute, Identity
+from idp.domain.applications import Application, Record
 from idp.domain.assurance import IAL, Amr, Evidence
 from idp.domain.errors import Conflict, PortError
 from idp.domain.events import AuditEvent, Event
 from idp.domain.sessions import Session
-from idp.domain.subjects import (
-    BirthDate,
-    IdNumber,
-    InsuranceCode,
-    PersonName,
-    Sex,
-    SubjectKind,
-)
+from idp.domain.subjects import BirthDate, IdNumber, PersonName, SubjectKind
 from idp.flows.account import AccountFlow
 from idp.flows.answers import Said, Visitor, faults_of, source_down
 from idp.flows.notices import Extra, Notices
-from idp.ports import SocialInsuranceRegistry, SubscriberRegistry
 from idp.storage.accounts import AccountStore, OwnIdentity
 from idp.storage.credentials import CredentialStore
 from idp.storage.database import Database
@@ -43,99 +43,24 @@ from idp.storage.levels import LevelStore
 
 
 @dataclass(frozen=True, slots=True)
-class Vouched:
-    """What a registry says of the person who asked; ``reference`` is its own record."""
-
-    record: Record
-    sex: Sex | None
-    source: str
-    reference: str
-
-
-class Registry(Protocol):
-    """Somebody who can be asked again. ``method`` is the one whose proof that is."""
-
-    @property
-    def method(self) -> str:
-        """The method that registers with this registry."""
-
-    @property
-    def mismatch(self) -> str:
-        """The text for who is not the one on record."""
-
-    def knows(self, account: Account, own: OwnIdentity) -> bool:
-        """Whether the account has what this registry knows people by."""
-
-    def find(self, application: Application, own: OwnIdentity) -> Vouched | None:
-        """Its record. Raises ``PortError``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Carrier:
-    """By the number that receives codes."""
-
-    subscribers: SubscriberRegistry
-    method: str
-    mismatch: str = "refusal.carrier_mismatch"
-
-    def knows(self, account: Account, own: OwnIdentity) -> bool:
-        """A number is enough."""
-        del own
-        return account.default_phone is not None
-
-    def find(self, application: Application, own: OwnIdentity) -> Vouched | None:
-        """Whom the carrier knows as the owner of the number."""
-        del own
-        record = self.subscribers.find_subscriber(
-            phone=application.phone,
-            id_number=application.id_number,
-            name=application.name,
-            birth_date=application.birth_date,
-            request_id=uuid4(),
-        )
-        if record is None:
-            return None
-        return Vouched(record, record.sex, f"carrier:{record.carrier}", record.carrier)
-
-
-@dataclass(frozen=True, slots=True)
-class Insurance:
-    """By the insurance code that the account was opened with."""
-
-    registry: SocialInsuranceRegistry
-    method: str
-    mismatch: str = "refusal.reverify_bhxh"
-
-    def knows(self, account: Account, own: OwnIdentity) -> bool:
-        """The code, and a number, since the form of R21 has one."""
-        return account.default_phone is not None and bool(own.find(Attribute.INSURANCE_CODE))
-
-    def find(self, application: Application, own: OwnIdentity) -> Vouched | None:
-        """Whom the insurance knows by the code."""
-        del application
-        code = own.find(Attribute.INSURANCE_CODE)
-        if code is None:
-            return None
-        found = self.registry.find_insured(code=InsuranceCode(code.value), request_id=uuid4())
-        return Vouched(found, found.sex, "bhxh", code.value) if found else None
-
-
-@dataclass(frozen=True, slots=True)
 class ReverifyingFlow:
-    """Asks a registry again."""
+    """Asks a registry again: that of the method by whose name it is called."""
 
     account: AccountFlow
-    registries: tuple[Registry, ...]
+    methods: tuple[Method, ...]
 
     def ways(self, account: Account, own: OwnIdentity) -> tuple[str, ...]:
         """The registries that know this person, the likeliest first."""
         if account.kind is not SubjectKind.CITIZEN or own.find(Attribute.BIRTH_DATE) is None:
             return ()
-        return tuple(each.method for each in self.registries if each.knows(account, own))
+        facts = _plain(own)
+        asked = ((each.name, each.registry) for each in self.methods)
+        return tuple(name for name, one in asked if one and one.knows(account, facts))
 
     def form(self, way: str) -> AskFields:
         """What is asked for, for the registry of that name or the first."""
-        return form_of(self._registry(way).method)
+        names = [each.name for each in self.methods if each.registry]
+        return form_of(way if way in names else next(iter(names), way))
 
     def verify(
         self,
@@ -153,7 +78,8 @@ class ReverifyingFlow:
         account = self.account.check_change(session, now=now)
         own, registry = self.account.accounts.identity(account.id), self._registry(way)
         birth, phone = own.find(Attribute.BIRTH_DATE), account.default_phone
-        if account.kind is not SubjectKind.CITIZEN or birth is None or phone is None:
+        is_citizen = account.kind is SubjectKind.CITIZEN
+        if registry is None or not is_citizen or birth is None or phone is None:
             return {"": Said("error.reverify.phone")}
         known = {
             "birth_date": BirthDate.from_iso(birth.value).display,
@@ -168,16 +94,16 @@ class ReverifyingFlow:
         if refusal:
             return {"": refusal}
         try:
-            found = registry.find(application, own)
+            found = registry.find(application, _plain(own))
         except PortError as error:
             self.account.limits.after_no_answer(application.id_number.value, now=now)
             return {"": source_down(error)}
         if found is None or not _is_theirs(own, application, found.record):
             return {"": Said(registry.mismatch)}
-        return self._keep(session, (registry.method, found), own, application, (visitor, now))
+        return self._keep(session, (way, found), own, application, (visitor, now))
 
-    def _registry(self, way: str) -> Registry:
-        return next((each for each in self.registries if each.method == way), self.registries[0])
+    def _registry(self, way: str) -> Registry | None:
+        return next((each.registry for each in self.methods if each.name == way), None)
 
     def _keep(
         self,
@@ -218,10 +144,14 @@ class ReverifyingFlow:
         return {}
 
 
-def form_of(registry: str) -> AskFields:
+def form_of(way: str) -> AskFields:
     """The new card and name; the texts name the registry."""
     fields = (Field("username", FieldKind.ID_NUMBER), Field("full_name", FieldKind.NAME))
-    return AskFields(f"reverify.{registry}", fields)
+    return AskFields(f"reverify.{way}", fields)
+
+
+def _plain(own: OwnIdentity) -> dict[Attribute, str]:
+    return {value.attribute: value.value for value in own.values}
 
 
 @dataclass(frozen=True, slots=True)

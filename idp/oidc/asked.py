@@ -11,7 +11,7 @@ from idp.oidc import claims_request, dvcqg
 from idp.oidc.authorization import is_known, read_acr
 from idp.oidc.claims import SCOPES, consent_items
 from idp.oidc.errors import InvalidRequestError, InvalidScopeError, InvalidTargetError
-from idp.oidc.verified_claims import Unreadable
+from idp.oidc.verified_claims.requests import Unreadable
 
 _LONGEST, _LONGEST_TEXT, _LONG = 4096, 8192, frozenset({"claims", "id_token_hint"})
 

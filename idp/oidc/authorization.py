@@ -29,7 +29,7 @@ from idp.oidc.claims import SCOPES, consent_items
 from idp.oidc.claims_request import ClaimsParameter, Wishes
 from idp.oidc.errors import NotRedirectable, Untrusted
 from idp.oidc.responses import ResponseMode, Target
-from idp.oidc.verified_claims import Unreadable
+from idp.oidc.verified_claims.requests import Unreadable
 
 Params = Sequence[tuple[str, str]]
 _LONGEST_VALUE, _LONGEST_TEXT, _LONG = 4096, 8192, frozenset({"claims", "id_token_hint"})

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import msgspec
 
-from idp.oidc import verified_claims
 from idp.oidc.claims import CLAIMS, IN_VIETNAMESE
-from idp.oidc.verified_claims import Unreadable
+from idp.oidc.verified_claims import requests
+from idp.oidc.verified_claims.requests import Unreadable
 
 _LONGEST, _DEEPEST, _MOST_VALUES, _MOST_NAMES = 8192, 12, 50, 100
 _LARGEST: Final = 2**53
@@ -129,7 +129,7 @@ def _place(found: object, known: Collection[str]) -> tuple[dict[str, dict[str, A
             if allowed is not None and name != "acr"
         },
         tuple(tagged),
-        verified_claims.read(found["verified_claims"]) if "verified_claims" in found else (),
+        requests.read(found["verified_claims"]) if "verified_claims" in found else (),
     )
     return plain, asked
 

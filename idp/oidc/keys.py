@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -128,6 +128,14 @@ class SigningKey:
         return {"kty": "EC", "crv": "P-256", "x": x, "y": y, **common}
 
 
+class _Good(NamedTuple):
+    """A token whose signature held: what verified it, and what it says."""
+
+    kid: str
+    typ: str
+    payload: bytes
+
+
 class KeyRing:
     """Every key of this installation, shared by all processes through the folder."""
 
@@ -146,7 +154,7 @@ class KeyRing:
         self._active: dict[str, SigningKey] = {}
         self._headers: dict[tuple[str, str], bytes] = {}
         self._jwks = b""
-        self._good: dict[str, str] = {}
+        self._good: dict[str, _Good] = {}
         self._looked_at, self._stamp = 0.0, -1
         self._lock = threading.Lock()
 
@@ -160,9 +168,10 @@ class KeyRing:
         if header is None:
             header = b64(_encode({"alg": alg, "kid": key.kid, "typ": typ})).encode()
             self._headers[key.kid, typ] = header
-        message = header + b"." + b64(_encode(claims)).encode()
+        payload = _encode(claims)
+        message = header + b"." + b64(payload).encode()
         token = f"{message.decode()}.{b64(key.sign(message))}"
-        self._remember(token, key)
+        self._remember(token, _Good(key.kid, typ, payload))
         return token
 
     def verify(self, token: str, typ: str) -> dict[str, Any] | None:
@@ -171,6 +180,13 @@ class KeyRing:
         The key is ours by ``kid`` and fixes the algorithm: the header chooses nothing (RFC 8725).
         """
         self._look()
+        good = self._good.get(token)
+        if good is None or good.kid not in self._keys:
+            good = self._check(token)
+        return read_object(good.payload) if good and good.typ == typ else None
+
+    def _check(self, token: str) -> _Good | None:
+        """A token whose signature holds; it is not computed again while its key is here."""
         if len(token) > _LONGEST_TOKEN or not token.isascii():
             return None
         try:
@@ -178,27 +194,20 @@ class KeyRing:
             first, second = message.split(".")
             header = read_object(unb64(first)) or {}
             key = self._keys.get(str(header.get("kid")))
-            if key is None or header.get("alg") != key.alg or header.get("typ") != typ:
+            if key is None or header.get("alg") != key.alg or "crit" in header:
                 return None
-            if "crit" in header or not self._is_signed(token, key, message, signature):
+            if not key.verifies(message.encode(), unb64(signature)):
                 return None
-            return read_object(unb64(second))
+            good = _Good(key.kid, str(header.get("typ")), unb64(second))
         except ValueError:
             return None
+        self._remember(token, good)
+        return good
 
-    def _is_signed(self, token: str, key: SigningKey, message: str, signature: str) -> bool:
-        """Whether the signature holds; one that did is not computed again while its key is here."""
-        if self._good.get(token) == key.kid:
-            return True
-        if not key.verifies(message.encode(), unb64(signature)):
-            return False
-        self._remember(token, key)
-        return True
-
-    def _remember(self, token: str, key: SigningKey) -> None:
+    def _remember(self, token: str, good: _Good) -> None:
         if len(self._good) >= _MOST_REMEMBERED:
             self._good.clear()
-        self._good[token] = key.kid
+        self._good[token] = good
 
     @property
     def jwks(self) -> bytes:

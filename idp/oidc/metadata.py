@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import msgspec
 
-from idp.domain.assurance import ACR_RESISTANCES, IAL
+from idp.domain.assurance import ACR_RESISTANCES, IAL, Attestation, EvidenceKind
 from idp.domain.clients import AuthMethod, ContentEnc, GrantType, KeyAlg, SigningAlg
-from idp.oidc import verified_claims
 from idp.oidc.authorization import Display
 from idp.oidc.claims import CLAIMS, CLIENT_SCOPES, SCOPES
 from idp.oidc.keys import ALGORITHMS
 from idp.oidc.proof import ALGORITHMS as DPOP_ALGORITHMS
 from idp.oidc.responses import ResponseMode
+from idp.oidc.verified_claims import vocabulary
 
 _TLS_METHODS: Final = frozenset({AuthMethod.TLS, AuthMethod.SELF_SIGNED_TLS})
 _ENDPOINTS: Final = {
@@ -49,14 +49,6 @@ _ENCRYPTION: Final = {
     "request_object_encryption_alg_values_supported": list(KeyAlg),
     "request_object_encryption_enc_values_supported": list(ContentEnc),
 }
-_IDENTITY_ASSURANCE: Final = {
-    "trust_frameworks_supported": [verified_claims.FRAMEWORK],
-    "evidence_supported": verified_claims.EVIDENCE,
-    "electronic_records_supported": verified_claims.RECORDS,
-    "documents_check_methods_supported": verified_claims.CHECK_METHODS,
-    "claims_in_verified_claims_supported": verified_claims.CLAIMS,
-}
-"""OpenID Connect for Identity Assurance 1.0, section 7."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +56,8 @@ class Features:
     """What this installation offers beyond what every one does.
 
     ``mtls_base`` is where a TLS front asks for client certificates, empty for nowhere;
-    ``endpoints`` and ``more`` are members of optional parts.
+    ``endpoints`` and ``more`` are members of optional parts;
+    ``attestations`` are what the installed methods' proofs of identity are.
     """
 
     mtls_base: str = ""
@@ -74,6 +67,7 @@ class Features:
         GrantType.CLIENT_CREDENTIALS,
     )
     endpoints: Mapping[str, str] = field(default_factory=dict)
+    attestations: tuple[Attestation, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -116,7 +110,7 @@ def members(issuer: str, features: Features) -> dict[str, Any]:
         "claims_parameter_supported": True,
         "claims_locales_supported": ["vi"],
         "display_values_supported": list(Display),
-        **_IDENTITY_ASSURANCE,
+        **_assurance(features.attestations),
         "request_parameter_supported": True,
         "request_uri_parameter_supported": True,
         "require_request_uri_registration": True,
@@ -132,6 +126,19 @@ def members(issuer: str, features: Features) -> dict[str, Any]:
         "frontchannel_logout_session_supported": True,
         **_with_certificates(features, endpoints),
         **features.more,
+    }
+
+
+def _assurance(attestations: tuple[Attestation, ...]) -> dict[str, Any]:
+    """OpenID Connect for Identity Assurance 1.0, section 7."""
+    return {
+        "trust_frameworks_supported": [vocabulary.FRAMEWORK],
+        "evidence_supported": sorted({each.kind for each in attestations}),
+        "electronic_records_supported": sorted(
+            {each.record for each in attestations if each.kind is EvidenceKind.RECORD}
+        ),
+        "documents_check_methods_supported": vocabulary.CHECK_METHODS,
+        "claims_in_verified_claims_supported": vocabulary.CLAIMS,
     }
 
 

@@ -11,11 +11,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from idp.domain.clients import Client, Profile
-from idp.oidc import claims, dvcqg, verified_claims
+from idp.oidc import claims, dvcqg
+from idp.oidc.verified_claims import answers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from idp.domain.assurance import Attestation
     from idp.oidc.claims_request import Asked
     from idp.oidc.tokens import GrantData
     from idp.storage.grants import Subject
@@ -23,10 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The claims of answers; the keys make what one portal may know and another may not."""
+    """The claims of answers; the keys make what one portal may know and another may not.
+
+    ``attestations`` tells what each method's proofs of identity are.
+    """
 
     techid_key: bytes
     process_key: bytes
+    attestations: Mapping[str, Attestation]
 
     def userinfo(
         self, client: Client, found: Subject, data: GrantData, scope: Iterable[str], now: datetime
@@ -63,7 +69,9 @@ class Release:
         every |= {name: known[base] for name, base in tags.items() if base in known}
         answer = {name: value for name, value in every.items() if asked.allows(name, value)}
         if asked.verified:
-            about = verified_claims.Answering(found, client.sector, self.process_key, now)
-            verified = verified_claims.of(asked.verified, about)
+            about = answers.Answering(
+                found, client.sector, self.process_key, self.attestations, now
+            )
+            verified = answers.of(asked.verified, about)
             answer |= {"verified_claims": verified} if verified else {}
         return answer

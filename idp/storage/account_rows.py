@@ -139,11 +139,11 @@ def add_phone(
     connection.execute(insert(PhoneRow).values(row))
 
 
-def open_attribute(seal: Seal, account_id: UUID, name: str, sealed: bytes) -> str:
-    """The plain value of an attribute row."""
+def open_attribute(seal: Seal, account_id: UUID | str, name: str, sealed: bytes) -> str:
+    """The plain value of an attribute row; the id as text is good for many rows."""
     return seal.open_text(bytes(sealed), context=f"attribute {account_id} {name}")
 
 
-def open_identifier(seal: Seal, account_id: UUID, kind: str, sealed: bytes) -> str:
+def open_identifier(seal: Seal, account_id: UUID | str, kind: str, sealed: bytes) -> str:
     """The plain value of an identifier row."""
     return seal.open_text(bytes(sealed), context=f"identifier {account_id} {kind}")

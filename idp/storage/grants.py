@@ -288,8 +288,9 @@ class GrantStore:
         account_id = as_uuid(account_id)
         seal = self._vault.data_key(bytes(data_key), account_id)
         found = [_Row(*row[6:]) for row in rows]
+        owner = str(account_id)
         facts = tuple(
-            row.fact(seal, account_id) for row in found if row.form in {"attribute", "identifier"}
+            row.fact(seal, owner) for row in found if row.form in {"attribute", "identifier"}
         )
         return Subject(
             client_id, request_json, account_id, kind, language, facts, _proofs(found, seal)
@@ -310,10 +311,10 @@ class _Row(NamedTuple):
     credential_id: UUID | str | None
     ended_at: int | None
 
-    def fact(self, seal: Seal, account_id: UUID) -> Fact:
+    def fact(self, seal: Seal, owner: str) -> Fact:
         """The plain value."""
         opener = open_attribute if self.form == "attribute" else open_identifier
-        value = opener(seal, account_id, self.name, self.sealed or b"")
+        value = opener(seal, owner, self.name, self.sealed or b"")
         evidence_id = as_uuid(self.evidence_id) if self.evidence_id else None
         return Fact(str(self.form), self.name, value, self.source, moment(self.at), evidence_id)
 

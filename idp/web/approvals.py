@@ -15,7 +15,7 @@ from idp.flows.decoupled_answering import Answerer
 from idp.storage.decoupled import Waiting
 from idp.web import screens
 from idp.web.account import owner
-from idp.web.authorize import CONSENT_TEXT
+from idp.web.consent import TEXT as CONSENT_TEXT
 from idp.web.device import can_reach, client_view, portal_of, to_login
 from idp.web.journey import again, house, read_id, visitor
 from idp.web.parts import Cancel, Frame, Message, Notice, Page, Tone

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -18,8 +18,6 @@ from flask import Flask, Response, request
 from idp.authenticators.contract import Method
 from idp.domain.assurance import IAL
 from idp.domain.clients import Client
-from idp.domain.events import AuditEvent, Event
-from idp.domain.subjects import SubjectKind
 from idp.flows.login.state import LoginState
 from idp.oidc.asked_subject import asked_for
 from idp.oidc.authorization import (
@@ -30,21 +28,18 @@ from idp.oidc.authorization import (
     read,
     target_of,
 )
-from idp.oidc.claims import ITEMS
 from idp.oidc.decision import Circumstances, NeedConsent, NeedLogin, Ready, Why, decide, proven_by
 from idp.oidc.errors import InvalidRequestUriError, NotRedirectable, OAuth2Error, Untrusted
 from idp.oidc.provider import Provider
 from idp.oidc.request_objects import PUSHED_PREFIX
-from idp.oidc.responses import ResponseMode, Target, sign
+from idp.oidc.responses import ResponseMode
 from idp.storage.sessions import Seen
 from idp.storage.transactions import Stored
-from idp.web import display, errors, i18n, screens
+from idp.web import consent, display, errors, i18n, screens
 from idp.web.journey import House, again, expired, house, read_id, visitor
-from idp.web.parts import Cancel, ClientView, Frame, Page, Portal
-from idp.web.screens import Action, respond
+from idp.web.leaving import Leaving
+from idp.web.screens import Action
 from idp.web.security import (
-    allow_form_target,
-    allow_image,
     browser_hash,
     client_ip,
     cross_site,
@@ -53,9 +48,6 @@ from idp.web.security import (
 )
 
 KIND = "authorize"
-CONSENT_TEXT = "2026-11"
-"""The version of the words of the consent page, kept with every approval."""
-
 _MORE = frozenset({"request", "id_token_hint"})
 """Parameters that make a request more than plain."""
 
@@ -79,7 +71,7 @@ class AuthorizePages:
 
     def __init__(self, provider: Provider, methods: Sequence[Method]) -> None:
         able = [method for method in methods if method.login is not None]
-        self._provider = provider
+        self._provider, self._leaving = provider, Leaving(provider)
         self._reachable = max(method.ial for method in able)
         self._resists = max(method.resists for method in able)
 
@@ -139,11 +131,11 @@ class AuthorizePages:
             seen = asked_for(asked, seen, self._sub_of(client), since=now, hinted=hinted)
             decision = decide(asked, seen, self._around(house(), now, now))
         except AuthorizationError as error:
-            return self._send_error(client, error)
+            return self._leaving.send_error(client, error)
         if asked.response_mode.is_signed:
-            self._check_encryption(client)
+            self._leaving.check_encryption(client)
         if isinstance(decision, Ready):
-            return self._send_code(client, asked, decision, now)
+            return self._leaving.send_code(client, asked, decision, now)
         waiting = Waiting(asked, int(now.timestamp() * 1000))
         stored = house().transactions.add(
             KIND,
@@ -172,7 +164,7 @@ class AuthorizePages:
         house().transactions.end(stored, now=now)
         self._provider.requests.use(waiting.request, now=now)
         error = AuthorizationError("access_denied", "cancelled", waiting.request.target)
-        return self._send_error(client, error)
+        return self._leaving.send_error(client, error)
 
     def _go_on(self, stored: Stored, waiting: Waiting, client: Client) -> Response:
         now = house().clock()
@@ -186,10 +178,10 @@ class AuthorizePages:
             decision = decide(waiting.request, seen, around)
         except AuthorizationError as error:
             house().transactions.end(stored, now=now)
-            return self._send_error(client, error)
+            return self._leaving.send_error(client, error)
         if isinstance(decision, Ready):
             house().transactions.end(stored, now=now)
-            return self._send_code(client, waiting.request, decision, now)
+            return self._leaving.send_code(client, waiting.request, decision, now)
         return self._detour(stored, client, waiting, decision)
 
     # --- detours --------------------------------------------------------------------------------
@@ -233,99 +225,18 @@ class AuthorizePages:
             i18n.prefer(waiting.request.ui_locales)
         display.prefer(waiting.request.display)
         if request.method == "GET":
-            return self._consent_page(stored, waiting, client, seen)
+            proven = proven_by(
+                waiting.request, seen, self._around(house(), now, _since(waiting, now))
+            )
+            kind = seen.session.account_kind
+            return consent.page(stored.id, waiting.request, client, kind, proven.ial)
         if screens.read_action(request.form) is Action.CANCEL:
             return self._cancel(transaction)
         items = waiting.request.consent_items | (seen.consented or frozenset())
-        with house().database.transaction() as connection:
-            house().consents.record(
-                connection,
-                seen.session.account_id,
-                client.client_id,
-                items,
-                text_version=CONSENT_TEXT,
-                now=now,
-            )
-            event = AuditEvent(
-                Event.CONSENT_GIVEN,
-                now,
-                seen.session.account_id,
-                seen.session.actor_id,
-                client_id=client.client_id,
-                session_id=seen.session.id,
-                details={"items": " ".join(sorted(items)), "text": CONSENT_TEXT},
-            )
-            house().audit.add(connection, event)
+        consent.record(seen, client, items, now=now)
         agreed = msgspec.structs.replace(waiting, consented=True)
         stored = house().transactions.save(stored, _encode(agreed))
         return self._go_on(stored, agreed, client)
-
-    def _consent_page(
-        self, stored: Stored, waiting: Waiting, client: Client, seen: Seen
-    ) -> Response:
-        now = house().clock()
-        around = self._around(house(), now, _since(waiting, now))
-        allow_form_target(waiting.request.redirect_uri)
-        if client.logo_uri:
-            allow_image(client.logo_uri)
-        wanted = waiting.request.wanted
-        frame = Frame(
-            f"/consent/{stored.id.hex}",
-            portal=Portal(client.client_name, wanted, client.logo_uri),
-            cancel=Cancel.OFFERED,
-        )
-        context: dict[str, object] = {
-            "frame": frame,
-            "portal": frame.portal,
-            "notice": None,
-            "faults": {},
-            "client": _view(client, waiting.request.redirect_uri),
-            "data": _labels(waiting.request.consent_items, seen.session.account_kind),
-            "level": proven_by(waiting.request, seen, around).ial,
-        }
-        return respond(Page("consent.html", context))
-
-    # --- answering ------------------------------------------------------------------------------
-
-    def _send_code(
-        self, client: Client, asked: AuthorizationRequest, ready: Ready, now: datetime
-    ) -> Response:
-        if not self._provider.requests.use(asked, now=now):
-            _log.warning("authorize.refused", reason="the pushed request was used up")
-            return errors.show(errors.Problem.REQUEST_INVALID)
-        house().sessions.touch(ready.seen.session, now=now)
-        code = self._provider.tokens.new_code(client, asked, ready, now=now)
-        return self._send(client, asked.target, now, code=code)
-
-    def _send_error(self, client: Client, error: AuthorizationError) -> Response:
-        values = {"error": error.error, "error_description": error.description}
-        travels = _offer if client.is_stranger and error.error not in _SILENT else _travel
-        return self._send(client, error.target, house().clock(), travels, **values)
-
-    def _send(
-        self,
-        client: Client,
-        target: Target,
-        now: datetime,
-        travels: _Travels | None = None,
-        **values: str,
-    ) -> Response:
-        """The answer on its way to the portal, as a JWT where it asked for one (JARM)."""
-        parameters = target.answer(self._provider.issuer, **values)
-        if target.response_mode.is_signed:
-            tools = self._provider.tools
-            try:
-                parameters = sign(tools.tokens.keys, tools.encryption, client, parameters, now=now)
-            except OAuth2Error as error:
-                return _no_key(error)
-        return (travels or _travel)(target, parameters, client.client_name)
-
-    def _check_encryption(self, client: Client) -> None:
-        """Whether an answer that has to be encrypted can be; never in clear instead (JARM, 2.2)."""
-        try:
-            self._provider.tools.encryption.check_authorization(client)
-        except OAuth2Error as error:
-            raise NotRedirectable(Untrusted.REQUEST_INVALID, str(error.description)) from error
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -394,19 +305,6 @@ class AuthorizePages:
         )
 
 
-_OF_A_PERSON = frozenset({"birthdate", "gender"})
-_NAMED_BY_KIND = frozenset({"name", "id_number"})
-
-
-def _labels(items: frozenset[str], kind: SubjectKind) -> tuple[str, ...]:
-    """The data in the words of whoever is asked: a firm has a tax code and no birthday."""
-    listed = sorted(items, key=ITEMS.index)
-    if kind is SubjectKind.CITIZEN:
-        return tuple(listed)
-    theirs = (name for name in listed if name not in _OF_A_PERSON)
-    return tuple(f"{name}.{kind}" if name in _NAMED_BY_KIND else name for name in theirs)
-
-
 _PROBLEMS = {
     Untrusted.CLIENT_UNKNOWN: errors.Problem.CLIENT_UNKNOWN,
     Untrusted.CLIENT_UNTRUSTED: errors.Problem.CLIENT_UNTRUSTED,
@@ -423,61 +321,3 @@ def _since(waiting: Waiting, now: datetime) -> datetime:
 def _is_elsewhere(name: str, value: str) -> bool:
     """Whether the request has to be fetched: a pushed one is here (RFC 9126)."""
     return name == "request_uri" and not value.startswith(PUSHED_PREFIX)
-
-
-def _view(client: Client, redirect_uri: str) -> ClientView:
-    home = urlsplit(client.client_id).netloc if client.voucher else ""
-    if client.is_stranger:
-        home = urlsplit(redirect_uri).netloc or redirect_uri
-    return ClientView(
-        client.client_name,
-        policy=client.policy_uri,
-        terms=client.tos_uri,
-        home=home,
-        voucher=client.voucher,
-    )
-
-
-def _no_key(error: OAuth2Error) -> Response:
-    """An answer that cannot be encrypted is not sent at all."""
-    _log.warning("authorize.refused", reason=str(error.description))
-    return errors.show(errors.Problem.REQUEST_INVALID)
-
-
-_Travels = Callable[[Target, dict[str, str], str], Response]
-_SILENT = frozenset({"login_required", "consent_required", "interaction_required"})
-"""What only a request with ``prompt=none`` is told: no page may come in between (Core, 3.1.2.1)."""
-
-
-def _offer(target: Target, values: dict[str, str], portal: str) -> Response:
-    """An error of a client that nobody let in: the person decides whether to go there.
-
-    Otherwise anybody could register an address and have us send people to it, by a request with a
-    mistake in it or by one that they decline (RFC 9700, 4.11.2).
-    """
-    if target.response_mode.is_posted:
-        allow_form_target(target.redirect_uri)
-    context: dict[str, object] = {
-        "host": urlsplit(target.redirect_uri).netloc or target.redirect_uri,
-        "location": "" if target.response_mode.is_posted else target.location(values),
-        "target": target.redirect_uri,
-        "fields": values,
-        "portal": Portal(portal),
-        "notice": None,
-        "faults": {},
-    }
-    return respond(Page("leaving.html", context), 400)
-
-
-def _travel(target: Target, values: dict[str, str], portal: str) -> Response:
-    if target.response_mode.is_posted:
-        allow_form_target(target.redirect_uri)
-        context: dict[str, object] = {
-            "target": target.redirect_uri,
-            "fields": values,
-            "portal": Portal(portal),
-            "notice": None,
-            "faults": {},
-        }
-        return respond(Page("form_post.html", context))
-    return again(target.location(values))

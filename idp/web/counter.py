@@ -10,7 +10,7 @@ from flask import Flask, Response, jsonify, request
 
 from idp.domain.accounts import Identity
 from idp.domain.errors import Conflict
-from idp.flows.counter import Card, Clerk, Unreadable, read_card
+from idp.flows.counter import Card, Clerk, Unreadable
 from idp.web.journey import house
 
 
@@ -58,7 +58,7 @@ def _issue() -> Response:
 
 
 def _check_key() -> None:
-    key = house().config.systems["vnpost"].api_key
+    key = house().config.systems[house().counter.method].api_key
     shown = request.headers.get("Authorization", "")
     if not key or not hmac.compare_digest(shown.encode(), f"Bearer {key}".encode()):
         raise _Refused(401, "unauthorized", "a key of the counter system is needed")
@@ -92,7 +92,7 @@ def _identity(asked: _Account) -> Identity:
         tuple(asked.other_id_numbers),
     )
     office = asked.clerk.post_office[:100]
-    found = read_card(card, office=office, now=house().clock())
+    found = house().counter.read(card, office=office, now=house().clock())
     if isinstance(found, Unreadable):
         raise _Refused(400, "invalid_request", " ".join(sorted(set(found.faults.values()))))
     return found

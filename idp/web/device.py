@@ -21,7 +21,7 @@ from idp.flows.login.state import LoginState, does
 from idp.storage.decoupled import Waiting
 from idp.storage.transactions import Stored
 from idp.web import i18n, screens
-from idp.web.authorize import CONSENT_TEXT
+from idp.web.consent import TEXT as CONSENT_TEXT
 from idp.web.journey import again, current_session, expired, house, message, read_id, visitor
 from idp.web.parts import Cancel, ClientView, Frame, Message, Notice, Page, Portal, Tone
 from idp.web.screens import Action, respond

@@ -288,7 +288,7 @@ SIGNING_CODES: Final = (
 """What the signing tool can answer instead of a token; each has the text ``sign.<code>``."""
 
 PASSKEY_CODES: Final = ("passkey_unknown", "passkey_refused", "passkey_there", "passkey_failed")
-"""What a browser can answer instead of a passkey's signature."""
+"""What a browser can answer instead of a signature of its own key."""
 
 
 # --- replies ------------------------------------------------------------------------------------

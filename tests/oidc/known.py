@@ -7,10 +7,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from idp.domain.assurance import Attestation, EvidenceKind
 from idp.storage.grants import Fact, Subject, Vouching
 from tests.support.build import NOW
 
 OPENING, CERTIFICATE = UUID(int=1), UUID(int=2)
+ATTESTATIONS = {
+    "mobile": Attestation(EvidenceKind.RECORD, "mobile_subscriber_register"),
+    "bhxh": Attestation(
+        EvidenceKind.RECORD, "social_insurance_register", "Bảo hiểm xã hội Việt Nam"
+    ),
+    "vnpost": Attestation(EvidenceKind.VOUCH, organization="VNPost"),
+    "usb": Attestation(EvidenceKind.SIGNATURE),
+}
+"""What the methods say of themselves, written out once more: portals rely on these words."""
 
 
 def fact(name: str, value: str, source: str = "carrier:vinaphone", **changes: Any) -> Fact:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from idp.oidc.claims_request import read
-from idp.oidc.verified_claims import Unreadable
+from idp.oidc.verified_claims.requests import Unreadable
 
 VERIFIED = {"verification": {"trust_framework": None}, "claims": {"name": None}}
 

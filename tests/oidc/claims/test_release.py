@@ -13,10 +13,10 @@ from idp.oidc.claims import CLAIMS, ITEMS, SCOPES, consent_items, of_subject
 from idp.oidc.claims_request import read
 from idp.oidc.release import Release
 from idp.oidc.tokens import GrantData
-from tests.oidc.known import fact, number, subject
+from tests.oidc.known import ATTESTATIONS, fact, number, subject
 from tests.support.build import NOW
 
-RELEASE = Release(b"t" * 32, b"p" * 32)
+RELEASE = Release(b"t" * 32, b"p" * 32, ATTESTATIONS)
 
 
 def data(claims: dict[str, Any], **changes: Any) -> GrantData:

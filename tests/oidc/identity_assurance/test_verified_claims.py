@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from idp.oidc import verified_claims
-from idp.oidc.verified_claims import Answering, Unreadable, read
+from idp.oidc.verified_claims import answers
+from idp.oidc.verified_claims.answers import Answering
+from idp.oidc.verified_claims.requests import Unreadable, read
 from idp.storage.grants import Subject, Vouching
-from tests.oidc.known import certificate, fact, number, proof, subject
+from tests.oidc.known import ATTESTATIONS, certificate, fact, number, proof, subject
 from tests.support.build import NOW
 
 DAY = timedelta(days=1)
@@ -31,8 +32,8 @@ def asks(
 
 def answer(*requests: dict[str, Any], about: Subject | None = None, sector: str = "a.vn") -> Any:
     found = read(list(requests))
-    around = Answering(about or subject(), sector, b"p" * 32, NOW + 2 * DAY)
-    return verified_claims.of(found, around)
+    around = Answering(about or subject(), sector, b"p" * 32, ATTESTATIONS, NOW + 2 * DAY)
+    return answers.of(found, around)
 
 
 def both(*proofs: Vouching) -> Subject:
