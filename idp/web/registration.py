@@ -174,9 +174,11 @@ def _method_page(answer: _Answer) -> Page:
                 frame = replace(frame, notice=code_notice(answer, delay))
             return screens.ask_code(AskCode(phone), frame, timing=timing, faults=faults(answer))
         case AskSignature() as screen:
-            return signature_page(screen, _frame(answer, 3), answer)
+            return signature_page(screen, _frame(answer, 3, *_ways(state)), answer)
         case AwaitPhone() as screen:
-            return screens.await_phone(screen, _frame(answer, 3), faults=faults(answer))
+            return screens.await_phone(
+                screen, _frame(answer, 3, *_ways(state)), faults=faults(answer)
+            )
         case _:
             raise LookupError(state.method)
 

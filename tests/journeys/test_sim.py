@@ -368,6 +368,18 @@ def test_a_script_that_waits_is_told_who_does_not_answer_and_goes_on_when_they_d
     assert browser.client.get(path, headers=asked).get_json() == {"next": browser.path}
 
 
+def test_who_waits_for_the_phone_can_choose_another_way(house: House) -> None:
+    browser = house.browser()
+    begins(browser)
+    assert 'href="/register?subject=citizen">Chọn phương thức đăng ký khác' in browser.text
+    opens_login(browser, phone="0912345678")
+    other = f"{browser.path}?method=sim"
+
+    assert f'href="{other}">Chọn phương thức xác thực khác' in browser.text
+    assert "Nhập số điện thoại của Sim ký số" in browser.get(other).text
+    assert "Usb ký số" in browser.text
+
+
 def test_a_signature_over_something_else_is_refused_whatever_the_platform_says(
     house: House,
 ) -> None:

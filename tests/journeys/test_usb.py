@@ -71,6 +71,17 @@ def opens_login(browser: Browser) -> None:
     browser.post({"do": "confirm"})
 
 
+def test_who_has_no_token_at_hand_can_choose_another_way(house: House) -> None:
+    browser = house.browser()
+    begins(browser, "enterprise")
+    assert 'href="/register?subject=enterprise">Chọn phương thức đăng ký khác' in browser.text
+    opens_login(browser)
+    other = f"{browser.path}?method=usb"
+
+    assert f'href="{other}">Chọn phương thức xác thực khác' in browser.text
+    assert "Sim ký số" in browser.get(other).text
+
+
 # --- registration -------------------------------------------------------------------------------
 
 

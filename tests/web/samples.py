@@ -226,9 +226,8 @@ FORGET = Frame(
     ),
     cancel=Cancel.OFFERED,
 )
-STEPPED = Frame(
-    "/form", step=Step(2, 4), links=(Link("link.login", "/login"),), cancel=Cancel.OFFERED
-)
+WAYS = (Link("link.other_way", "/register?subject=citizen"), Link("link.login", "/login"))
+STEPPED = Frame("/form", step=Step(2, 4), links=WAYS, cancel=Cancel.OFFERED)
 SIM = AskFields(
     "register.sim",
     (
