@@ -30,6 +30,8 @@ from idp.sandbox import tokens
 from idp.sandbox.federation import province
 
 _MARK = ".mot-cua-demo"
+_KEYS_SECONDS = 60.0
+"""People are told with their certificates, whose keys are made when they are first looked at."""
 _SYSTEMS = ("bhxh", "carrier", "mssp", "sms", "vnpost")
 _PORTALS = (
     ("demo-hanoi", "Cổng dịch vụ công Hà Nội", 201, "red", "https://hanoi.demo.invalid/"),
@@ -269,7 +271,8 @@ def _trust(options: Options, config: Config) -> None:
 def _seed(options: Options, config: Config) -> None:
     """The directory, and one operator of whom the sandbox knows."""
     json = {"Accept": "application/json"}
-    people = httpx.get(f"{options.sandbox}/people", headers=json, trust_env=False).json()
+    address = f"{options.sandbox}/people"
+    people = httpx.get(address, headers=json, trust_env=False, timeout=_KEYS_SECONDS).json()
     if not any(each["id_number"] == seed.OPERATOR["id_number"] for each in people):
         httpx.post(f"{options.sandbox}/people", json=seed.OPERATOR, trust_env=False)
     base = app.found(config)
@@ -360,7 +363,8 @@ def _tool(options: Options) -> str:
 
 
 def _people(options: Options) -> list[dict[str, Any]]:
-    answer = httpx.get(f"{options.sandbox}/people", headers={"Accept": "application/json"})
+    json = {"Accept": "application/json"}
+    answer = httpx.get(f"{options.sandbox}/people", headers=json, timeout=_KEYS_SECONDS)
     found: list[dict[str, Any]] = answer.json()
     return [person for person in found if person.get("phones")]
 

@@ -94,13 +94,23 @@ class PostalRecord:
     key: str
 
 
+class Lapsed(enum.StrEnum):
+    """Why a code that was issued counts no more; the person's text is ``refusal.activation_*``."""
+
+    EXPIRED = "expired"
+    REPLACED = "replaced"
+
+
 class PostalCounter(Protocol):
     """Accounts issued at post offices (kept by ``storage.activations``)."""
 
     def find_activation(
         self, *, code: str, id_number: IdNumber, now: datetime
-    ) -> PostalRecord | None:
-        """The record of that activation code and that number, while it lives."""
+    ) -> PostalRecord | Lapsed | None:
+        """The record of that activation code and that number, while it counts."""
+
+    def is_replaced(self, key: str) -> bool:
+        """Whether a newer activation of the same number was issued since it was found."""
 
 
 class AgencyDirectory(Protocol):
@@ -134,12 +144,29 @@ class MailGateway(Protocol):
         """Hand one letter over. Raises ``PortUnavailable`` or ``PortAnswerInvalid``."""
 
 
-class Revocation(enum.Enum):
-    """What a CA says about a certificate; only GOOD is good."""
+@dataclass(frozen=True, slots=True)
+class Good:
+    """Its CA stands by the certificate; nothing else is good."""
 
-    GOOD = "good"
-    REVOKED = "revoked"
-    UNKNOWN = "unknown"
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """Its CA withdrew it at a moment.
+
+    ``authority`` is the label of a CA of the path where that CA is what was withdrawn.
+    """
+
+    at: datetime
+    authority: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Its CA does not know it."""
+
+
+Revocation = Good | Revoked | Unknown
+"""What a CA says about a certificate."""
 
 
 class CertificateStatus(Protocol):

@@ -14,7 +14,7 @@ import itertools
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path as Folder
@@ -33,7 +33,7 @@ from idp.config import Config
 from idp.domain.certificates import Authority, Path
 from idp.domain.errors import PortAnswerInvalid, PortUnavailable
 from idp.metrics import Meter
-from idp.ports import Revocation
+from idp.ports import Good, Revocation, Revoked, Unknown
 
 NAME = "ocsp"
 _OLDEST = timedelta(minutes=15)
@@ -52,7 +52,7 @@ class Fetch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Crl:
-    revoked: frozenset[int]
+    revoked: Mapping[int, datetime]
     next_update: datetime
     refresh_at: datetime
 
@@ -84,9 +84,9 @@ class RevocationChecker:
         with self._lock:
             until = self._good.get(path.key, 0.0)
         if until > self._timer():
-            return Revocation.GOOD
+            return Good()
         found = self.check_number(path.authorities, path.leaf.serial_number, now=now)
-        if found is Revocation.GOOD:
+        if found == Good():
             self._remember(path.key)
         return found
 
@@ -96,8 +96,9 @@ class RevocationChecker:
         """The same for a certificate of which only its issuer and its number are known."""
         for authority, issuer in itertools.pairwise(authorities):
             serial = authority.certificate.serial_number
-            if issuer.crl_url and self._is_listed(serial, issuer, now=now):
-                return Revocation.REVOKED
+            found = self._listed(serial, issuer, now=now) if issuer.crl_url else Good()
+            if isinstance(found, Revoked):
+                return Revoked(found.at, authority.label)
         return self._ask(authorities[0], number, now=now)
 
     def _ask(self, issuer: Authority, number: int, *, now: datetime) -> Revocation:
@@ -109,8 +110,7 @@ class RevocationChecker:
             except PortUnavailable:
                 if not issuer.crl_url:
                     raise
-        is_listed = self._is_listed(number, issuer, now=now)
-        return Revocation.REVOKED if is_listed else Revocation.GOOD
+        return self._listed(number, issuer, now=now)
 
     def _remember(self, key: str) -> None:
         with self._lock:
@@ -144,18 +144,13 @@ class RevocationChecker:
         _check_responder(answer, issuer.certificate, now=now)
         _check_times(single, now=now)
         _check_nonce(answer, nonce)
-        match single.certificate_status:
-            case ocsp.OCSPCertStatus.GOOD:
-                return Revocation.GOOD
-            case ocsp.OCSPCertStatus.REVOKED:
-                return Revocation.REVOKED
-            case _:
-                return Revocation.UNKNOWN
+        return _state_of(single)
 
     # --- CRL (RFC 5280, 5) ----------------------------------------------------------------------
 
-    def _is_listed(self, number: int, issuer: Authority, *, now: datetime) -> bool:
-        return number in self._crl(issuer, now=now).revoked
+    def _listed(self, number: int, issuer: Authority, *, now: datetime) -> Good | Revoked:
+        at = self._crl(issuer, now=now).revoked.get(number)
+        return Good() if at is None else Revoked(at)
 
     def _crl(self, issuer: Authority, *, now: datetime) -> _Crl:
         """The list, fetched again at half of its time; an old one serves until it dies."""
@@ -242,6 +237,18 @@ def _only_one(answer: ocsp.OCSPResponse) -> ocsp.OCSPSingleResponse:
     return found[0]
 
 
+def _state_of(single: ocsp.OCSPSingleResponse) -> Revocation:
+    """Of a revoked certificate the moment is always told (RFC 6960, 4.2.1)."""
+    at = single.revocation_time_utc
+    match single.certificate_status:
+        case ocsp.OCSPCertStatus.REVOKED if at is not None:
+            return Revoked(at)
+        case ocsp.OCSPCertStatus.GOOD:
+            return Good()
+        case _:
+            return Unknown()
+
+
 def _check_question(single: ocsp.OCSPSingleResponse, question: ocsp.OCSPRequest) -> None:
     """The answer is about what we asked; a responder may prefer another hash of the names."""
     is_same = single.serial_number == question.serial_number
@@ -319,5 +326,5 @@ def _read_crl(data: bytes, issuer: x509.Certificate, *, now: datetime) -> _Crl:
         raise PortAnswerInvalid(NAME, "CRL of somebody else")
     if last is None or now > last or first > now + _SKEW:
         raise PortAnswerInvalid(NAME, "stale CRL")
-    revoked = frozenset(entry.serial_number for entry in crl)
+    revoked = {entry.serial_number: entry.revocation_date_utc for entry in crl}
     return _Crl(revoked, last, first + (last - first) / 2)

@@ -33,7 +33,7 @@ from idp.domain.subjects import (
     PersonName,
     SubjectKind,
 )
-from idp.ports import AgencyDirectory, CertificateStatus, Revocation
+from idp.ports import AgencyDirectory, CertificateStatus, Good, Revoked, Unknown
 
 _NAMES = {
     SubjectKind.CITIZEN: "full_name",
@@ -148,8 +148,10 @@ def _codes(numbers: tuple[IdNumber, ...]) -> tuple[tuple[str, str], ...]:
 class CertificateRevoked(CertificateRefused):
     """A certificate of a proven path that its CA has revoked: an account may have to hear of it."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("certificate_revoked", ca=path.issuer.label)
+    def __init__(self, path: Path, state: Revoked) -> None:
+        code = "certificate_ca_revoked" if state.authority else "certificate_revoked"
+        ca = state.authority or path.issuer.label
+        super().__init__(code, date=day(state.at), ca=ca)
         self.path = path
 
 
@@ -165,11 +167,11 @@ class Examiner:
         """Raises ``CertificateRefused`` with the reason, or ``PortError``: then it is refused."""
         path = self.trust.prove(leaf, now=now)
         match self.status.check(path, now=now):
-            case Revocation.REVOKED:
-                raise CertificateRevoked(path)
-            case Revocation.UNKNOWN:
-                raise CertificateRefused("certificate_unknown")
-            case Revocation.GOOD:
+            case Revoked() as state:
+                raise CertificateRevoked(path, state)
+            case Unknown():
+                raise CertificateRefused("certificate_unknown", ca=path.issuer.label)
+            case Good():
                 pass
         return Certified(path, read(path))
 

@@ -43,8 +43,8 @@ class Source(Protocol[Claim]):
     def match(self, claim: Claim, *, now: datetime) -> RegistrationOutcome:
         """Ask outside; ``AskCode`` where the answer agrees with the claim."""
 
-    def prove(self, state: Mapping[str, str], *, now: datetime) -> Proofed:
-        """The right code was typed: what is proven by what ``match`` kept."""
+    def prove(self, state: Mapping[str, str], *, now: datetime) -> Proofed | Refused:
+        """The right code was typed: what is proven by what ``match`` kept, if it still stands."""
 
 
 @dataclass(frozen=True, slots=True)

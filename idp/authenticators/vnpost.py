@@ -29,7 +29,7 @@ from idp.domain import identities
 from idp.domain.assurance import IAL, Amr, Attestation, Evidence, EvidenceKind
 from idp.domain.errors import InvalidInput
 from idp.domain.subjects import IdNumber
-from idp.ports import PostalCounter
+from idp.ports import Lapsed, PostalCounter
 
 NAME = "vnpost"
 FORM = AskFields(
@@ -55,17 +55,21 @@ class Activation:
         """Find the clerk's record."""
         number, code = claim
         record = self.counter.find_activation(code=code, id_number=number, now=now)
+        if isinstance(record, Lapsed):
+            return Refused(f"activation_{record}")
         if record is None or record.identity.phone is None:
             return Refused("activation_unknown")
         state = {
             **identities.to_text(record.identity),
             "vouched_by": f"{record.clerk} @ {record.post_office}",
-            "once": f"vnpost {record.key}",
+            "once": record.key,
         }
         return Continue(AskCode(record.identity.phone), state, record.identity)
 
-    def prove(self, state: Mapping[str, str], *, now: datetime) -> Proofed:
+    def prove(self, state: Mapping[str, str], *, now: datetime) -> Proofed | Refused:
         """By the clerk who saw the card, and by the phone that is at hand."""
+        if self.counter.is_replaced(state["once"]):
+            return Refused("activation_replaced")
         amr = (Amr.SMS, Amr.OTP)
         evidence = Evidence(NAME, IAL.MEDIUM, amr, now, vouched_by=state["vouched_by"])
         return Proofed(identities.from_text(state), evidence, once=state["once"])

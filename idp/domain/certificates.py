@@ -179,7 +179,7 @@ class TrustStore:
             return
         if now > last:
             raise CertificateRefused("certificate_expired", date=day(last), ca=path.issuer.label)
-        raise CertificateRefused("certificate_not_yet", date=day(first))
+        raise CertificateRefused("certificate_not_yet", date=day(first), ca=path.issuer.label)
 
     def _explain_use(self, leaf: x509.Certificate) -> None:
         """Tell a certificate of ours that is made for something else."""

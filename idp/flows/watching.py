@@ -16,7 +16,7 @@ from idp.domain.certificates import TrustStore
 from idp.domain.errors import PortError
 from idp.domain.events import AuditEvent, Event
 from idp.flows.notices import Extra, Notices
-from idp.ports import CertificateStatus, Revocation
+from idp.ports import CertificateStatus, Revocation, Revoked, Unknown
 from idp.storage.checks import CheckStore, Due
 from idp.storage.database import Database
 from idp.storage.levels import LevelStore
@@ -54,7 +54,7 @@ class Watch:
             if state is None:
                 silent.add(each.issuer)
                 waiting.append(each.id)
-            elif state is Revocation.REVOKED:
+            elif isinstance(state, Revoked):
                 ended += self._end(each, now=now)
         if waiting:
             self.checks.put_back(waiting, checked_at=now - every + every / _AGAIN)
@@ -64,7 +64,7 @@ class Watch:
         """What its CA says; nothing when the CA does not answer, or is trusted no more."""
         chain = self.trust.chain(due.issuer)
         if not chain:
-            return Revocation.UNKNOWN
+            return Unknown()
         try:
             return self.status.check_number(chain, due.serial, now=now)
         except PortError as error:

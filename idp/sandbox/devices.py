@@ -39,7 +39,8 @@ class Devices:
         """The certificate in the person's SIM."""
         if person.sim is None:
             return None
-        return self._issue(f"{person.key}-sim", _wanted(person, Certificate("simca", key="ec")))
+        certificate = Certificate("simca", person.sim.holder, "ec", person.sim.state)
+        return self._issue(f"{person.key}-sim", _wanted(person, certificate))
 
     def as_json(self, person: Person) -> dict[str, Any]:
         """The person with certificates and PINs."""
@@ -72,6 +73,8 @@ def _wanted(person: Person, certificate: Certificate) -> Wanted:
 
 
 def _user_ids(person: Person, holder: str) -> tuple[str, ...]:
+    if holder == "nobody":
+        return ()
     if person.agency_code:
         return (f"MDV:{person.agency_code}",)
     if person.tax_code:

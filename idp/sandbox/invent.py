@@ -26,6 +26,7 @@ _GIVEN = {
 }
 _FIRST_CENTURY = 19
 _LONGEST_NAME = 200
+_HOLDERS, _STATES = "own|staff|other|nobody", "valid|expired|future"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +122,21 @@ def _sim(value: object, phones: tuple[Phone, ...], taken: Collection[str]) -> Si
         return None
     entry = {} if value is True else value
     if not isinstance(entry, Mapping):
-        raise ValueError("sim: must be true or {number, carrier, pin}")  # noqa: TRY004 - one error
+        raise ValueError("sim: must be true or {number, carrier, pin, holder, state}")  # noqa: TRY004 - one error
     number = _text(entry, "number", ".{1,40}")
     pin = _text(entry, "pin", r"[0-9*#+]{4,12}") or _digits(6)
+    holder = _text(entry, "holder", _HOLDERS) or "own"
+    state = _text(entry, "state", _STATES) or "valid"
     if number is None:
         if not phones:
             raise ValueError("sim: the person has no phone")
-        return Sim(phones[0].number, phones[0].carrier, pin)
+        return Sim(phones[0].number, phones[0].carrier, pin, holder, state)
     number = numbers.national(number)
     own = {phone.number for phone in phones}
     if number in taken and number not in own:
         raise ValueError(f"sim: {number} already belongs to somebody")
     carrier = _text(entry, "carrier", "|".join(numbers.CARRIERS))
-    return Sim(number, carrier or numbers.carrier_of(number), pin)
+    return Sim(number, carrier or numbers.carrier_of(number), pin, holder, state)
 
 
 def _usb(value: object, ca: str, owner: str) -> Usb | None:
@@ -152,9 +155,9 @@ def _usb(value: object, ca: str, owner: str) -> Usb | None:
         certificates=tuple(
             Certificate(
                 ca=_text(item, "ca", "root|newtel|simca|government|foreign") or ca,
-                holder=_text(item, "holder", "own|staff|other") or "own",
+                holder=_text(item, "holder", _HOLDERS) or "own",
                 key=_text(item, "key", "rsa|ec") or "rsa",
-                state=_text(item, "state", "valid|expired|future") or "valid",
+                state=_text(item, "state", _STATES) or "valid",
             )
             for item in wanted
         ),

@@ -24,6 +24,8 @@ class Sim:
     number: str
     carrier: str
     pin: str
+    holder: str = "own"  # as of a certificate on a token
+    state: str = "valid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Certificate:
     """A certificate on a token: of which CA, for whom, and what is wrong with it."""
 
     ca: str
-    holder: str = "own"  # own, staff (with an employer's tax code), other (somebody else's number)
+    # own, staff (with an employer's tax code), other (somebody else's number), nobody (no number)
+    holder: str = "own"
     key: str = "rsa"  # rsa, ec
     state: str = "valid"  # valid, expired, future
 

@@ -45,6 +45,7 @@ from idp.storage.portal_links import PortalLinkStore
 from idp.storage.sessions import ConsentStore, SessionStore
 from idp.storage.transactions import TransactionStore
 from idp.web.captcha import Challenger
+from idp.web.i18n import text
 from idp.web.parts import Captcha, Frame, Message, Notice, Page, Tone
 from idp.web.places import Places
 from idp.web.screens import ask_signature, respond
@@ -207,9 +208,10 @@ def next_of(response: Response) -> Response:
     return told
 
 
-def still_waiting(here: str) -> Response:
-    """Nothing yet: the script asks again, the browser sees the same page."""
-    return jsonify({}) if wants_json() else again(here)
+def still_waiting(answer: Answer[object]) -> Response:
+    """Nothing yet: the script asks again, and tells meanwhile who does not answer."""
+    said = answer.notice
+    return jsonify({"told": text(said.key, **said.values)} if said else {})
 
 
 def shown(page: Page, answer: Answer[S]) -> Response:

@@ -164,7 +164,9 @@ def _poll(transaction: str) -> Response:
         return next_of(_signed_in(result))
     if not isinstance(result.journey.state.screen, AwaitPhone):
         return next_of(again(here))
-    return still_waiting(here) if result.is_quiet or wants_json() else _show(result)
+    if wants_json():
+        return still_waiting(result)
+    return again(here) if result.is_quiet else _show(result)
 
 
 def _filled(journey: Journey[LoginState]) -> Filled:
@@ -190,9 +192,11 @@ def _show(answer: _Answer) -> Response:
     match answer.journey.state.screen:
         case AskSignature() as asked:
             asked = msgspec.structs.replace(asked, key=_key(answer.journey.state, asked.key))
-            return shown(signature_page(asked, _frame(answer), answer), answer)
+            return shown(signature_page(asked, _frame(answer, *_other(answer)), answer), answer)
         case AwaitPhone() as asked:
-            page = screens.await_phone(asked, _frame(answer), faults=faults(answer))
+            page = screens.await_phone(
+                asked, _frame(answer, *_other(answer)), faults=faults(answer)
+            )
             return shown(page, answer)
         case None:
             pass
@@ -217,6 +221,15 @@ def _show(answer: _Answer) -> Response:
 def _register_link(answer: _Answer) -> Link:
     """Chưa có tài khoản? Đăng ký: on the first screen and on the code's (R42, R43)."""
     return Link("link.register", f"/register?login={answer.journey.stored.id.hex}")
+
+
+def _other(answer: _Answer) -> tuple[Link, ...]:
+    """Out of a wait for a token or a phone, back to the tabs; whoever adds a method has none."""
+    journey = answer.journey
+    if _home(journey.state):
+        return ()
+    here = f"/login/{journey.stored.id.hex}?method={journey.state.method}"
+    return (Link("otp.other_method", here),)
 
 
 def _form_page(answer: _Answer) -> Page:

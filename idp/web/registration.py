@@ -125,7 +125,9 @@ def _poll(transaction: str) -> Response:
     here = f"/register/{transaction}"
     if not isinstance(answer.journey.state.screen, AwaitPhone):
         return next_of(again(here))
-    return still_waiting(here) if answer.is_quiet or wants_json() else _show(answer)
+    if wants_json():
+        return still_waiting(answer)
+    return again(here) if answer.is_quiet else _show(answer)
 
 
 def _show(answer: _Answer) -> Response:
@@ -172,15 +174,21 @@ def _method_page(answer: _Answer) -> Page:
                 frame = replace(frame, notice=code_notice(answer, delay))
             return screens.ask_code(AskCode(phone), frame, timing=timing, faults=faults(answer))
         case AskSignature() as screen:
-            return signature_page(screen, _frame(answer, 3), answer)
+            return signature_page(screen, _frame(answer, 3, *_ways(state)), answer)
         case AwaitPhone() as screen:
-            return screens.await_phone(screen, _frame(answer, 3), faults=faults(answer))
+            return screens.await_phone(
+                screen, _frame(answer, 3, *_ways(state)), faults=faults(answer)
+            )
         case _:
             raise LookupError(state.method)
 
 
 def _ways(state: RegistrationState) -> tuple[Link, ...]:
-    return (Link("link.login", _login_url(state.login)),)
+    others = f"/register?subject={state.subject}"
+    return (
+        Link("link.other_way", f"{others}&login={state.login}" if state.login else others),
+        Link("link.login", _login_url(state.login)),
+    )
 
 
 def _frame(answer: _Answer, number: int, *links: Link) -> Frame:

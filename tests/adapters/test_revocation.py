@@ -18,11 +18,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from idp.adapters.pki import RevocationChecker
 from idp.domain.certificates import Path
 from idp.domain.errors import PortAnswerInvalid, PortError, PortUnavailable
-from idp.ports import Revocation
+from idp.ports import Good, Revocation, Revoked, Unknown
 from tests.support.build import NOW
 from tests.support.pki import SOUND, Ca, key_of, name, pki
 
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
+REVOKED_AT = NOW - timedelta(days=40)
 OCSP, CRL, ROOT_CRL = "http://ca/ocsp", "http://ca/crl", "http://root/crl"
 
 
@@ -72,7 +73,7 @@ def answer(found: Path, **changes: Any) -> Callable[[bytes], bytes]:
             cert_status=wanted["status"],
             this_update=wanted["this"],
             next_update=wanted["next"],
-            revocation_time=NOW - MINUTE if revoked else None,
+            revocation_time=REVOKED_AT if revoked else None,
             revocation_reason=None,
         )
         builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, wanted["responder"])
@@ -98,7 +99,7 @@ def crl(*serials: int, ca: Ca | None = None, **times: datetime) -> Callable[[byt
         .next_update(times.get("last", NOW + 60 * MINUTE))
     )
     for serial in serials:
-        entry = x509.RevokedCertificateBuilder(serial, NOW - MINUTE)
+        entry = x509.RevokedCertificateBuilder(serial, REVOKED_AT)
         builder = builder.add_revoked_certificate(entry.build())
     return lambda _: builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.DER)
 
@@ -120,19 +121,19 @@ def check(net: Net, found: Path, now: datetime = NOW) -> Revocation:
 @pytest.mark.parametrize(
     ("changes", "state"),
     [
-        ({}, Revocation.GOOD),
-        ({"nonce": "echo"}, Revocation.GOOD),
-        ({"hash": hashes.SHA1()}, Revocation.GOOD),
-        ({"next": None, "this": NOW - 14 * MINUTE}, Revocation.GOOD),
-        ({"this": NOW + 59 * SECOND}, Revocation.GOOD),
-        ({"status": ocsp.OCSPCertStatus.REVOKED}, Revocation.REVOKED),
-        ({"status": ocsp.OCSPCertStatus.UNKNOWN}, Revocation.UNKNOWN),
+        ({}, Good()),
+        ({"nonce": "echo"}, Good()),
+        ({"hash": hashes.SHA1()}, Good()),
+        ({"next": None, "this": NOW - 14 * MINUTE}, Good()),
+        ({"this": NOW + 59 * SECOND}, Good()),
+        ({"status": ocsp.OCSPCertStatus.REVOKED}, Revoked(REVOKED_AT)),
+        ({"status": ocsp.OCSPCertStatus.UNKNOWN}, Unknown()),
     ],
 )
 def test_an_ocsp_answer_of_the_ca_counts(changes: dict[str, Any], state: Revocation) -> None:
     found = path()
 
-    assert check(Net({OCSP: answer(found, **changes)}), found) is state
+    assert check(Net({OCSP: answer(found, **changes)}), found) == state
 
 
 def test_a_designated_responder_counts() -> None:
@@ -142,7 +143,7 @@ def test_a_designated_responder_counts() -> None:
         "signer": signer, "responder": signer.certificate, "certificates": [signer.certificate]
     }  # fmt: skip
 
-    assert check(Net({OCSP: answer(found, **changes)}), found) is Revocation.GOOD
+    assert check(Net({OCSP: answer(found, **changes)}), found) == Good()
 
 
 @pytest.mark.parametrize(
@@ -211,15 +212,15 @@ def test_try_later_is_away_and_the_crl_is_asked(later: str) -> None:
     status = ocsp.OCSPResponseStatus[later]
     data = ocsp.OCSPResponseBuilder.build_unsuccessful(status).public_bytes(Encoding.DER)
 
-    assert check(Net({OCSP: lambda _: data, CRL: crl()}), found) is Revocation.GOOD
+    assert check(Net({OCSP: lambda _: data, CRL: crl()}), found) == Good()
 
 
 def test_without_ocsp_the_crl_decides() -> None:
     found = path()
 
-    assert check(Net({CRL: crl()}), found) is Revocation.GOOD
+    assert check(Net({CRL: crl()}), found) == Good()
     listed = Net({CRL: crl(found.leaf.serial_number)})
-    assert check(listed, found) is Revocation.REVOKED
+    assert check(listed, found) == Revoked(REVOKED_AT)
 
 
 def test_both_away_is_no() -> None:
@@ -256,7 +257,7 @@ def test_a_revoked_authority_vouches_for_nobody() -> None:
     serial = newtel.certificate.serial_number
     net = Net({OCSP: answer(found), ROOT_CRL: crl(serial, ca=pki().root)})
 
-    assert check(net, found) is Revocation.REVOKED
+    assert check(net, found) == Revoked(REVOKED_AT, "NEWTEL-CA v2")
 
 
 def test_a_good_answer_is_remembered_for_five_minutes_and_a_bad_one_is_not() -> None:
@@ -269,8 +270,8 @@ def test_a_good_answer_is_remembered_for_five_minutes_and_a_bad_one_is_not() -> 
     assert net.asked == [OCSP]
     clock[0] = 301
     net.answers[OCSP] = answer(found, status=ocsp.OCSPCertStatus.REVOKED)
-    assert checker.check(found, now=NOW) is Revocation.REVOKED
-    assert checker.check(found, now=NOW) is Revocation.REVOKED
+    assert checker.check(found, now=NOW) == Revoked(REVOKED_AT)
+    assert checker.check(found, now=NOW) == Revoked(REVOKED_AT)
     assert net.asked == [OCSP] * 3
 
 
@@ -286,7 +287,7 @@ def test_a_crl_serves_until_half_of_its_time_and_until_its_end_when_the_ca_is_aw
         assert len(net.asked) == asked
     net.answers.clear()
     clock[0] += 10_000
-    assert checker.check(found, now=NOW + 59 * MINUTE) is Revocation.GOOD
+    assert checker.check(found, now=NOW + 59 * MINUTE) == Good()
     clock[0] += 10_000
     with pytest.raises(PortUnavailable):
         checker.check(found, now=NOW + 61 * MINUTE)
@@ -321,9 +322,9 @@ def test_a_list_serves_the_next_process_until_half_of_its_time(tmp_path: Folder)
 
     again = RevocationChecker(net, folder=tmp_path)
 
-    assert again.check(found, now=NOW + 29 * MINUTE) is Revocation.REVOKED
+    assert again.check(found, now=NOW + 29 * MINUTE) == Revoked(REVOKED_AT)
     assert net.asked == [CRL]
-    assert again.check(found, now=NOW + 31 * MINUTE) is Revocation.REVOKED
+    assert again.check(found, now=NOW + 31 * MINUTE) == Revoked(REVOKED_AT)
     assert net.asked == [CRL, CRL]
 
 
@@ -336,7 +337,7 @@ def test_a_list_on_disk_serves_a_new_process_when_the_ca_is_away_and_dies_in_tim
     net.answers.clear()
 
     late = RevocationChecker(net, folder=tmp_path)
-    assert late.check(found, now=NOW + 59 * MINUTE) is Revocation.GOOD
+    assert late.check(found, now=NOW + 59 * MINUTE) == Good()
     with pytest.raises(PortUnavailable):
         RevocationChecker(net, folder=tmp_path).check(found, now=NOW + 61 * MINUTE)
 
@@ -358,8 +359,22 @@ def test_what_lies_on_the_disk_is_not_believed(tmp_path: Folder, planted: bytes)
     [file] = tmp_path.iterdir()
     file.write_bytes(planted)
 
-    assert RevocationChecker(net, folder=tmp_path).check(found, now=NOW) is Revocation.REVOKED
+    assert RevocationChecker(net, folder=tmp_path).check(found, now=NOW) == Revoked(REVOKED_AT)
     assert net.asked == [CRL, CRL]
+
+
+def test_a_listed_certificate_was_revoked_on_the_same_day_by_whichever_cache_it_is_told(
+    tmp_path: Folder,
+) -> None:
+    found = path(with_ocsp=False)
+    net = Net({CRL: crl(found.leaf.serial_number)})
+    fetched = RevocationChecker(net, folder=tmp_path)
+
+    told = [fetched.check(found, now=NOW), fetched.check(found, now=NOW)]
+    told.append(RevocationChecker(net, folder=tmp_path).check(found, now=NOW))
+
+    assert told == [Revoked(REVOKED_AT)] * 3
+    assert net.asked == [CRL]
 
 
 def test_a_disk_that_takes_nothing_costs_no_answer(tmp_path: Folder) -> None:
@@ -368,21 +383,26 @@ def test_a_disk_that_takes_nothing_costs_no_answer(tmp_path: Folder) -> None:
     blocked.write_bytes(b"")
     checker = RevocationChecker(Net({CRL: crl()}), folder=blocked)
 
-    assert checker.check(found, now=NOW) is Revocation.GOOD
+    assert checker.check(found, now=NOW) == Good()
 
 
 # --- by number only -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", ["GOOD", "REVOKED", "UNKNOWN"])
-def test_a_certificate_is_asked_about_by_its_number_and_never_from_memory(status: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [("GOOD", Good()), ("REVOKED", Revoked(REVOKED_AT)), ("UNKNOWN", Unknown())],
+)
+def test_a_certificate_is_asked_about_by_its_number_and_never_from_memory(
+    status: str, expected: Revocation
+) -> None:
     found = path()
     net = Net({OCSP: answer(found, status=ocsp.OCSPCertStatus[status], nonce="echo")})
     checker = RevocationChecker(net)
 
     for _ in range(2):
         state = checker.check_number(found.authorities, found.leaf.serial_number, now=NOW)
-        assert state is Revocation[status]
+        assert state == expected
     assert net.asked == [OCSP, OCSP]
 
 

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from idp.domain.assurance import IAL
 from idp.domain.subjects import IdNumber
-from idp.ports import Revocation, SignatureFailed, SignatureFailure
+from idp.ports import Revoked, SignatureFailed, SignatureFailure
 from idp.storage.accounts import AccountStore
 from idp.storage.levels import LevelStore
 from tests.journeys.test_sim import FORM as SIM
@@ -218,7 +218,7 @@ def test_a_certificate_that_is_revoked_takes_its_level_along(house: House) -> No
     browser = signed_in(house)
     adds_usb(browser, serial=42)
     assert level(house) is IAL.HIGH
-    house.status.states[42] = Revocation.REVOKED
+    house.status.states[42] = Revoked(NOW)
     other = house.browser()
     other.get("/login")
     other.get(other.path + TAB)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -17,7 +19,7 @@ from idp.flows.answers import Visitor
 from idp.storage.accounts import AccountStore
 from idp.storage.models import AccountRow
 from tests.support.build import VAULT
-from tests.support.house import PASSWORD, PERSON, House
+from tests.support.house import PASSWORD, PERSON, House, add_portal
 
 CCCD, CMND = IdNumber.parse("001072000136"), IdNumber.parse("012345678")
 MISMATCH = "Thông tin không khớp với thông tin thuê bao tại nhà mạng."
@@ -127,6 +129,22 @@ def test_a_carrier_that_is_down_loses_nothing(house: House) -> None:
     assert PERSON["full_name"] in page.text
     house.carrier.is_down = False
     assert "Xác thực mã OTP" in browser.fills_in().text
+
+
+def test_every_form_leads_to_the_other_ways_and_keeps_the_sign_in_it_came_from(
+    house: House,
+) -> None:
+    browser = house.browser()
+    browser.get(add_portal(house).request())
+    login = browser.path.rpartition("/")[2]
+    browser.get(f"/register?login={login}")
+    browser.post({"subject": "citizen", "method": "mobile"}, f"/register?login={login}")
+
+    other = re.search(r'href="([^"]+)">Chọn phương thức đăng ký khác', browser.text)
+
+    assert other
+    assert html.unescape(other[1]) == f"/register?subject=citizen&login={login}"
+    assert "Vui lòng chọn phương thức đăng ký" in browser.get(html.unescape(other[1])).text
 
 
 def test_captcha_is_asked_until_it_is_right_and_then_never_again(house: House) -> None:

@@ -7,12 +7,12 @@ from cryptography import x509
 from werkzeug.test import TestResponse
 
 from idp.domain.subjects import IdKind, IdNumber
-from idp.ports import Revocation
+from idp.ports import Revoked
 from idp.storage.accounts import AccountStore
 from tests.journeys.test_account import signed_in, signed_in_by_usb
 from tests.journeys.test_passkey import removes
 from tests.journeys.test_usb import certificate, opens_login, registers, signs
-from tests.support.build import VAULT
+from tests.support.build import NOW, VAULT
 from tests.support.house import PASSWORD, Browser, House, PortalClient, add_portal, answer_of
 from tests.support.house import PERSON as OTHER
 from tests.support.pki import name as named
@@ -396,7 +396,7 @@ def test_a_certificate_that_was_removed_meanwhile_renews_nothing(house: House) -
 
 def test_a_revoked_certificate_renews_nothing(house: House) -> None:
     browser = signed_in_firm(house, firm("CÔNG TY CŨ", 312))
-    house.status.states[313] = Revocation.REVOKED
+    house.status.states[313] = Revoked(NOW)
 
     page = verifies_by_token(browser, firm("CÔNG TY MỚI", 313))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from idp.domain.assurance import IAL
 from idp.domain.errors import PortUnavailable, PortUnreached
 from idp.domain.sim_signing import verification_code
 from idp.domain.subjects import IdNumber
-from idp.ports import CmsDone, Revocation, SignatureDone, SignatureFailed, SignatureFailure
+from idp.ports import CmsDone, Revoked, SignatureDone, SignatureFailed, SignatureFailure
 from idp.storage.accounts import AccountStore
 from tests.support import cms
 from tests.support.build import VAULT
@@ -348,6 +349,37 @@ def test_a_platform_that_fails_while_the_phone_is_asked_is_told_and_the_wait_goe
     assert "Chào mừng bạn" in looks(browser).text
 
 
+def test_a_script_that_waits_is_told_who_does_not_answer_and_goes_on_when_they_do(
+    house: House,
+) -> None:
+    browser = house.browser()
+    begins(browser)
+    answers(house, certificate())
+    path = f"{browser.path}/poll"
+    asked = {"Accept": "application/json"}
+    house.status.is_down = True
+
+    told = browser.client.get(path, headers=asked)
+    house.status.is_down = False
+    house.clock.forward(seconds=3)
+
+    assert told.status_code == 200
+    assert "chưa kiểm tra được chứng thư số" in told.get_json()["told"]
+    assert browser.client.get(path, headers=asked).get_json() == {"next": browser.path}
+
+
+def test_who_waits_for_the_phone_can_choose_another_way(house: House) -> None:
+    browser = house.browser()
+    begins(browser)
+    assert 'href="/register?subject=citizen">Chọn phương thức đăng ký khác' in browser.text
+    opens_login(browser, phone="0912345678")
+    other = f"{browser.path}?method=sim"
+
+    assert f'href="{other}">Chọn phương thức xác thực khác' in browser.text
+    assert "Nhập số điện thoại của Sim ký số" in browser.get(other).text
+    assert "Usb ký số" in browser.text
+
+
 def test_a_signature_over_something_else_is_refused_whatever_the_platform_says(
     house: House,
 ) -> None:
@@ -384,14 +416,15 @@ def test_a_certificate_that_does_not_vouch_for_a_citizen_is_refused(
     assert text in looks(browser).text
 
 
-def test_a_revoked_certificate_is_refused(house: House) -> None:
+def test_a_revoked_certificate_is_refused_with_its_date_and_its_ca(house: House) -> None:
     leaf = certificate()
-    house.status.states[leaf.serial_number] = Revocation.REVOKED
+    evening = datetime(2026, 3, 11, 17, 30, tzinfo=UTC)
+    house.status.states[leaf.serial_number] = Revoked(evening)
     browser = house.browser()
     begins(browser)
     answers(house, leaf)
 
-    assert "đã bị thu hồi" in looks(browser).text
+    assert "đã bị thu hồi ngày 12/03/2026 (CA: NEWTEL-CA v2)" in looks(browser).text
 
 
 @pytest.mark.parametrize("der", [b"", b"x", b"0" * 3000])

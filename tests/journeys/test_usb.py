@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from idp.domain.accounts import Attribute
 from idp.domain.assurance import IAL
 from idp.domain.subjects import IdKind, IdNumber
-from idp.ports import Revocation
+from idp.ports import Revocation, Revoked, Unknown
 from idp.storage.accounts import AccountStore
 from idp.storage.models import AccountRow, CredentialRow
 from tests.support.build import NOW, VAULT
@@ -69,6 +69,17 @@ def opens_login(browser: Browser) -> None:
     browser.get("/login")
     browser.get(browser.path + TAB)
     browser.post({"do": "confirm"})
+
+
+def test_who_has_no_token_at_hand_can_choose_another_way(house: House) -> None:
+    browser = house.browser()
+    begins(browser, "enterprise")
+    assert 'href="/register?subject=enterprise">Chọn phương thức đăng ký khác' in browser.text
+    opens_login(browser)
+    other = f"{browser.path}?method=usb"
+
+    assert f'href="{other}">Chọn phương thức xác thực khác' in browser.text
+    assert "Sim ký số" in browser.get(other).text
 
 
 # --- registration -------------------------------------------------------------------------------
@@ -203,7 +214,10 @@ def test_of_twenty_registrations_at_once_one_account_remains(house: House) -> No
 
 REFUSED = [
     ({"ends": NOW - timedelta(days=1)}, "đã hết hạn ngày 23/11/2026 (CA: NEWTEL-CA v2)"),
-    ({"starts": NOW + timedelta(days=2)}, "chưa có hiệu lực"),
+    (
+        {"starts": NOW + timedelta(days=2)},
+        "chưa có hiệu lực trước ngày 26/11/2026 (CA: NEWTEL-CA v2)",
+    ),
     ({"extensions": ()}, "không dùng được để xác thực"),
     ({"subject": name("X")}, "không ghi rõ"),
     ({"subject": name("X", "MST:0100109106", "CCCD:001072000136")}, "cá nhân trong doanh nghiệp"),
@@ -236,12 +250,18 @@ def test_a_certificate_of_a_foreign_ca_is_refused_and_nobody_is_asked_about_it(
     assert house.status.asked == 0
 
 
+EVENING = datetime(2026, 3, 11, 17, 30, tzinfo=UTC)
+"""The next day in Viet Nam."""
+
+
 @pytest.mark.parametrize(
     ("state", "text"),
     [
-        (Revocation.REVOKED, "đã bị thu hồi. Hãy liên hệ nơi cấp (NEWTEL-CA v2)"),
-        (Revocation.UNKNOWN, "CA không xác nhận"),
+        (Revoked(EVENING), "Chứng thư số đã bị thu hồi ngày 12/03/2026 (CA: NEWTEL-CA v2)."),
+        (Revoked(EVENING, "Vietnam Root"), "CA Vietnam Root đã bị thu hồi ngày 12/03/2026"),
+        (Unknown(), "CA NEWTEL-CA v2 không xác nhận"),
     ],
+    ids=["revoked", "its CA revoked", "unknown"],
 )
 def test_a_certificate_that_the_ca_does_not_stand_by_is_refused(
     house: House, state: Revocation, text: str

@@ -82,7 +82,7 @@ def test_an_activation_lives_seven_days(house: House) -> None:
     code = issue(house).get_json()["activation_code"]
     house.clock.forward(days=7, seconds=1)
 
-    assert "Mã kích hoạt không đúng" in activate(house.browser(), code).text
+    assert "Mã kích hoạt này đã hết hạn" in activate(house.browser(), code).text
 
 
 @pytest.mark.parametrize("code", ["AAAAAAAAAA", "", "x", "x" * 5000, "<script>", "0" * 10, "\\0"])
@@ -110,10 +110,61 @@ def test_only_the_newest_code_of_a_number_counts(house: House) -> None:
     right = issue(house).get_json()["activation_code"]
 
     refused = activate(house.browser(), stranger).text
+    assert "mã kích hoạt mới hơn" in refused
     assert "082****099" not in refused
     assert "082****088" in activate(house.browser(), right).text
     untouched = somebody_else.get_json()["activation_code"]
     assert "082****077" in activate(house.browser(), untouched, "001072000144").text
+
+
+def is_open(house: House) -> bool:
+    return AccountStore(house.database, VAULT).has_any((IdNumber.parse("001072000136"),))
+
+
+def test_who_waits_for_the_code_is_told_that_a_newer_slip_counts(house: House) -> None:
+    browser = house.browser()
+    activate(browser, issue(house).get_json()["activation_code"])
+    code = house.last_code()
+    newest = issue(house).get_json()["activation_code"]
+
+    page = browser.post({"code": code})
+
+    assert "mã kích hoạt mới hơn" in page.text
+    assert not is_open(house)
+    browser.post({"username": "001072000136", "activation_code": newest, "captcha": "12345"})
+    assert "Đăng ký thành công" in finish(browser).text
+
+
+def test_who_chooses_a_password_is_told_that_a_newer_slip_counts(house: House) -> None:
+    browser = house.browser()
+    activate(browser, issue(house).get_json()["activation_code"])
+    browser.post({"code": house.last_code()})
+    newest = issue(house).get_json()["activation_code"]
+
+    page = browser.post({"password": PASSWORD, "password_again": PASSWORD})
+
+    assert "thay bằng một mã mới hơn" in page.text
+    assert not is_open(house)
+    house.clock.forward(minutes=2)
+    browser.post({"username": "001072000136", "activation_code": newest, "captcha": "12345"})
+    assert "Đăng ký thành công" in finish(browser).text
+
+
+def test_of_an_activation_and_a_newer_slip_at_once_one_counts(house: House) -> None:
+    browser = house.browser()
+    activate(browser, issue(house, phone="0821234099").get_json()["activation_code"])
+    browser.post({"code": house.last_code()})
+
+    with ThreadPoolExecutor(2) as pool:
+        newer = pool.submit(issue, house)
+        opened = pool.submit(browser.post, {"password": PASSWORD, "password_again": PASSWORD})
+    code = newer.result().get_json().get("activation_code", "")
+
+    if "Đăng ký thành công" in opened.result().text:
+        assert "đã có tài khoản" in activate(house.browser(), code).text if code else True
+    else:
+        assert "thay bằng một mã mới hơn" in opened.result().text
+        assert "082****088" in activate(house.browser(), code).text
 
 
 def test_a_used_code_leads_to_the_account_that_it_opened(house: House) -> None:

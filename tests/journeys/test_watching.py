@@ -13,12 +13,12 @@ from idp.authenticators.certificate_form import Certified
 from idp.domain import holders
 from idp.domain.assurance import IAL
 from idp.flows.watching import Watch
-from idp.ports import Revocation
+from idp.ports import Good, Revocation, Revoked, Unknown
 from idp.storage.accounts import AccountStore
 from idp.storage.checks import CheckStore
 from idp.storage.levels import LevelStore
 from tests.journeys.test_sim import CCCD, certificate, registers
-from tests.support.build import VAULT, evidence
+from tests.support.build import NOW, VAULT, evidence
 from tests.support.house import House
 from tests.support.pki import pki
 
@@ -58,7 +58,7 @@ def level(house: House) -> IAL:
 def test_a_revoked_certificate_ends_credential_and_level_and_its_owner_is_told(
     house: House, leaf: x509.Certificate
 ) -> None:
-    house.status.states[leaf.serial_number] = Revocation.REVOKED
+    house.status.states[leaf.serial_number] = Revoked(NOW)
 
     ended = watch(house).turn(now=house.clock())
 
@@ -71,7 +71,7 @@ def test_the_owner_of_a_revoked_certificate_is_told_on_every_channel(house: Hous
     bind(house, certificate(serial=4713))
     house.clock.forward(seconds=DAY + 1)
     house.forget_messages()
-    house.status.states[4713] = Revocation.REVOKED
+    house.status.states[4713] = Revoked(NOW)
 
     watch(house).turn(now=house.clock())
 
@@ -94,7 +94,7 @@ def bind(house: House, leaf: x509.Certificate) -> None:
     assert level(house) is IAL.HIGH
 
 
-@pytest.mark.parametrize("state", [Revocation.GOOD, Revocation.UNKNOWN])
+@pytest.mark.parametrize("state", [Good(), Unknown()])
 def test_a_certificate_that_is_not_revoked_stays(
     house: House, leaf: x509.Certificate, state: Revocation
 ) -> None:
@@ -127,7 +127,7 @@ def test_a_ca_that_is_silent_ends_nothing_and_is_asked_again_sooner(
     house: House, leaf: x509.Certificate
 ) -> None:
     house.status.is_down = True
-    house.status.states[leaf.serial_number] = Revocation.REVOKED
+    house.status.states[leaf.serial_number] = Revoked(NOW)
     assert watch(house).turn(now=house.clock()) == 0
     assert level(house) is IAL.HIGH
     house.status.is_down = False
@@ -138,7 +138,7 @@ def test_a_ca_that_is_silent_ends_nothing_and_is_asked_again_sooner(
 
 
 def test_many_workers_ask_about_a_certificate_once(house: House, leaf: x509.Certificate) -> None:
-    house.status.states[leaf.serial_number] = Revocation.REVOKED
+    house.status.states[leaf.serial_number] = Revoked(NOW)
     watches = [watch(house) for _ in range(8)]
 
     with ThreadPoolExecutor(8) as pool:

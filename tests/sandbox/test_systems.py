@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import phonenumbers
 import pytest
+from cryptography import x509
 from flask.testing import FlaskClient
 
 from idp.sandbox.app import World, create_app
@@ -230,3 +232,16 @@ def test_bad_people_are_refused_with_words(
     assert refused.status_code == 400
     assert refused.json is not None
     assert word in refused.json["error"]
+
+
+@pytest.mark.parametrize("part", ["usb", "sim"])
+def test_a_certificate_may_name_nobody_and_be_out_of_date(client: FlaskClient, part: str) -> None:
+    odd = {"holder": "nobody", "state": "expired"}
+    asked = {"usb": {"certificates": [odd]}, "sim": odd}[part]
+
+    found = client.post("/people", json={"kind": "citizen", part: asked}).get_json()
+
+    device = found[part]["certificates"][0] if part == "usb" else found[part]["certificate"]
+    certificate = x509.load_pem_x509_certificate(device["pem"].encode())
+    assert not certificate.subject.get_attributes_for_oid(x509.NameOID.USER_ID)
+    assert certificate.not_valid_after_utc < datetime.now(UTC)

@@ -48,6 +48,7 @@ from idp.oidc.client_metadata import build as build_client
 from idp.oidc.keys import KeyRing
 from idp.oidc.registration import new_client
 from idp.ports import (
+    Good,
     InsuredRecord,
     PostalRecord,
     Revocation,
@@ -148,7 +149,7 @@ class MemoryStatus:
         self.asked += 1
         if self.is_down:
             raise PortUnavailable("ocsp")
-        return self.states.get(path.leaf.serial_number, Revocation.GOOD)
+        return self.states.get(path.leaf.serial_number, Good())
 
     def check_number(
         self, authorities: tuple[Authority, ...], number: int, *, now: datetime
@@ -157,7 +158,7 @@ class MemoryStatus:
         self.asked += 1
         if self.is_down:
             raise PortUnavailable("ocsp")
-        return self.states.get(number, Revocation.GOOD)
+        return self.states.get(number, Good())
 
 
 @dataclass
@@ -195,6 +196,10 @@ class MemoryCounter:
     ) -> PostalRecord | None:
         del code, id_number, now
         return None
+
+    def is_replaced(self, key: str) -> bool:
+        del key
+        return False
 
 
 @dataclass

@@ -139,7 +139,8 @@ def login_refused() -> Page:
 
 def register() -> Page:
     """The registration form of R11."""
-    frame = Frame("/form", step=Step(2, 4), links=(Link("link.login", "/login"),))
+    ways = (Link("link.other_way", "/register?subject=citizen"), Link("link.login", "/login"))
+    frame = Frame("/form", step=Step(2, 4), links=ways)
     return screens.ask_fields(mobile.FORM, frame, captcha=CAPTCHA)
 
 
@@ -225,9 +226,8 @@ FORGET = Frame(
     ),
     cancel=Cancel.OFFERED,
 )
-STEPPED = Frame(
-    "/form", step=Step(2, 4), links=(Link("link.login", "/login"),), cancel=Cancel.OFFERED
-)
+WAYS = (Link("link.other_way", "/register?subject=citizen"), Link("link.login", "/login"))
+STEPPED = Frame("/form", step=Step(2, 4), links=WAYS, cancel=Cancel.OFFERED)
 SIM = AskFields(
     "register.sim",
     (

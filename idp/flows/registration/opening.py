@@ -29,6 +29,7 @@ from idp.storage.models import milliseconds, moment
 from idp.storage.single_use import spend_proof
 
 _PROOF_KEPT = timedelta(days=30)
+_SPENT = "proof.spent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,9 @@ class OpeningSteps:
                 details = _details(visitor, evidence)
                 event = AuditEvent(Event.ACCOUNT_OPENED, now, account_id, details=details)
                 self.audit.add(connection, event)
-        except Conflict:
+        except Conflict as error:
+            if error.code == _SPENT and not self.accounts.has_any(identity.id_numbers):
+                return self.steps.begin_again(journey, "refusal.proof_replaced", {})
             return self.steps.exists(journey)
         self.steps.count(journey, "opened")
         done = RegistrationState(
@@ -147,7 +150,7 @@ def _details(visitor: Visitor, evidence: Evidence) -> dict[str, str]:
 def _spend(connection: Connection, once: str, *, now: datetime) -> None:
     """A proof for one account is spent with the account that it opens."""
     if once and not spend_proof(connection, once, kept=_PROOF_KEPT, now=now):
-        raise Conflict("proof.spent")
+        raise Conflict(_SPENT)
 
 
 def _personal(identity: Identity) -> list[str]:

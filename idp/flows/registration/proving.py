@@ -207,9 +207,7 @@ class ProvingSteps:
         key = f"refusal.{refused.reason}"
         if isinstance(reply, Filled):
             return self.steps.answer(journey, faults={"": Said(key, refused.values)})
-        # Kept, since it may be a script that asked.
-        told = (key, dict(refused.values))
-        return self.steps.answer(self.steps.put(self.steps.at_first_screen(journey), told=told))
+        return self.steps.begin_again(journey, key, refused.values)
 
 
 def _number(filled: Filled) -> str:

@@ -66,6 +66,25 @@ class Steps:
         self.count(journey, "exists")
         return self.answer(self.put(journey, step=Step.EXISTS))
 
+    def begin_again(
+        self, journey: Journey[RegistrationState], key: str, values: Mapping[str, str]
+    ) -> Answer[RegistrationState]:
+        """What was proven counts no more: the first screen tells why.
+
+        The text is kept, since it may be a script that asked.
+        """
+        journey = self.put(
+            self.at_first_screen(journey),
+            step=Step.METHOD,
+            told=(key, dict(values)),
+            identity={},
+            credential={},
+            evidence=None,
+            once="",
+            code=None,
+        )
+        return self.answer(journey)
+
     def count(self, journey: Journey[RegistrationState], outcome: str) -> None:
         """Tell the operators."""
         self.meter.count(REGISTRATIONS, journey.state.method, outcome)
