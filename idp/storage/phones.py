@@ -13,7 +13,7 @@ from idp.domain.ids import uuid7
 from idp.domain.subjects import PhoneNumber
 from idp.storage.models import PhoneRow
 from idp.storage.vault import Seal, Vault
-from idp.storage.ways_in import can_sign_in, lock
+from idp.storage.ways_in import Seconds, can_sign_in, lock
 
 MOST = 5
 """Phones of one account (security.md)."""
@@ -22,7 +22,7 @@ MOST = 5
 class PhoneStore:
     """The phones of all accounts. Every change locks its account first."""
 
-    def __init__(self, vault: Vault, seconds: tuple[str, ...] = ()) -> None:
+    def __init__(self, vault: Vault, seconds: Seconds) -> None:
         self._vault, self._seconds = vault, seconds
 
     def add(

@@ -14,6 +14,7 @@ from idp.domain.subjects import IdNumber
 from idp.ports import Revocation, SignatureFailed, SignatureFailure
 from idp.storage.accounts import AccountStore
 from idp.storage.levels import LevelStore
+from idp.storage.ways_in import NOT_KNOWN
 from tests.journeys.test_sim import FORM as SIM
 from tests.journeys.test_sim import answers, looks
 from tests.journeys.test_sim import certificate as sim_certificate
@@ -206,7 +207,7 @@ def test_of_two_certificates_one_keeps_the_level(house: House) -> None:
 def test_a_certificate_that_expires_takes_its_level_along(house: House) -> None:
     browser = signed_in(house)
     adds_usb(browser, serial=35, ends=NOW + timedelta(days=10))
-    levels = LevelStore(house.database, VAULT)
+    levels = LevelStore(house.database, VAULT, NOT_KNOWN)
     assert levels.lapse(now=NOW + timedelta(days=9)) == 0
 
     assert levels.lapse(now=NOW + timedelta(days=11)) == 1
