@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from idp import config
+from idp.domain.accounts import Attribute
 from idp.domain.events import AuditEvent, Event
 from idp.flows.answers import Visitor
 from idp.flows.notices import Extra, Notices
@@ -37,11 +38,14 @@ class FreezingFlow:
         """Let nobody in until the owner has recovered the account. Doing it twice is once."""
         since = now - timedelta(seconds=self.settings.hold)
         with self.database.transaction() as connection:
-            back = self.phones.restore(connection, account_id, since=since, now=now)
+            back, moved = self.phones.restore(connection, account_id, since=since, now=now)
             is_new = self.owners.freeze(connection, account_id, now=now)
             details = {"ip": visitor.ip, "reason": why}
             for number in back:
-                restored = AuditEvent(Event.PHONE_RESTORED, now, account_id, details=details)
+                contact = {"what": Attribute.CONTACT_PHONE} if moved and number is back[-1] else {}
+                restored = AuditEvent(
+                    Event.PHONE_RESTORED, now, account_id, details={**details, **contact}
+                )
                 self.notices.tell(connection, restored, Extra({"phone": number.masked}))
             if is_new:
                 frozen = AuditEvent(Event.ACCOUNT_FROZEN, now, account_id, details=details)
