@@ -199,6 +199,9 @@ class LostPhoneFlow:
         old = PhoneNumber(journey.state.old)
         until = now + timedelta(seconds=flow.settings.hold)
         details = {"ip": visitor.ip, "phone": new.masked}
+        # Who reported it lost knows: whoever has it now needs no link that undoes this.
+        known = flow.accounts.get(account_id).phones
+        told = tuple(each.number for each in known if each.number == old and not each.is_lost)
         with flow.database.transaction() as connection:
             moved = flow.phones.replace(connection, account_id, old, new, source=source, now=now)
             if moved:
@@ -208,7 +211,7 @@ class LostPhoneFlow:
                 raise Conflict("account.gone")
             flow.owners.hold(connection, account_id, until=until)
             event = AuditEvent(Event.PHONE_REPLACED, now, account_id, details=details)
-            flow.notices.tell(connection, event, Extra({"phone": new.masked}, (old,)))
+            flow.notices.tell(connection, event, Extra({"phone": new.masked}, told))
 
     # --- small steps ----------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -162,6 +163,31 @@ class PhoneStore:
             )
         numbers = tuple(_number(seal, row.id, row.number_sealed) for row in back)
         return numbers, contact_phones.come_back(connection, account_id, since=since, now=now)
+
+    @staticmethod
+    def report_lost(
+        connection: Connection, account_id: UUID, lost: Collection[UUID], *, now: datetime
+    ) -> int:
+        """Their owner has them no more; answers how many of them are this account's."""
+        reported = connection.execute(
+            update(PhoneRow)
+            .where(PhoneRow.account_id == account_id, PhoneRow.id.in_(lost), _STANDING)
+            .where(PhoneRow.lost_at.is_(None))
+            .values(lost_at=now)
+        )
+        return reported.rowcount
+
+    def find_again(self, connection: Connection, account_id: UUID, phone_id: UUID) -> PhoneNumber:
+        """Its owner has it back. Raises ``Conflict('phone.gone')``."""
+        seal = lock(connection, self._vault, account_id)
+        sealed = connection.scalar(
+            update(PhoneRow)
+            .where(PhoneRow.id == phone_id, PhoneRow.account_id == account_id, _STANDING)
+            .where(PhoneRow.lost_at.is_not(None))
+            .values(lost_at=None)
+            .returning(PhoneRow.number_sealed)
+        )
+        return _number(seal, phone_id, sealed)
 
     def _is(self, account_id: UUID, number: PhoneNumber) -> tuple[Any, ...]:
         index = self._vault.index("phone", number.e164)
