@@ -18,6 +18,7 @@ from idp.flows.answers import Answer
 from idp.flows.enrolling import EnrollingState
 from idp.flows.login.state import LoginState
 from idp.storage.credentials import Bound
+from idp.storage.levels import MOST
 from idp.web import i18n, screens
 from idp.web.account import held_until, name_of, owner, start_phone, subjects_of
 from idp.web.journey import again, expired, faults, house, read_id, signature_page, visitor
@@ -134,6 +135,9 @@ def _add(session: Session) -> Response:
     now, flow = house().clock(), house().login
     method = request.form.get("method", "")
     account = house().account.check_change(session, now=now)
+    if len(house().credentials.of_account(account.id)) >= MOST:
+        # Before a device makes a key that nothing would ever ask for.
+        return _page(session, Notice(Message("error.credential.limit"), Tone.WARNING), 422)
     if method in _further(account):
         name = name_of(session)
         begun = house().enrolling.start(method, name, session, visitor(), now=now)
