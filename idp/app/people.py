@@ -37,6 +37,7 @@ from idp.storage.recoveries import RecoveryStore
 from idp.storage.registered_agencies import RegisteredAgencies
 from idp.storage.sessions import ConsentStore, Lifetimes, SessionStore
 from idp.storage.throttle import ThrottleStore
+from idp.storage.ways_in import NOT_KNOWN, Seconds
 from idp.web import (
     i18n,
 )
@@ -46,7 +47,8 @@ from idp.web.words import Words
 def account_flow(base: Foundation) -> AccountFlow:
     """What an owner changes, for processes without pages: the worker and the command line."""
     words = Words(i18n.load(i18n.Missing.LOG))
-    return account_flow_of(base, password_hasher(base.config, base.vault), words)
+    hasher = password_hasher(base.config, base.vault)
+    return account_flow_of(base, hasher, words, NOT_KNOWN)
 
 
 def importer(base: Foundation, methods: tuple[Method, ...]) -> Importer:
@@ -91,13 +93,9 @@ def answer_complaint(base: Foundation, ticket: str, text: str, *, is_accepted: b
 
 
 def account_flow_of(
-    base: Foundation, hasher: Hasher, words: Words, seconds: tuple[str, ...] = ()
+    base: Foundation, hasher: Hasher, words: Words, seconds: Seconds
 ) -> AccountFlow:
-    """What owners do, with the hasher and the texts of this process.
-
-    ``seconds`` are the methods that open nothing without the password; only who takes a way in
-    away needs to know them, which the command line and the worker do not.
-    """
+    """What owners do, with the hasher and the texts of this process."""
     config, database, vault = base.config, base.database, base.vault
     accounts = AccountStore(database, vault)
     notices = Notices(

@@ -33,6 +33,8 @@ class Event(enum.StrEnum):
     PHONE_REMOVED = "phone.removed"
     PHONE_REPLACED = "phone.replaced"
     PHONE_RESTORED = "phone.restored"
+    PHONE_LOST = "phone.lost"
+    PHONE_FOUND = "phone.found"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105  the name of an event
     PASSWORD_RESET = "password.reset"  # noqa: S105  the name of an event
     CONTACT_CHANGED = "contact.changed"

@@ -113,6 +113,19 @@ class Limits:
         )
         return self._first(counters, now=now)
 
+    def before_freeze(self, number: IdNumber, visitor: Visitor, *, now: datetime) -> Said | None:
+        """Count a wish to freeze, apart from recoveries: who spoils those does not stop this one.
+
+        The network pays first, so one network does not use up the tries of a number.
+        """
+        otp = self.settings.otp
+        counters = (
+            (Limit("freeze place", otp.per_hour, _HOUR), _place(number, visitor)),
+            (Limit("freeze ip", otp.per_ip_hour, _HOUR), network(visitor.ip)),
+            (Limit("freeze", otp.per_ip_hour, _HOUR), number.value),
+        )
+        return self._first(counters, now=now)
+
     # --- identity checks ------------------------------------------------------------------------
 
     def before_identity_check(self, number: str, visitor: Visitor, *, now: datetime) -> Said | None:

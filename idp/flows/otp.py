@@ -28,8 +28,8 @@ from idp.storage.vault import Vault
 SmsText = Callable[[str, str, int, str], str]
 """Purpose, code, minutes and portal to the message's text."""
 
-LetterText = Callable[[str, int], tuple[str, str]]
-"""Code and minutes to subject and text of the letter that confirms a mailbox."""
+LetterText = Callable[[str, str, int], tuple[str, str]]
+"""Purpose, code and minutes to subject and text of a letter."""
 
 Target = PhoneNumber | EmailAddress
 """Where a code goes."""
@@ -146,7 +146,7 @@ class Codes:
         minutes = self.settings.ttl // 60
         if isinstance(to, PhoneNumber):
             return "sms", {"to": to.e164, "text": self.text(purpose, code, minutes, portal)}
-        subject, text = self.letter(code, minutes)
+        subject, text = self.letter(purpose, code, minutes)
         return "mail", {"to": to.value, "subject": subject, "text": text}
 
     def _issue(  # noqa: PLR0913  what a code is bound to
