@@ -43,7 +43,7 @@ from idp.domain.subjects import (
     Sex,
 )
 from idp.oidc import decryption
-from idp.oidc.client_metadata import Loopback
+from idp.oidc.client_addresses import Loopback
 from idp.oidc.client_metadata import build as build_client
 from idp.oidc.keys import KeyRing
 from idp.oidc.registration import new_client
