@@ -117,7 +117,7 @@ class Codes:
         at once, one sends a code and the other raises ``Conflict``.
         """
         address = _address(to)
-        refusal = self.limits.before_message(address, visitor, now=now)
+        refusal = self.limits.before_message(address, purpose, visitor, now=now)
         if refusal:
             self.meter.count(CODES, purpose, "throttled")
             return refusal
@@ -126,7 +126,7 @@ class Codes:
         try:
             sent = self._issue(address, code, purpose, (stored, keep), (kind, message), now=now)
         except Conflict:
-            self.limits.after_unsent(address, visitor, now=now)
+            self.limits.after_unsent(address, purpose, visitor, now=now)
             raise
         self.meter.count(CODES, purpose, "sent")
         return sent

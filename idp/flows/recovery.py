@@ -167,7 +167,7 @@ class RecoveryFlow:
         sent: Sent | Said | None = None
         if account is None or target is None:
             number = IdNumber.parse(journey.state.typed["username"]).value
-            self.account.limits.before_no_message(number, visitor, now=now)
+            self.account.limits.before_no_message(number, "reset", visitor, now=now)
         else:
             sent = self.codes.send(
                 target,
@@ -229,14 +229,19 @@ class RecoveryFlow:
         state = journey.state
         if state.code is None or state.step is not Step.CODE:
             return Answer(journey)
-        # Unknown numbers are counted as known ones are.
-        owner = state.account or f"recovery {state.typed['username']}"
+        # Unknown numbers are counted as known ones are, however they are written.
+        number = IdNumber.parse(state.typed["username"])
+        refusal = self.account.limits.before_reset_code(number.value, now=now) if typed else None
+        if refusal:
+            return Answer(journey, {"code": refusal})
+        owner = state.account or f"recovery {number.value}"
         fault = self.codes.check(
             state.code, typed, transaction_id=journey.stored.id, owner=owner, now=now
         )
         if fault:
             return Answer(journey, {"code": fault})
-        if self._recoverable(IdNumber.parse(state.typed["username"]), now=now) is None:
+        self.account.limits.after_right_reset_code(number.value)
+        if self._recoverable(number, now=now) is None:
             # Told to whoever has the phone: since the code was sent, its owner forbade this way.
             return Answer(self.journeys.save(journey, account=""), {"": _NOT_BY_SMS})
         phone = state.code.to
@@ -320,6 +325,9 @@ class RecoveryFlow:
             if flow.owners.thaw(connection, account_id) or is_back:
                 thawed = AuditEvent(Event.ACCOUNT_THAWED, now, account_id, details=details)
                 flow.notices.tell(connection, thawed)
+        for own, _ in flow.accounts.identity(account_id).id_numbers:
+            # What strangers guessed at is over; this browser is the owner's.
+            flow.limits.after_login(own, visitor, now=now)
 
     # --- captcha --------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ class RepresentativeFlow:
     def check(self, session: Session, *, now: datetime) -> None:
         """Raises ``NotPermitted``, ``ProofStale``, ``AccountHeld``."""
         self._check_enterprise(session)
-        signed = [p.at for p in session.evidence if p.ial is IAL.HIGH]
+        signed = [p.at for p in session.free_proofs if p.ial is IAL.HIGH]
         if not signed or now - max(signed) > FRESH:
             raise ProofStale
         self.account.check_change(session, now=now)
