@@ -196,7 +196,7 @@ class EmergencyFlow:
                 now=now,
             )
         else:
-            self.account.limits.before_no_message(number.value, visitor, now=now)
+            self.account.limits.before_no_message(number.value, "freeze", visitor, now=now)
         found = account.id.hex if account is not None else ""
         if not isinstance(sent, Sent):
             found = ""
