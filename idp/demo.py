@@ -26,7 +26,7 @@ from idp.adapters import trust
 from idp.config import Config
 from idp.oidc.claims import CLIENT_SCOPES, SCOPES
 from idp.oidc.federation import anchors
-from idp.sandbox import tokens
+from idp.sandbox import numbers, tokens
 from idp.sandbox.federation import province
 
 _MARK = ".mot-cua-demo"
@@ -138,6 +138,8 @@ def _defaults(options: Options) -> dict[str, Any]:
         "limits": dict.fromkeys(
             ("registrations_per_ip_hour", "prompts_per_ip_hour", "wrong_passwords_network"), _MANY
         ),
+        # The sandbox gives signing SIMs to customers of every carrier.
+        "sim": {"carriers": list(numbers.CARRIERS)},
         "mail": {"port": options.port_base + 125},
         "tls": {"allow_private": ["127.0.0.0/8", "::1/128"]},
         "federation": {
