@@ -12,7 +12,9 @@ from idp.domain.clients import Client, Metadata
 from idp.domain.errors import Conflict
 from idp.domain.events import AuditEvent, Event
 from idp.oidc import registration
-from idp.oidc.client_metadata import Loopback, build, gaps_to_fapi2
+from idp.oidc.client_addresses import Loopback
+from idp.oidc.client_metadata import build
+from idp.oidc.client_rules import gaps_to_fapi2
 from idp.storage.audit import AuditStore
 from idp.storage.clients import ClientStore, StoredClient
 

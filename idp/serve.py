@@ -20,6 +20,7 @@ from idp.domain.errors import ConfigError
 from idp.metrics import Reader
 from idp.storage import migrate
 from idp.storage.vault import load_master
+from idp.web import bodies
 
 _STOP_SECONDS = 10
 _SOON, _MOST_QUICK = 20.0, 20
@@ -99,7 +100,8 @@ def _serve(config: Config) -> None:
         http=HTTPModes.http1,
         runtime_mode=RuntimeModes.st,
         workers=config.server.workers,
-        blocking_threads=config.server.threads,
+        # Who waits for a body holds a thread and no seat (web/bodies.py).
+        blocking_threads=config.server.threads + bodies.ROOM,
         respawn_failed_workers=True,
         log_access=False,
         websockets=False,

@@ -29,6 +29,7 @@ from idp.storage.checks import CheckStore
 from idp.storage.levels import LevelStore
 from idp.storage.models import moment
 from idp.storage.outbox import Job, OutboxStore
+from idp.storage.ways_in import NOT_KNOWN
 
 _PAUSE, _SEAL_EVERY = 0.15, 10
 _SEAL_LATE_EVERY = 20_000
@@ -149,7 +150,8 @@ def build(base: Foundation) -> Worker:
     gateway = SmsAdapter(
         config.systems["sms"], config.tls, sender=config.sms.sender, meter=base.meter
     )
-    levels, account = LevelStore(base.database, base.vault), account_flow(base)
+    levels = LevelStore(base.database, base.vault, NOT_KNOWN)
+    account = account_flow(base)
     watch = Watch(
         base.database,
         CheckStore(base.database, base.vault),

@@ -12,6 +12,8 @@ from idp import config as settings
 from idp import logs, metrics
 from idp.app import create_app, found
 from idp.outside import build_ports
+from idp.web import bodies
+from idp.web.security import networks
 
 Start = Callable[..., Any]
 Wsgi = Callable[[dict[str, Any], Start], Iterable[bytes]]
@@ -23,7 +25,14 @@ def build() -> Wsgi:
     config = settings.load(Path(path) if path else None, os.environ)
     logs.setup(config.log.level, config.log.format)
     base = found(config, meter=metrics.open_in(config.metrics_folder, "serve"))
-    built = create_app(base, build_ports(base)).wsgi_app
+    server = config.server
+    built = bodies.Bodies(
+        create_app(base, build_ports(base)).wsgi_app,
+        seats=server.threads,
+        cut=bodies.cutter(server.port),
+        trusted=networks(server.trusted_proxies),
+    )
+    built.watch()
     # What stands now stands until the end: no later collection has to walk through it.
     gc.collect()
     gc.freeze()

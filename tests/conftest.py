@@ -14,7 +14,7 @@ import pytest
 
 from idp.storage import migrate
 from idp.storage.database import Database
-from tests.support import postgres
+from tests.support import postgres, warm
 
 _RUN_DIR = "IDP_TEST_RUN_DIR"
 
@@ -74,6 +74,6 @@ def database_url(
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url, pool_size=20)
+    opened = warm.keep_statements(Database(database_url, pool_size=20))
     yield opened
     opened.close()

@@ -13,6 +13,7 @@ from idp.app.people import (
     agency_desk,
     answer_complaint,
     decoupled_flow,
+    importer,
     issue_recovery,
     operators,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "decoupled_flow",
     "decryption",
     "found",
+    "importer",
     "issue_recovery",
     "key_ring",
     "operators",

@@ -7,7 +7,7 @@ from datetime import timedelta
 from idp.app.foundation import Foundation, Ports, session_store
 from idp.app.people import account_flow_of, decoupled_flow, second_factors
 from idp.authenticators.contract import Method
-from idp.flows import clerk, confirming, counter_desk, enrolling, lost_phone
+from idp.flows import clerk, confirming, counter_desk, emergency, enrolling, lost_phone
 from idp.flows import complaint as complaint_flow
 from idp.flows import recovery as recovery_flow
 from idp.flows.account import AccountFlow
@@ -19,6 +19,7 @@ from idp.flows.complaint_desk import ComplaintDesk
 from idp.flows.confirming import ConfirmingFlow, ConfirmingState
 from idp.flows.counter import CounterFlow
 from idp.flows.counter_desk import CounterDesk, DeskState
+from idp.flows.emergency import EmergencyFlow, EmergencyState
 from idp.flows.enrolling import EnrollingFlow, EnrollingState
 from idp.flows.freezing import FreezingFlow
 from idp.flows.journeys import Journeys
@@ -130,6 +131,9 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
     registration_flow = RegistrationFlow(
         registering, ProvingSteps(registering, code, opening, accounts, limits), code, opening
     )
+    freezing = FreezingFlow(
+        database, account.owners, account.phones, account.notices, config.account
+    )
     return House(
         config,
         base.clock,
@@ -177,7 +181,13 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
             ports.methods.subscribers,
             codes,
         ),
-        FreezingFlow(database, account.owners, account.phones, account.notices, config.account),
+        freezing,
+        EmergencyFlow(
+            account,
+            freezing,
+            Journeys(emergency.KIND, EmergencyState, transactions, pictures, ttl),
+            codes,
+        ),
         every,
         challenger,
         PortalLinkStore(database),

@@ -14,17 +14,20 @@ from idp.flows.decoupled import DecoupledFlow
 from idp.flows.decoupled_answering import Answering
 from idp.flows.decoupled_asking import Asking
 from idp.flows.decoupled_phones import Phones
+from idp.flows.importing import Importer
 from idp.flows.limits import Limits
 from idp.flows.notices import Notices
 from idp.flows.operators import OperatorFlow
 from idp.flows.recovery import CounterRecovery
 from idp.ports import Hasher
+from idp.storage import phones
 from idp.storage.accounts import AccountStore
 from idp.storage.agencies import AgencyStore
 from idp.storage.audit import AuditStore
 from idp.storage.complaints import ComplaintStatus, ComplaintStore
 from idp.storage.credentials import CredentialStore
 from idp.storage.decoupled import DecoupledStore
+from idp.storage.imports import ImportStore
 from idp.storage.levels import LevelStore
 from idp.storage.operators import OperatorStore
 from idp.storage.outbox import OutboxStore
@@ -34,6 +37,7 @@ from idp.storage.recoveries import RecoveryStore
 from idp.storage.registered_agencies import RegisteredAgencies
 from idp.storage.sessions import ConsentStore, Lifetimes, SessionStore
 from idp.storage.throttle import ThrottleStore
+from idp.storage.ways_in import NOT_KNOWN, Seconds
 from idp.web import (
     i18n,
 )
@@ -43,7 +47,20 @@ from idp.web.words import Words
 def account_flow(base: Foundation) -> AccountFlow:
     """What an owner changes, for processes without pages: the worker and the command line."""
     words = Words(i18n.load(i18n.Missing.LOG))
-    return account_flow_of(base, password_hasher(base.config, base.vault), words)
+    hasher = password_hasher(base.config, base.vault)
+    return account_flow_of(base, hasher, words, NOT_KNOWN)
+
+
+def importer(base: Foundation, methods: tuple[Method, ...]) -> Importer:
+    """Who brings accounts of another system in, for the command line."""
+    database, vault, config = base.database, base.vault, base.config
+    return Importer(
+        ImportStore(database, vault, AuditStore(database, vault)),
+        {method.name: method for method in methods if config.is_enabled(method.name)},
+        password_hasher(config, vault).accepts,
+        phones.MOST,
+        base.clock,
+    )
 
 
 def operators(base: Foundation) -> OperatorFlow:
@@ -76,13 +93,9 @@ def answer_complaint(base: Foundation, ticket: str, text: str, *, is_accepted: b
 
 
 def account_flow_of(
-    base: Foundation, hasher: Hasher, words: Words, seconds: tuple[str, ...] = ()
+    base: Foundation, hasher: Hasher, words: Words, seconds: Seconds
 ) -> AccountFlow:
-    """What owners do, with the hasher and the texts of this process.
-
-    ``seconds`` are the methods that open nothing without the password; only who takes a way in
-    away needs to know them, which the command line and the worker do not.
-    """
+    """What owners do, with the hasher and the texts of this process."""
     config, database, vault = base.config, base.database, base.vault
     accounts = AccountStore(database, vault)
     notices = Notices(

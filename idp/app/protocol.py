@@ -18,9 +18,9 @@ from idp.domain.events import AuditEvent, Event
 from idp.flows.decoupled_asking import Asking
 from idp.flows.limits import network
 from idp.oidc import ciba, device, software_statements
+from idp.oidc.client_addresses import Loopback
 from idp.oidc.client_auth import Authenticator
 from idp.oidc.client_keys import ClientKeys
-from idp.oidc.client_metadata import Loopback
 from idp.oidc.client_metadata import build as build_client
 from idp.oidc.decryption import Decryption
 from idp.oidc.decryption import key_ring as decryption_keys

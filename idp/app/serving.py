@@ -29,6 +29,7 @@ from idp.web import (
     complaint,
     counter,
     dvcqg,
+    emergency,
     errors,
     home,
     hot_path,
@@ -43,6 +44,7 @@ from idp.web import (
     operator_complaints,
     operator_counter,
     operator_post,
+    personal_data,
     protection,
     recovery,
     registration,
@@ -64,7 +66,8 @@ _REQUEST_ID = "X-Request-Id"
 
 _PAGES = (
     *(home, about, complaint, counter, registration, login, captchas),
-    *(account_pages, methods, activity, protection, recovery, device_pages, approvals),
+    *(account_pages, methods, activity, protection, personal_data, recovery, emergency),
+    *(device_pages, approvals),
     *(operator, operator_post, operator_counter, operator_complaints, operator_agencies),
     representatives,
     start,

@@ -30,6 +30,7 @@ class FieldKind(enum.StrEnum):
     """How a field is typed, announced and filled in by a browser."""
 
     ID_NUMBER = "id_number"
+    ANY_NUMBER = "any_number"
     NAME = "name"
     BIRTH_DATE = "birth_date"
     PHONE = "phone"

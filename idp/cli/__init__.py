@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from idp.cli import clients, offices, running, upkeep
+from idp.cli import accounts, clients, offices, running, upkeep
 from idp.cli.context import DEFAULT
 from idp.domain.errors import ConfigError, IdpError
 
@@ -45,7 +45,7 @@ def main(ctx: click.Context, path: Path | None) -> None:
 for _command in (
     running.demo, running.test, running.bridge, running.serve, running.worker,
     upkeep.config_group, upkeep.db, upkeep.purge, upkeep.audit, upkeep.keys,
-    clients.clients,
+    accounts.accounts, clients.clients,
     offices.recovery, offices.operators, offices.agencies, offices.complaints,
 ):  # fmt: skip
     main.add_command(_command)

@@ -30,11 +30,15 @@ class AccountStatus(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A verified number that receives sign-in codes; numbers are not unique (R46)."""
+    """A verified number that receives sign-in codes; numbers are not unique (R46).
+
+    One that its owner reported lost resets no password and hears no more of the account.
+    """
 
     id: UUID
     number: PhoneNumber
     is_default: bool
+    is_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ class Event(enum.StrEnum):
 
     ACCOUNT_OPENED = "account.opened"
     ACCOUNT_ISSUED = "account.issued"
+    ACCOUNT_IMPORTED = "account.imported"
     COMPLAINT_MADE = "complaint.made"
     COMPLAINT_ANSWERED = "complaint.answered"
     ACCOUNT_EXISTS = "account.exists"
@@ -32,6 +33,8 @@ class Event(enum.StrEnum):
     PHONE_REMOVED = "phone.removed"
     PHONE_REPLACED = "phone.replaced"
     PHONE_RESTORED = "phone.restored"
+    PHONE_LOST = "phone.lost"
+    PHONE_FOUND = "phone.found"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105  the name of an event
     PASSWORD_RESET = "password.reset"  # noqa: S105  the name of an event
     CONTACT_CHANGED = "contact.changed"

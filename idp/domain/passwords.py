@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 
 from argon2 import PasswordHasher as Argon2
+from argon2 import Type, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from idp.domain.errors import Busy, WeakPassword
@@ -86,6 +87,14 @@ class PasswordCheck(enum.Enum):
     RIGHT_NEEDS_REHASH = enum.auto()
 
 
+_UNPEPPERED = "unpeppered:"
+
+
+def imported(hashed: str) -> str:
+    """A hash that another system made, as it is kept until its owner signs in: without pepper."""
+    return _UNPEPPERED + hashed
+
+
 class PasswordHasher:
     """argon2id over a peppered password, a bounded number at a time.
 
@@ -117,23 +126,44 @@ class PasswordHasher:
 
     def verify(self, hashed: str | None, password: str) -> PasswordCheck:
         """Compare a password; without a hash the same work is done and the answer is WRONG."""
+        found, is_imported = hashed or self._dummy, (hashed or "").startswith(_UNPEPPERED)
+        given = _plain(password) if is_imported else self._peppered(password)
         with self._place():
             try:
-                self._argon2.verify(hashed or self._dummy, self._peppered(password))
+                self._argon2.verify(found.removeprefix(_UNPEPPERED), given)
             except (VerificationError, InvalidHashError):
                 return PasswordCheck.WRONG
         if hashed is None:
             return PasswordCheck.WRONG
-        if self._argon2.check_needs_rehash(hashed):
+        if is_imported or self._argon2.check_needs_rehash(hashed):
             return PasswordCheck.RIGHT_NEEDS_REHASH
         return PasswordCheck.RIGHT
 
+    def accepts(self, hashed: str) -> bool:
+        """Whether a hash of another system is argon2id and costs what ours do.
+
+        A weaker one would be guessed sooner and answer faster than for who has no account; a much
+        stronger one would stop the server.
+        """
+        try:
+            found = extract_parameters(hashed)
+        except InvalidHashError:
+            return False
+        ours = self._argon2
+        return found.type is Type.ID and (
+            (found.time_cost, found.memory_cost, found.parallelism)
+            == (ours.time_cost, ours.memory_cost, ours.parallelism)
+        )
+
     def _peppered(self, password: str) -> bytes:
-        text = unicodedata.normalize("NFC", password).encode()
-        return hmac.new(self._pepper, text, hashlib.sha256).digest()
+        return hmac.new(self._pepper, _plain(password), hashlib.sha256).digest()
 
     def _place(self) -> _Place:
         return _Place(self._places, self._queue_seconds)
+
+
+def _plain(password: str) -> bytes:
+    return unicodedata.normalize("NFC", password).encode()
 
 
 class _Place:

@@ -133,7 +133,9 @@ def _phone(change: str, text: str) -> Callable[[AuditEvent], list[Signal]]:
     credential = _credential(change, text, "phone-sms")
 
     def make(event: AuditEvent) -> list[Signal]:
-        return [*credential(event), Signal(SignalType.RECOVERY_INFORMATION_CHANGED)]
+        recovery = Signal(SignalType.RECOVERY_INFORMATION_CHANGED)
+        # A lost number that was the contact phone as well takes that with it.
+        return [*credential(event), recovery, *_contact(event)]
 
     return make
 

@@ -110,6 +110,17 @@ class AccountFlow:
             event = _event(Event.PHONE_REMOVED, session, visitor, now, phone=number.masked)
             self.notices.tell(connection, event, Extra({"phone": number.masked}, (number,)))
 
+    def find_phone_again(
+        self, session: Session, phone_id: UUID, visitor: Visitor, *, now: datetime
+    ) -> None:
+        """A number reported lost is back with its owner. Raises ``Conflict``."""
+        self.check_change(session, now=now)
+        with self.database.transaction() as connection:
+            number = self.phones.find_again(connection, session.account_id, phone_id)
+            self.check_open(connection, session.account_id)
+            event = _event(Event.PHONE_FOUND, session, visitor, now, phone=number.masked)
+            self.notices.tell(connection, event, Extra({"phone": number.masked}))
+
     # --- certificates and keys ------------------------------------------------------------------
 
     def remove_credential(

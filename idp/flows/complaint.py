@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from idp.authenticators.contract import AskFields, Field, FieldKind, Filled
+from idp.domain.accounts import Account
 from idp.domain.errors import Conflict, InvalidInput
 from idp.domain.events import AuditEvent, Event
 from idp.domain.subjects import IdNumber, PersonName, PhoneNumber
@@ -17,6 +18,7 @@ from idp.flows.answers import Answer, Journey, Said, Visitor
 from idp.flows.journeys import Journeys
 from idp.flows.limits import Limits
 from idp.flows.otp import Codes, SentCode
+from idp.storage.accounts import OwnIdentity
 from idp.storage.audit import AuditStore
 from idp.storage.complaints import Complaint, ComplaintStatus, ComplaintStore, Content
 from idp.storage.database import Database
@@ -143,6 +145,11 @@ class ComplaintFlow:
         if len(plain) != _TICKET_LETTERS:
             return None
         return self.complaints.find(f"{plain[:2]}-{plain[2:6]}-{plain[6:10]}-{plain[10:]}")
+
+    def made_by(self, account: Account, own: OwnIdentity) -> tuple[Complaint, ...]:
+        """What the owner of an account complained about, with a phone of theirs."""
+        phones = (phone.number for phone in account.phones)
+        return self.complaints.of_claimant(phones, [number for number, _ in own.id_numbers])
 
     # --- small steps ----------------------------------------------------------------------------
 

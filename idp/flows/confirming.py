@@ -19,7 +19,8 @@ from idp.flows.account import AccountFlow
 from idp.flows.answers import Answer, Journey, Said, Visitor
 from idp.flows.journeys import Journeys
 from idp.flows.notices import Extra
-from idp.flows.otp import Codes, SentCode
+from idp.flows.otp import Codes, SentCode, Target
+from idp.storage.phones import MOST
 
 KIND = "confirming"
 MAILBOX = "mailbox"
@@ -103,7 +104,22 @@ class ConfirmingFlow:
             target = parse(filled.values.get(what, ""))
         except InvalidInput as error:
             return Answer(journey, {what: Said(f"error.{error.code}")})
+        fault = self._check_room(journey, target)
+        if fault:
+            return Answer(journey, {what: fault})
         return self._send(journey, target, visitor, now=now)
+
+    def _check_room(self, journey: Journey[ConfirmingState], target: Target) -> Said | None:
+        """Whether another number has room, before a code costs anybody a message.
+
+        Decided again, under the account's lock, when the code came back.
+        """
+        if not isinstance(target, PhoneNumber):
+            return None
+        phones = self.account.accounts.get(UUID(hex=journey.state.account)).phones
+        if target in {phone.number for phone in phones}:
+            return Said("error.phone.taken")
+        return Said("error.phone.limit") if len(phones) >= MOST else None
 
     def resend(
         self, journey: Journey[ConfirmingState], visitor: Visitor, *, now: datetime

@@ -20,7 +20,8 @@ from idp.flows.recovery import CounterRecovery
 from idp.storage.accounts import OwnIdentity
 
 KIND = "desk"
-SEARCH = AskFields("operator.counter", (Field("username", FieldKind.ID_NUMBER),))
+SEARCH = AskFields("operator.counter", (Field("username", FieldKind.TEXT),))
+"""Somebody else's number, of any kind: a browser must not fill in the operator's own."""
 
 
 class DeskState(msgspec.Struct, frozen=True):

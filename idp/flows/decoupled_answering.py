@@ -40,12 +40,16 @@ _REFUSED = {Kind.DEVICE: Event.DEVICE_REFUSED, Kind.CIBA: Event.APPROVAL_REFUSED
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """Who answers with what: CIBA takes proofs that were made for the request only."""
+    """Who answers with what: CIBA takes proofs that were made for the request only.
+
+    ``actor_id`` is who acts for the account, where somebody does: what they let in ends with them.
+    """
 
     account_id: UUID
     account_ial: IAL
     evidence: tuple[Evidence, ...]
     text_version: str = ""
+    actor_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,8 @@ class Answering:
         return found or Said("error.user_code.unknown")
 
     def proven(self, session: Session, *, now: datetime) -> Achieved:
-        """What a session proves now."""
-        return self._achieved(session.evidence, session.account_ial, now=now)
+        """What a session proves now, beside what was proven for one request alone."""
+        return self._achieved(session.free_proofs, session.account_ial, now=now)
 
     def fresh(self, waiting: Waiting, session: Session, *, now: datetime) -> Evidence | None:
         """A proof of this session that was made for the request and is enough for it."""
@@ -108,7 +112,12 @@ class Answering:
         with self.database.transaction() as connection:
             device = Device(asked.ip, asked.program)
             session_id, _ = self.sessions.add(
-                connection, account_id, answerer.evidence, device=device, now=now
+                connection,
+                account_id,
+                answerer.evidence,
+                device=device,
+                actor_id=answerer.actor_id,
+                now=now,
             )
             facts = _facts(asked, proved)
             self._decide(connection, waiting, Status.APPROVED, account_id, facts, session_id, now)
@@ -118,6 +127,7 @@ class Answering:
                 _GIVEN[waiting.kind],
                 now,
                 account_id,
+                answerer.actor_id,
                 client_id=asked.client_id,
                 session_id=session_id,
                 details=_details(visitor, answerer.evidence, proved),

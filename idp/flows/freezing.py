@@ -6,11 +6,13 @@ recovery of the account. It never opens anything.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from idp import config
+from idp.domain.accounts import Attribute
 from idp.domain.events import AuditEvent, Event
 from idp.flows.answers import Visitor
 from idp.flows.notices import Extra, Notices
@@ -33,16 +35,34 @@ class FreezingFlow:
         """Whose account the link of a notice is about, while it lives."""
         return self.notices.read_link(link, now=now)
 
-    def freeze(self, account_id: UUID, why: str, visitor: Visitor, *, now: datetime) -> None:
-        """Let nobody in until the owner has recovered the account. Doing it twice is once."""
+    def freeze(
+        self,
+        account_id: UUID,
+        why: str,
+        visitor: Visitor,
+        *,
+        lost: Collection[UUID] = (),
+        now: datetime,
+    ) -> None:
+        """Let nobody in until the owner has recovered the account. Doing it twice is once.
+
+        ``lost`` are phones that the owner has no more: whoever has them does not get the account
+        back with them. They hear of it this last time, should somebody else say so.
+        """
         since = now - timedelta(seconds=self.settings.hold)
         with self.database.transaction() as connection:
-            back = self.phones.restore(connection, account_id, since=since, now=now)
+            back, moved = self.phones.restore(connection, account_id, since=since, now=now)
             is_new = self.owners.freeze(connection, account_id, now=now)
             details = {"ip": visitor.ip, "reason": why}
             for number in back:
-                restored = AuditEvent(Event.PHONE_RESTORED, now, account_id, details=details)
+                contact = {"what": Attribute.CONTACT_PHONE} if moved and number is back[-1] else {}
+                restored = AuditEvent(
+                    Event.PHONE_RESTORED, now, account_id, details={**details, **contact}
+                )
                 self.notices.tell(connection, restored, Extra({"phone": number.masked}))
             if is_new:
                 frozen = AuditEvent(Event.ACCOUNT_FROZEN, now, account_id, details=details)
                 self.notices.tell(connection, frozen)
+            if self.phones.report_lost(connection, account_id, lost, now=now):
+                reported = AuditEvent(Event.PHONE_LOST, now, account_id, details=details)
+                self.notices.audit.add(connection, reported)

@@ -113,6 +113,19 @@ class Limits:
         )
         return self._first(counters, now=now)
 
+    def before_freeze(self, number: IdNumber, visitor: Visitor, *, now: datetime) -> Said | None:
+        """Count a wish to freeze, apart from recoveries: who spoils those does not stop this one.
+
+        The network pays first, so one network does not use up the tries of a number.
+        """
+        otp = self.settings.otp
+        counters = (
+            (Limit("freeze place", otp.per_hour, _HOUR), _place(number, visitor)),
+            (Limit("freeze ip", otp.per_ip_hour, _HOUR), network(visitor.ip)),
+            (Limit("freeze", otp.per_ip_hour, _HOUR), number.value),
+        )
+        return self._first(counters, now=now)
+
     # --- identity checks ------------------------------------------------------------------------
 
     def before_identity_check(self, number: str, visitor: Visitor, *, now: datetime) -> Said | None:
@@ -249,39 +262,67 @@ class Limits:
 
     # --- codes ----------------------------------------------------------------------------------
 
-    def before_message(self, to: str, visitor: Visitor, *, now: datetime) -> Said | None:
+    def before_message(
+        self, to: str, purpose: str, visitor: Visitor, *, now: datetime
+    ) -> Said | None:
         """Count a code to a phone or mailbox; the site's own budget is the breaker (pumping)."""
-        for limit, subject, told in self._messages(to, visitor):
+        for limit, subject, told in self._messages(to, purpose, visitor):
             counted = self.throttle.hit(limit, subject, now=now)
             if counted.is_over:
                 return _wait(told, counted.seconds)
         return None
 
-    def after_unsent(self, to: str, visitor: Visitor, *, now: datetime) -> None:
+    def after_unsent(self, to: str, purpose: str, visitor: Visitor, *, now: datetime) -> None:
         """Another request sent the code, so this one sent none."""
-        for limit, subject, _ in self._messages(to, visitor):
+        for limit, subject, _ in self._messages(to, purpose, visitor):
             self.throttle.take_back(limit, subject, now=now)
 
-    def _messages(self, to: str, visitor: Visitor) -> tuple[tuple[Limit, str, str], ...]:
+    def _messages(
+        self, to: str, purpose: str, visitor: Visitor
+    ) -> tuple[tuple[Limit, str, str], ...]:
+        """What a message counts for; those that anybody may ask for leave some to the owner."""
         otp = self.settings.otp
+        anybody = (
+            (Limit("sms anybody hour", _part(otp.per_hour), _HOUR), to, "sms_limit"),
+            (Limit("sms anybody day", _part(otp.per_day), _DAY), to, "sms_limit"),
+        )
         return (
             (Limit("sms ip", otp.per_ip_hour, _HOUR), network(visitor.ip), "sms_network"),
+            *(() if purpose in _OF_THE_OWNER else anybody),
             (Limit("sms hour", otp.per_hour, _HOUR), to, "sms_limit"),
             (Limit("sms day", otp.per_day, _DAY), to, "sms_limit"),
             (Limit("sms site", otp.site_per_minute, timedelta(minutes=1)), "", "sms_site"),
         )
 
-    def before_no_message(self, number: str, visitor: Visitor, *, now: datetime) -> None:
+    def before_no_message(
+        self, number: str, purpose: str, visitor: Visitor, *, now: datetime
+    ) -> None:
         """Do the work of ``before_message`` where there is nobody to write to.
 
         The network pays as for a message; the site's budget is not touched by what costs nothing.
         """
-        for limit, subject, _ in self._messages(f"nobody {number}", visitor):
+        for limit, subject, _ in self._messages(f"nobody {number}", purpose, visitor):
             self.throttle.hit(limit, subject or "nobody", now=now)
 
     def before_code(self, owner: str, *, now: datetime) -> Said | None:
         """Count a try at a code, over all channels; a right one starts from nothing."""
         return self._first(((self._codes, owner),), now=now)
+
+    def before_reset_code(self, number: str, *, now: datetime) -> Said | None:
+        """Count a try at a reset's code, for numbers that have no account as well.
+
+        Anybody may begin a reset: their guesses are fewer than those of the day, or they would
+        keep the owner, who has the password as well, from signing in.
+        """
+        return self._first(((self._reset_codes, number),), now=now)
+
+    def after_right_reset_code(self, number: str) -> None:
+        """Start from nothing."""
+        self.throttle.forget(self._reset_codes, number)
+
+    @property
+    def _reset_codes(self) -> Limit:
+        return Limit("reset codes", _part(self.settings.otp.wrong_per_day, fifths=2), _DAY)
 
     def after_right_code(self, owner: str) -> None:
         """Start from nothing."""
@@ -297,6 +338,15 @@ class Limits:
             if counted.is_over:
                 return _too_many(counted.seconds)
         return None
+
+
+_OF_THE_OWNER = frozenset({"login", "approval", "register"})
+"""Purposes of codes that follow a right password, or a match at the carrier."""
+
+
+def _part(count: int, *, fifths: int = 3) -> int:
+    """What strangers may use up of a limit that they share with the owner."""
+    return max(1, count * fifths // 5)
 
 
 _KNOWN = Limit("known device", 1_000_000, _KNOWN_FOR)

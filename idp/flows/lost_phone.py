@@ -121,15 +121,15 @@ class LostPhoneFlow:
         if fault:
             return Answer(journey, {"code": fault})
         try:
-            refusal = self._match(journey, state.code.number, visitor, now=now)
+            found = self._match(journey, state.code.number, visitor, now=now)
         except PortError as error:
             # The code is spent; another one may be sent when the carrier is back.
             return Answer(self.journeys.save(journey, code=None), {}, source_down(error))
-        if refusal:
-            return Answer(self.journeys.save(journey, code=None), {"phone": refusal})
+        if isinstance(found, Said):
+            return Answer(self.journeys.save(journey, code=None), {"phone": found})
         done = self.journeys.save(journey, is_done=True, code=None)
         try:
-            self._replace(journey, state.code.number, visitor, now=now)
+            self._replace(journey, (state.code.number, found), visitor, now=now)
         except Conflict:
             # While the carrier was asked its owner froze it, or somebody else replaced the number.
             self.journeys.save(done, is_done=False)
@@ -143,8 +143,8 @@ class LostPhoneFlow:
         visitor: Visitor,
         *,
         now: datetime,
-    ) -> Said | None:
-        """Whether the carrier knows the account's person as the owner of that number."""
+    ) -> SubscriberRecord | Said:
+        """The carrier's record, if it knows the account's person as the owner of that number."""
         account_id = UUID(hex=journey.state.account)
         account = self.account.accounts.get(account_id)
         own = self.account.accounts.identity(account_id)
@@ -163,16 +163,17 @@ class LostPhoneFlow:
         person = PersonName(name.value)
         birth_date = BirthDate.from_iso(birth.value)
         try:
-            is_theirs = self._is_theirs(phone, numbers, person, birth_date)
+            record = self._find(phone, numbers, person, birth_date)
         except PortError:
             self.account.limits.after_no_answer(numbers[0].value, now=now)
             raise
-        return None if is_theirs else Said("refusal.phone_mismatch")
+        is_theirs = record is not None and _is_same(record, person, birth_date)
+        return record if record and is_theirs else Said("refusal.phone_mismatch")
 
-    def _is_theirs(
+    def _find(
         self, phone: PhoneNumber, numbers: list[IdNumber], name: PersonName, birth_date: BirthDate
-    ) -> bool:
-        """Whether the carrier has that number under one of theirs. Raises ``PortError``."""
+    ) -> SubscriberRecord | None:
+        """What the carrier has of that number under one of theirs. Raises ``PortError``."""
         for number in numbers:
             record = self.subscribers.find_subscriber(
                 phone=phone,
@@ -182,29 +183,35 @@ class LostPhoneFlow:
                 request_id=uuid4(),
             )
             if record is not None and number in record.id_numbers:
-                return _is_same(record, name, birth_date)
-        return False
+                return record
+        return None
 
     def _replace(
         self,
         journey: Journey[LostPhoneState],
-        new: PhoneNumber,
+        proven: tuple[PhoneNumber, SubscriberRecord],
         visitor: Visitor,
         *,
         now: datetime,
     ) -> None:
+        new, source = proven[0], f"carrier:{proven[1].carrier}"
         flow, account_id = self.account, UUID(hex=journey.state.account)
         old = PhoneNumber(journey.state.old)
         until = now + timedelta(seconds=flow.settings.hold)
         details = {"ip": visitor.ip, "phone": new.masked}
+        # Who reported it lost knows: whoever has it now needs no link that undoes this.
+        known = flow.accounts.get(account_id).phones
+        told = tuple(each.number for each in known if each.number == old and not each.is_lost)
         with flow.database.transaction() as connection:
-            flow.phones.replace(connection, account_id, old, new, now=now)
+            moved = flow.phones.replace(connection, account_id, old, new, source=source, now=now)
+            if moved:
+                details["what"] = Attribute.CONTACT_PHONE
             flow.check_open(connection, account_id)
             if not flow.accounts.read(connection, account_id).allows_sms:
                 raise Conflict("account.gone")
             flow.owners.hold(connection, account_id, until=until)
             event = AuditEvent(Event.PHONE_REPLACED, now, account_id, details=details)
-            flow.notices.tell(connection, event, Extra({"phone": new.masked}, (old,)))
+            flow.notices.tell(connection, event, Extra({"phone": new.masked}, told))
 
     # --- small steps ----------------------------------------------------------------------------
 

@@ -28,8 +28,8 @@ from idp.storage.vault import Vault
 SmsText = Callable[[str, str, int, str], str]
 """Purpose, code, minutes and portal to the message's text."""
 
-LetterText = Callable[[str, int], tuple[str, str]]
-"""Code and minutes to subject and text of the letter that confirms a mailbox."""
+LetterText = Callable[[str, str, int], tuple[str, str]]
+"""Purpose, code and minutes to subject and text of a letter."""
 
 Target = PhoneNumber | EmailAddress
 """Where a code goes."""
@@ -117,7 +117,7 @@ class Codes:
         at once, one sends a code and the other raises ``Conflict``.
         """
         address = _address(to)
-        refusal = self.limits.before_message(address, visitor, now=now)
+        refusal = self.limits.before_message(address, purpose, visitor, now=now)
         if refusal:
             self.meter.count(CODES, purpose, "throttled")
             return refusal
@@ -126,7 +126,7 @@ class Codes:
         try:
             sent = self._issue(address, code, purpose, (stored, keep), (kind, message), now=now)
         except Conflict:
-            self.limits.after_unsent(address, visitor, now=now)
+            self.limits.after_unsent(address, purpose, visitor, now=now)
             raise
         self.meter.count(CODES, purpose, "sent")
         return sent
@@ -146,7 +146,7 @@ class Codes:
         minutes = self.settings.ttl // 60
         if isinstance(to, PhoneNumber):
             return "sms", {"to": to.e164, "text": self.text(purpose, code, minutes, portal)}
-        subject, text = self.letter(code, minutes)
+        subject, text = self.letter(purpose, code, minutes)
         return "mail", {"to": to.value, "subject": subject, "text": text}
 
     def _issue(  # noqa: PLR0913  what a code is bound to

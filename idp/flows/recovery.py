@@ -6,10 +6,10 @@
                                    +--> reopened --> done    where a password would open nothing
 
 Until the end nothing tells whether the number has an account: an unknown one, one with a
-certificate (which signs instead), one whose phone was just replaced and one whose owner wants no
-sign-in by SMS go through the same pages with a code that nobody knows; every page names the other
-ways. A reset gives no level, ends every session and refresh token, and is what brings a frozen
-account back.
+certificate (which signs instead), one whose phone was just replaced or is reported lost, and one
+whose owner wants no sign-in by SMS go through the same pages with a code that nobody knows; every
+page names the other ways. A reset gives no level, ends every session and refresh token, and is
+what brings a frozen account back.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ FORMS = {
     ),
     Way.COUNTER: AskFields(
         "forgot.counter",
-        (Field("username", FieldKind.ID_NUMBER), Field("recovery_code", FieldKind.TEXT)),
+        (Field("username", FieldKind.ANY_NUMBER), Field("recovery_code", FieldKind.TEXT)),
         is_guarded=True,
     ),
 }
@@ -77,7 +77,10 @@ class Step(enum.StrEnum):
 
 
 class RecoveryState(msgspec.Struct, frozen=True):
-    """What a recovery in progress remembers. ``account`` is empty where there is none to open."""
+    """What a recovery in progress remembers. ``account`` is empty where there is none to open.
+
+    ``phone`` is where the code that was right went.
+    """
 
     way: Way = Way.PHONE
     step: Step = Step.FORM
@@ -86,6 +89,7 @@ class RecoveryState(msgspec.Struct, frozen=True):
     is_human: bool = False
     code: SentCode | None = None
     account: str = ""
+    phone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +162,12 @@ class RecoveryFlow:
         *,
         now: datetime,
     ) -> Answer[RecoveryState]:
-        target = None
-        if account is not None and account.default_phone is not None:
-            numbers = {owned.number for owned in account.phones}
-            target = account.default_phone.number if phone is None else phone
-            target = target if target in numbers else None
+        numbers = _reachable(account) if account is not None else ()
+        target = next((each for each in numbers if phone in {None, each}), None)
         sent: Sent | Said | None = None
         if account is None or target is None:
             number = IdNumber.parse(journey.state.typed["username"]).value
-            self.account.limits.before_no_message(number, visitor, now=now)
+            self.account.limits.before_no_message(number, "reset", visitor, now=now)
         else:
             sent = self.codes.send(
                 target,
@@ -228,17 +229,23 @@ class RecoveryFlow:
         state = journey.state
         if state.code is None or state.step is not Step.CODE:
             return Answer(journey)
-        # Unknown numbers are counted as known ones are.
-        owner = state.account or f"recovery {state.typed['username']}"
+        # Unknown numbers are counted as known ones are, however they are written.
+        number = IdNumber.parse(state.typed["username"])
+        refusal = self.account.limits.before_reset_code(number.value, now=now) if typed else None
+        if refusal:
+            return Answer(journey, {"code": refusal})
+        owner = state.account or f"recovery {number.value}"
         fault = self.codes.check(
             state.code, typed, transaction_id=journey.stored.id, owner=owner, now=now
         )
         if fault:
             return Answer(journey, {"code": fault})
-        if self._recoverable(IdNumber.parse(state.typed["username"]), now=now) is None:
+        self.account.limits.after_right_reset_code(number.value)
+        if self._recoverable(number, now=now) is None:
             # Told to whoever has the phone: since the code was sent, its owner forbade this way.
             return Answer(self.journeys.save(journey, account=""), {"": _NOT_BY_SMS})
-        return Answer(self.journeys.save(journey, step=Step.PASSWORD, code=None))
+        phone = state.code.to
+        return Answer(self.journeys.save(journey, step=Step.PASSWORD, code=None, phone=phone))
 
     # --- the password ---------------------------------------------------------------------------
 
@@ -257,7 +264,8 @@ class RecoveryFlow:
             return Answer(journey)
         account_id = UUID(hex=state.account)
         flow = self.account
-        if state.way is Way.PHONE and not is_recoverable(flow.accounts.get(account_id), now=now):
+        account = flow.accounts.get(account_id)
+        if state.way is Way.PHONE and not _is_still_theirs(account, state, now=now):
             return Answer(self.journeys.save(journey, **_FROM_START), {"": _NOT_BY_SMS})
         faults = flow.password_faults(account_id, new, again)
         if faults:
@@ -307,7 +315,7 @@ class RecoveryFlow:
                 flow.owners.set_password(connection, account_id, hashed, now=now)
             # Read under the account's lock, so a switch that was turned before counts.
             account = flow.accounts.read(connection, account_id)
-            if state.way is Way.PHONE and not is_recoverable(account, now=now):
+            if state.way is Way.PHONE and not _is_still_theirs(account, state, now=now):
                 raise Conflict("recovery.not_by_sms")
             flow.owners.end_all(connection, account_id, "reset", now=now)
             if hashed is not None:
@@ -317,6 +325,9 @@ class RecoveryFlow:
             if flow.owners.thaw(connection, account_id) or is_back:
                 thawed = AuditEvent(Event.ACCOUNT_THAWED, now, account_id, details=details)
                 flow.notices.tell(connection, thawed)
+        for own, _ in flow.accounts.identity(account_id).id_numbers:
+            # What strangers guessed at is over; this browser is the owner's.
+            flow.limits.after_login(own, visitor, now=now)
 
     # --- captcha --------------------------------------------------------------------------------
 
@@ -330,11 +341,22 @@ class RecoveryFlow:
 
 def is_recoverable(account: Account, *, now: datetime) -> bool:
     """Whether a code by SMS may reset the password of this account."""
-    has_what = account.password_hash is not None and account.default_phone is not None
+    has_what = account.password_hash is not None and bool(_reachable(account))
     # Who has a certificate signs in with it and then sets the password (S3).
     may_sign = account.ial is IAL.HIGH
     is_open = account.status is not AccountStatus.CLOSED and not account.is_held(now)
     return has_what and is_open and account.allows_sms and not may_sign
+
+
+def _reachable(account: Account) -> tuple[PhoneNumber, ...]:
+    """Numbers that may get the code, the default first: none that its owner reported lost."""
+    return tuple(each.number for each in account.phones if not each.is_lost)
+
+
+def _is_still_theirs(account: Account, state: RecoveryState, *, now: datetime) -> bool:
+    """Whether the phone of the code is still one that resets: its owner may have reported it."""
+    is_theirs = state.phone in {number.e164 for number in _reachable(account)}
+    return is_theirs and is_recoverable(account, now=now)
 
 
 _NOT_BY_SMS = Said("refusal.recovery_not_by_sms")

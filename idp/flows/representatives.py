@@ -22,6 +22,7 @@ from idp.domain.subjects import IdNumber, PersonName, SubjectKind
 from idp.flows.account import FRESH, AccountFlow
 from idp.flows.answers import Said, Visitor
 from idp.flows.notices import Extra
+from idp.storage.accounts import OwnIdentity
 from idp.storage.representatives import Representative, RepresentativeStore
 
 FORM = AskFields(
@@ -42,10 +43,18 @@ class RepresentativeFlow:
         self._check_enterprise(session)
         return self.representatives.standing(session.account_id)
 
+    def enterprises(self, own: OwnIdentity) -> tuple[tuple[str, datetime], ...]:
+        """The enterprises that somebody may act for, by name, and since when."""
+        accounts, found = self.account.accounts, []
+        for account_id, since in self.representatives.enterprises(n for n, _ in own.id_numbers):
+            name = accounts.identity(account_id).find(Attribute.FULL_NAME)
+            found.append((name.value if name else "", since))
+        return tuple(found)
+
     def check(self, session: Session, *, now: datetime) -> None:
         """Raises ``NotPermitted``, ``ProofStale``, ``AccountHeld``."""
         self._check_enterprise(session)
-        signed = [p.at for p in session.evidence if p.ial is IAL.HIGH]
+        signed = [p.at for p in session.free_proofs if p.ial is IAL.HIGH]
         if not signed or now - max(signed) > FRESH:
             raise ProofStale
         self.account.check_change(session, now=now)

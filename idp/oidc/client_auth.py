@@ -23,7 +23,7 @@ from cryptography import x509
 from idp.domain.clients import AuthMethod, Client, Profile, SigningAlg
 from idp.oidc import assertions
 from idp.oidc.calls import Call
-from idp.oidc.client_keys import ClientKeys
+from idp.oidc.client_keys import ClientKeys, type_of
 from idp.oidc.errors import InvalidClientError, InvalidRequestError
 from idp.oidc.proof import BAD_CERTIFICATE, is_key_of
 from idp.storage.single_use import SingleUse
@@ -107,7 +107,7 @@ class Authenticator:
         self, client: Client, call: Call, form: Mapping[str, str], *, now: datetime
     ) -> bool:
         signed = self.keys.verify(client, form["client_assertion"], algorithms_of(client))
-        if signed is None or signed.header.get("typ", "JWT") not in _ASSERTION_TYPES:
+        if signed is None or type_of(signed.header) not in _ASSERTION_TYPES:
             return False
         claims, seconds = signed.claims, int(now.timestamp())
         if claims.get("iss") != client.client_id or claims.get("sub") != client.client_id:
@@ -138,7 +138,7 @@ def algorithms_of(client: Client) -> Collection[SigningAlg]:
     return SAFE_ALGS if client.profile is Profile.FAPI2 else frozenset(SigningAlg)
 
 
-_ASSERTION_TYPES = frozenset({"JWT", "jwt", "client-authentication+jwt"})
+_ASSERTION_TYPES = frozenset({"jwt", "client-authentication+jwt"})
 
 
 # --- what was sent --------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -184,6 +184,14 @@ def read_header(token: str) -> dict[str, Any] | None:
         return None
     are_texts = all(isinstance(header.get(name, ""), str) for name in ("alg", "typ"))
     return header if header and are_texts else None
+
+
+def type_of(header: Mapping[str, Any]) -> str:
+    """The media type of a JWT as it is compared; without one it is ``jwt``.
+
+    Letters of either case say the same, with and without ``application/`` (RFC 7515, 4.1.9).
+    """
+    return str(header.get("typ", "JWT")).lower().removeprefix("application/")
 
 
 def open_signed(token: str, key: Key, registry: JWSRegistry) -> dict[str, Any] | None:

@@ -87,7 +87,7 @@ def decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstanc
 
 
 def _decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstances) -> Decision:
-    if seen is None:
+    if seen is None or not seen.session.free_proofs:
         return NeedLogin(Why.CREATE if "create" in request.prompt else Why.NO_SESSION)
     session, proven = seen.session, proven_by(request, seen, around)
     why = _why_again(request, proven, around)
@@ -109,9 +109,12 @@ def _decide(request: AuthorizationRequest, seen: Seen | None, around: Circumstan
 
 
 def proven_by(request: AuthorizationRequest, seen: Seen, around: Circumstances) -> Achieved:
-    """What the session proves for this request: what the portal is told, and its person."""
+    """What the session proves for this request: what the portal is told, and its person.
+
+    What was proven for the question of one portal (CIBA) raises nothing at another one.
+    """
     return achieved(
-        _counting(request, seen.session.evidence, around),
+        _counting(request, seen.session.free_proofs or seen.session.evidence, around),
         account_ial=seen.session.account_ial,
         now=around.now,
         level3_max_age=around.level3_max_age,

@@ -29,7 +29,8 @@ from idp.domain.events import AuditEvent, Event
 from idp.domain.shown import has_link
 from idp.oidc.calls import NO_STORE, Call, Reply
 from idp.oidc.claims import SCOPES
-from idp.oidc.client_metadata import InvalidMetadata, Loopback, check
+from idp.oidc.client_addresses import Loopback
+from idp.oidc.client_metadata import InvalidMetadata, check
 from idp.oidc.initial_tokens import InitialTokens
 from idp.oidc.keys import b64
 from idp.oidc.registration import new_client

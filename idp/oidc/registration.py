@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from idp.domain.clients import AuthMethod, Metadata
 from idp.oidc.claims import SCOPES
-from idp.oidc.client_metadata import KNOWN, InvalidMetadata, Loopback, check
+from idp.oidc.client_addresses import Loopback
+from idp.oidc.client_metadata import KNOWN, InvalidMetadata, check
 from idp.storage.clients import StoredClient
 
 

@@ -34,7 +34,7 @@ from idp.oidc.authorization import (
 )
 from idp.oidc.calls import NO_STORE, Call, Reply, read_form
 from idp.oidc.client_auth import SAFE_ALGS, Authenticator
-from idp.oidc.client_keys import ClientKeys
+from idp.oidc.client_keys import ClientKeys, type_of
 from idp.oidc.decryption import Decryption, is_encrypted
 from idp.oidc.errors import (
     InvalidRequestError,
@@ -49,7 +49,7 @@ from idp.storage.pushed import PushedStore
 
 PUSHED_PREFIX: Final = "urn:ietf:params:oauth:request_uri:"
 REQUEST_TYPE: Final = "oauth-authz-req+jwt"
-_TYPES: Final = frozenset({REQUEST_TYPE, "JWT", "jwt"})
+_TYPES: Final = frozenset({REQUEST_TYPE, "jwt"})
 _LONGEST_LIFE, _LONGEST_OBJECT = 3600, 32768
 _NOT_INSIDE: Final = ("request", "request_uri")
 _ABOUT_THE_JWT: Final = frozenset({"iss", "aud", "exp", "nbf", "iat", "jti", "sub"})
@@ -166,7 +166,7 @@ class RequestObjects:
         signed = self.keys.verify(client, inside, _algorithms(client))
         if signed is None:
             raise InvalidRequestObjectError("the request object is not signed by the client")
-        if signed.header.get("typ", "JWT") not in _TYPES:
+        if type_of(signed.header) not in _TYPES:
             raise InvalidRequestObjectError("typ is not that of a request object")
         claims = signed.claims
         self._check(client, claims, int(now.timestamp()))

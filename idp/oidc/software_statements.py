@@ -23,14 +23,14 @@ from joserfc.jws import JWSRegistry
 from idp.domain.clients import Metadata, SigningAlg
 from idp.domain.errors import ConfigError
 from idp.oidc.assertions import SKEW, is_for, unchecked_claims
-from idp.oidc.client_keys import fits, is_strong, open_signed, read_header
+from idp.oidc.client_keys import fits, is_strong, open_signed, read_header, type_of
 from idp.oidc.client_metadata import InvalidMetadata
 from idp.oidc.keys import read_object
 
 MEMBER: Final = "software_statement"
 _FOLDER: Final = ("trust", "software")
 _ABOUT_THE_JWT: Final = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti", MEMBER})
-_TYPES: Final = frozenset({"jwt", "software-statement+jwt", "application/jwt"})
+_TYPES: Final = frozenset({"jwt", "software-statement+jwt"})
 _REGISTRY = JWSRegistry(algorithms=list(SigningAlg), strict_check_header=False)
 _REGISTRY.max_header_length = 8192
 _REGISTRY.max_payload_length = 32768
@@ -145,8 +145,7 @@ def _is_public(key: Any) -> bool:  # noqa: ANN401  the library's union of keys
 def _verified(token: str, header: Mapping[str, Any], keys: KeySet) -> dict[str, Any] | None:
     """The claims, if a key of the issuer signed them; the header only chooses among its keys."""
     alg, kid = header.get("alg"), header.get("kid")
-    typ = str(header.get("typ", "JWT")).lower()
-    if alg not in set(SigningAlg) or "crit" in header or typ not in _TYPES:
+    if alg not in set(SigningAlg) or "crit" in header or type_of(header) not in _TYPES:
         return None
     for key in keys.keys:
         if fits(key, str(alg)) and (kid is None or kid == key.kid):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, insert
@@ -25,17 +26,15 @@ def index_of(vault: Vault, number: IdNumber) -> bytes:
     return vault.index(number.kind, number.value)
 
 
-def add_identifiers(
-    connection: Connection,
-    account_id: UUID,
-    identity: Identity,
-    keys: tuple[Vault, Seal],
-    *,
-    now: datetime,
-) -> None:
-    """Its numbers. Raises ``Conflict('account.exists')``: the unique index decides."""
+Row = dict[str, Any]
+
+
+def identifier_rows(
+    account_id: UUID, identity: Identity, keys: tuple[Vault, Seal], *, now: datetime
+) -> list[Row]:
+    """Its numbers."""
     vault, seal = keys
-    rows = [
+    return [
         {
             "id": uuid7(now),
             "account_id": account_id,
@@ -48,10 +47,36 @@ def add_identifiers(
         }
         for number in identity.id_numbers
     ]
+
+
+def add_identifiers(
+    connection: Connection,
+    account_id: UUID,
+    identity: Identity,
+    keys: tuple[Vault, Seal],
+    *,
+    now: datetime,
+) -> None:
+    """Write its numbers. Raises ``Conflict('account.exists')``: the unique index decides."""
+    rows = identifier_rows(account_id, identity, keys, now=now)
     try:
         connection.execute(insert(IdentifierRow), rows)
     except IntegrityError as error:
         raise Conflict("account.exists") from error
+
+
+def evidence_row(account_id: UUID, identity: Identity, evidence: Evidence, seal: Seal) -> Row:
+    """The proof that the facts rest on."""
+    return {
+        "id": uuid7(evidence.at),
+        "account_id": account_id,
+        "method": evidence.method,
+        "ial": int(evidence.ial),
+        "source": identity.source,
+        "reference_sealed": seal.seal_text(identity.reference, context=f"evidence {account_id}"),
+        "vouched_by": evidence.vouched_by,
+        "at": evidence.at,
+    }
 
 
 def add_evidence(
@@ -61,29 +86,16 @@ def add_evidence(
     evidence: Evidence,
     seal: Seal,
 ) -> UUID:
-    """The proof that the facts rest on; answers its id."""
-    evidence_id = uuid7(evidence.at)
-    row = {
-        "id": evidence_id,
-        "account_id": account_id,
-        "method": evidence.method,
-        "ial": int(evidence.ial),
-        "source": identity.source,
-        "reference_sealed": seal.seal_text(identity.reference, context=f"evidence {account_id}"),
-        "vouched_by": evidence.vouched_by,
-        "at": evidence.at,
-    }
+    """Write the proof that the facts rest on; answers its id."""
+    row = evidence_row(account_id, identity, evidence, seal)
     connection.execute(insert(EvidenceRow).values(row))
+    evidence_id: UUID = row["id"]
     return evidence_id
 
 
-def add_attributes(
-    connection: Connection,
-    account_id: UUID,
-    identity: Identity,
-    evidence: Evidence,
-    proof: tuple[UUID, Seal],
-) -> None:
+def attribute_rows(
+    account_id: UUID, identity: Identity, evidence: Evidence, proof: tuple[UUID, Seal]
+) -> list[Row]:
     """The facts, each with its source: what the identity's, another's, or only the owner's is."""
     evidence_id, seal = proof
     vouched = {
@@ -95,7 +107,7 @@ def add_attributes(
     vouched = {name: text for name, text in vouched.items() if name not in identity.more}
     more_source = identity.more_source or identity.source
     declared = {Attribute.EMAIL: identity.email.value if identity.email else None}
-    rows = [
+    return [
         {
             "id": uuid7(identity.verified_at),
             "account_id": account_id,
@@ -114,7 +126,34 @@ def add_attributes(
         for name, value in facts.items()
         if value is not None
     ]
+
+
+def add_attributes(
+    connection: Connection,
+    account_id: UUID,
+    identity: Identity,
+    evidence: Evidence,
+    proof: tuple[UUID, Seal],
+) -> None:
+    """Write the facts."""
+    rows = attribute_rows(account_id, identity, evidence, proof)
     connection.execute(insert(AttributeRow), rows)
+
+
+def phone_row(
+    account_id: UUID, number: PhoneNumber, keys: tuple[Vault, Seal], *, now: datetime
+) -> Row:
+    """Its first phone, which codes go to."""
+    vault, seal = keys
+    phone_id = uuid7(now)
+    return {
+        "id": phone_id,
+        "account_id": account_id,
+        "number_index": vault.index("phone", number.e164),
+        "number_sealed": seal.seal_text(number.e164, context=f"phone {phone_id}"),
+        "is_default": True,
+        "verified_at": now,
+    }
 
 
 def add_phone(
@@ -125,18 +164,8 @@ def add_phone(
     *,
     now: datetime,
 ) -> None:
-    """Its first phone, which codes go to."""
-    vault, seal = keys
-    phone_id = uuid7(now)
-    row = {
-        "id": phone_id,
-        "account_id": account_id,
-        "number_index": vault.index("phone", number.e164),
-        "number_sealed": seal.seal_text(number.e164, context=f"phone {phone_id}"),
-        "is_default": True,
-        "verified_at": now,
-    }
-    connection.execute(insert(PhoneRow).values(row))
+    """Write it."""
+    connection.execute(insert(PhoneRow).values(phone_row(account_id, number, keys, now=now)))
 
 
 def open_attribute(seal: Seal, account_id: UUID | str, name: str, sealed: bytes) -> str:

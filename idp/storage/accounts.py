@@ -159,6 +159,35 @@ class AccountStore:
             ),
         )
 
+    def former_facts(self, account_id: UUID) -> tuple[tuple[VerifiedValue, datetime], ...]:
+        """What was on file before, each with when it was replaced, oldest first."""
+        query = (
+            select(AttributeRow, AccountRow.data_key)
+            .join(AccountRow, AccountRow.id == AttributeRow.account_id)
+            .where(AttributeRow.account_id == account_id, AttributeRow.replaced_at.is_not(None))
+            .order_by(AttributeRow.replaced_at, AttributeRow.id)
+        )
+        with self._database.transaction() as connection:
+            rows = connection.execute(query).all()
+        return tuple(
+            (
+                VerifiedValue(
+                    Attribute(row.name),
+                    open_attribute(
+                        self._vault.data_key(row.data_key, account_id),
+                        account_id,
+                        row.name,
+                        row.value_sealed,
+                    ),
+                    row.source,
+                    row.method,
+                    row.at,
+                ),
+                row.replaced_at,
+            )
+            for row in rows
+        )
+
     def proofs(self, account_id: UUID) -> tuple[Proof, ...]:
         """What its level rests on, newest first; ended ones as well."""
         query = (
@@ -196,7 +225,27 @@ class AccountStore:
         if sealed is not None:
             seal = self._vault.data_key(rows[0]["data_key"], account_id)
             email = EmailAddress(open_attribute(seal, account_id, Attribute.EMAIL, sealed))
-        return Contacts(found.language, tuple(phone.number for phone in found.phones), email)
+        phones = tuple(phone.number for phone in found.phones if not phone.is_lost)
+        return Contacts(found.language, phones, email)
+
+    def mailbox(self, account_id: UUID) -> EmailAddress | None:
+        """Its confirmed mailbox; an account that does not exist has none, at the same cost."""
+        query = (
+            select(AttributeRow.value_sealed, AccountRow.data_key)
+            .join(AccountRow, AccountRow.id == AttributeRow.account_id)
+            .where(
+                AttributeRow.account_id == account_id,
+                AttributeRow.name == Attribute.EMAIL,
+                AttributeRow.replaced_at.is_(None),
+                AttributeRow.source != SELF,
+            )
+        )
+        with self._database.transaction() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        seal = self._vault.data_key(row.data_key, account_id)
+        return EmailAddress(open_attribute(seal, account_id, Attribute.EMAIL, row.value_sealed))
 
     # --- opening --------------------------------------------------------------------------------
 
@@ -307,6 +356,7 @@ class AccountStore:
                     seal.open_text(row["number_sealed"], context=f"phone {row['phone_id']}")
                 ),
                 bool(row["is_default"]),
+                is_lost=row["lost_at"] is not None,
             )
             for row in rows
             if row["phone_id"] is not None
@@ -342,6 +392,7 @@ _ACCOUNTS = (
         PhoneRow.id.label("phone_id"),
         PhoneRow.number_sealed,
         PhoneRow.is_default,
+        PhoneRow.lost_at,
     )
     .join_from(AccountRow, PasswordRow, isouter=True)
     .outerjoin(PhoneRow, (PhoneRow.account_id == AccountRow.id) & PhoneRow.removed_at.is_(None))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -69,6 +69,14 @@ class AuditStore:
 
     def add(self, connection: Connection, event: AuditEvent) -> None:
         """Write a row in the transaction of what it reports; portals hear of it (signals)."""
+        connection.execute(insert(AuditRow).values(self._row(event)))
+        signals.of_audit(connection, event)
+
+    def add_first(self, connection: Connection, events: Iterable[AuditEvent]) -> None:
+        """The first rows of many accounts, in one statement: no portal knows them yet."""
+        connection.execute(insert(AuditRow), [self._row(event) for event in events])
+
+    def _row(self, event: AuditEvent) -> dict[str, Any]:
         row_id = uuid7(event.at)
         details = msgspec.json.encode(dict(event.details))
         row = {
@@ -81,8 +89,7 @@ class AuditStore:
             "session_id": event.session_id,
             "details_sealed": self._vault.seal(details, context=f"audit {row_id}"),
         }
-        connection.execute(insert(AuditRow).values(row | {"mac": self._mac(**row)}))
-        signals.of_audit(connection, event)
+        return row | {"mac": self._mac(**row)}
 
     def of_account(
         self,

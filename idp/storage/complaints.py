@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import secrets
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from idp.domain.errors import Conflict
 from idp.domain.ids import uuid7
+from idp.domain.subjects import IdNumber, PhoneNumber
 from idp.storage.database import Database
 from idp.storage.models import ComplaintRow
 from idp.storage.vault import Vault
@@ -68,6 +70,7 @@ class ComplaintStore:
         row = {
             "id": complaint_id,
             "ticket_index": self._vault.index("ticket", ticket),
+            "phone_index": self._vault.index("complaint", content.phone),
             "status": ComplaintStatus.RECEIVED,
             "content_sealed": self._seal(
                 complaint_id, msgspec.structs.replace(content, ticket=ticket)
@@ -86,6 +89,25 @@ class ComplaintStore:
                 select(ComplaintRow).where(ComplaintRow.ticket_index == index)
             ).first()
         return self._open(row) if row else None
+
+    def of_claimant(
+        self, phones: Iterable[PhoneNumber], numbers: Collection[IdNumber]
+    ) -> tuple[Complaint, ...]:
+        """What somebody complained about, oldest first.
+
+        The claimant is who answered a code on the phone, about a number of their own. An account
+        that has the number only may be the very one that the complaint is about: it learns nothing.
+        """
+        indexes = [self._vault.index("complaint", phone.e164) for phone in phones]
+        query = (
+            select(ComplaintRow)
+            .where(ComplaintRow.phone_index.in_(indexes))
+            .order_by(ComplaintRow.id)
+        )
+        own = {number.value for number in numbers}
+        with self._database.transaction() as connection:
+            found = [self._open(row) for row in connection.execute(query)]
+        return tuple(each for each in found if each.content.id_number in own)
 
     def get(self, complaint_id: UUID) -> Complaint | None:
         """A complaint of the operators' list."""

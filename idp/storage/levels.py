@@ -26,13 +26,13 @@ from idp.storage.models import (
     IdentifierRow,
 )
 from idp.storage.vault import Vault
-from idp.storage.ways_in import can_sign_in, lock
+from idp.storage.ways_in import Seconds, can_sign_in, lock
 
 
 class LevelStore:
     """Binds and unbinds what can prove a level."""
 
-    def __init__(self, database: Database, vault: Vault, seconds: tuple[str, ...] = ()) -> None:
+    def __init__(self, database: Database, vault: Vault, seconds: Seconds) -> None:
         self._database, self._vault, self._seconds = database, vault, seconds
         self._credentials = CredentialStore(database, vault)
 

@@ -160,6 +160,7 @@ class PhoneRow(db.Model):  # type: ignore[name-defined,misc]
     verified_at: Required = _moment()
     removed_at: Mapped[datetime | None] = _moment(nullable=True)
     replaced_by: Mapped[UUID | None]
+    lost_at: Mapped[datetime | None] = _moment(nullable=True)
     __table_args__ = (
         Index(
             "uq_phones_default",
@@ -222,6 +223,7 @@ class ComplaintRow(db.Model):  # type: ignore[name-defined,misc]
     __tablename__ = "complaints"
     id: Mapped[UUID] = mapped_column(primary_key=True)
     ticket_index: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    phone_index: Mapped[bytes | None] = mapped_column(LargeBinary, index=True)
     status: Mapped[str] = mapped_column(Text, index=True)
     content_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Required = _moment()

@@ -31,13 +31,13 @@ from idp.storage.models import (
     SessionRow,
 )
 from idp.storage.vault import Vault
-from idp.storage.ways_in import can_sign_in, lock
+from idp.storage.ways_in import Seconds, can_sign_in, lock
 
 
 class OwnerStore:
     """Changes that an owner makes to an account as a whole."""
 
-    def __init__(self, database: Database, vault: Vault, seconds: tuple[str, ...] = ()) -> None:
+    def __init__(self, database: Database, vault: Vault, seconds: Seconds) -> None:
         self._database, self._vault, self._seconds = database, vault, seconds
         self._endings = Endings(database, vault)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,9 +12,10 @@ from sqlalchemy import Connection, func, insert, select, update
 from idp.domain.errors import Conflict, LastMethodError
 from idp.domain.ids import uuid7
 from idp.domain.subjects import PhoneNumber
+from idp.storage import contact_phones
 from idp.storage.models import PhoneRow
 from idp.storage.vault import Seal, Vault
-from idp.storage.ways_in import can_sign_in, lock
+from idp.storage.ways_in import Seconds, can_sign_in, lock
 
 MOST = 5
 """Phones of one account (security.md)."""
@@ -22,7 +24,7 @@ MOST = 5
 class PhoneStore:
     """The phones of all accounts. Every change locks its account first."""
 
-    def __init__(self, vault: Vault, seconds: tuple[str, ...] = ()) -> None:
+    def __init__(self, vault: Vault, seconds: Seconds) -> None:
         self._vault, self._seconds = vault, seconds
 
     def add(
@@ -85,19 +87,21 @@ class PhoneStore:
             raise LastMethodError("method.last")
         return _number(seal, phone_id, found.number_sealed)
 
-    def replace(
+    def replace(  # noqa: PLR0913  keywords: what replaces what
         self,
         connection: Connection,
         account_id: UUID,
         old: PhoneNumber,
         new: PhoneNumber,
         *,
+        source: str,
         now: datetime,
-    ) -> None:
+    ) -> bool:
         """Let ``new`` be the default in the place of the lost ``old`` (R50).
 
-        Raises ``Conflict('phone.gone')`` when ``old`` is not the account's any more: of many at
-        once one wins.
+        ``source`` is who said whose the new number is. Answers whether the contact phone was the
+        old one and follows. Raises ``Conflict('phone.gone')`` when ``old`` is not the account's
+        any more: of many at once one wins.
         """
         seal = lock(connection, self._vault, account_id)
         known = connection.scalar(select(PhoneRow.id).where(*self._is(account_id, new)))
@@ -118,11 +122,17 @@ class PhoneStore:
             self._insert(connection, account_id, new, seal, is_default=True, now=now, id_=new_id)
         else:
             connection.execute(update(PhoneRow).where(PhoneRow.id == known).values(is_default=True))
+        return contact_phones.follow(
+            connection, account_id, seal, old=old, new=new, source=source, now=now
+        )
 
     def restore(
         self, connection: Connection, account_id: UUID, *, since: datetime, now: datetime
-    ) -> tuple[PhoneNumber, ...]:
-        """Undo the replacements made after ``since``; answers the numbers that are back."""
+    ) -> tuple[tuple[PhoneNumber, ...], bool]:
+        """Undo the replacements made after ``since``.
+
+        Answers the numbers that are back, and whether the contact phone is with them.
+        """
         seal = lock(connection, self._vault, account_id)
         replaced = connection.execute(
             select(PhoneRow.id, PhoneRow.number_sealed, PhoneRow.replaced_by)
@@ -131,7 +141,7 @@ class PhoneStore:
             .order_by(PhoneRow.removed_at.desc())
         ).all()
         if not replaced:
-            return ()
+            return (), False
         newer = [row.replaced_by for row in replaced]
         connection.execute(
             update(PhoneRow)
@@ -151,7 +161,33 @@ class PhoneStore:
                 .where(PhoneRow.id == row.id)
                 .values(removed_at=None, replaced_by=None, is_default=row is back[-1])
             )
-        return tuple(_number(seal, row.id, row.number_sealed) for row in back)
+        numbers = tuple(_number(seal, row.id, row.number_sealed) for row in back)
+        return numbers, contact_phones.come_back(connection, account_id, since=since, now=now)
+
+    @staticmethod
+    def report_lost(
+        connection: Connection, account_id: UUID, lost: Collection[UUID], *, now: datetime
+    ) -> int:
+        """Their owner has them no more; answers how many of them are this account's."""
+        reported = connection.execute(
+            update(PhoneRow)
+            .where(PhoneRow.account_id == account_id, PhoneRow.id.in_(lost), _STANDING)
+            .where(PhoneRow.lost_at.is_(None))
+            .values(lost_at=now)
+        )
+        return reported.rowcount
+
+    def find_again(self, connection: Connection, account_id: UUID, phone_id: UUID) -> PhoneNumber:
+        """Its owner has it back. Raises ``Conflict('phone.gone')``."""
+        seal = lock(connection, self._vault, account_id)
+        sealed = connection.scalar(
+            update(PhoneRow)
+            .where(PhoneRow.id == phone_id, PhoneRow.account_id == account_id, _STANDING)
+            .where(PhoneRow.lost_at.is_not(None))
+            .values(lost_at=None)
+            .returning(PhoneRow.number_sealed)
+        )
+        return _number(seal, phone_id, sealed)
 
     def _is(self, account_id: UUID, number: PhoneNumber) -> tuple[Any, ...]:
         index = self._vault.index("phone", number.e164)

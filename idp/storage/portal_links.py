@@ -14,13 +14,18 @@ from idp.storage.models import ConsentRow, GrantRow
 
 @dataclass(frozen=True, slots=True)
 class PortalLink:
-    """One portal. ``last_at`` is when it last got a token; None when it never did."""
+    """One portal. ``last_at`` is when it last got a token; None when it never did.
+
+    ``text_version`` is of the words that the person agreed to.
+    """
 
     client_id: str
     items: tuple[str, ...]
     granted_at: datetime | None
     last_at: datetime | None
     is_offline: bool
+    text_version: str = ""
+    revoked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class PortalLinkStore:
                 ConsentRow.client_id,
                 ConsentRow.claims,
                 ConsentRow.granted_at,
+                ConsentRow.text_version,
                 used.c.last_at,
                 used.c.offline,
             )
@@ -70,10 +76,32 @@ class PortalLinkStore:
                     row.granted_at,
                     row.last_at,
                     bool(row.offline),
+                    row.text_version,
                 )
                 for row in connection.execute(query)
             ]
         return tuple(sorted(found, key=_last, reverse=True))
+
+    def withdrawn(self, account_id: UUID) -> tuple[PortalLink, ...]:
+        """Consents that the person took back; these portals see nothing."""
+        query = (
+            select(ConsentRow)
+            .where(ConsentRow.account_id == account_id, ConsentRow.revoked_at.is_not(None))
+            .order_by(ConsentRow.revoked_at)
+        )
+        with self._database.transaction() as connection:
+            return tuple(
+                PortalLink(
+                    row.client_id,
+                    tuple(row.claims.split()),
+                    row.granted_at,
+                    None,
+                    is_offline=False,
+                    text_version=row.text_version,
+                    revoked_at=row.revoked_at,
+                )
+                for row in connection.execute(query)
+            )
 
     def visits(self, account_id: UUID, *, since: datetime, limit: int = 100) -> tuple[Visit, ...]:
         """Sign-ons at portals, newest first."""

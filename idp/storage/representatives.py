@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, false, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from idp.domain.errors import Conflict
@@ -110,20 +110,32 @@ class RepresentativeStore:
             _open(self._vault.data_key(bytes(row.data_key), account_id), row) for row in rows
         )
 
+    def enterprises(self, numbers: Iterable[IdNumber]) -> tuple[tuple[UUID, datetime], ...]:
+        """Whom somebody with one of these numbers may act for, and since when."""
+        query = (
+            select(RepresentativeRow.account_id, RepresentativeRow.added_at)
+            .where(RepresentativeRow.revoked_at.is_(None), or_(false(), *self._named(numbers)))
+            .order_by(RepresentativeRow.id)
+        )
+        with self._database.transaction() as connection:
+            return tuple((row.account_id, row.added_at) for row in connection.execute(query))
+
     def may_act(self, account_id: UUID, numbers: Iterable[IdNumber]) -> bool:
         """Whether somebody with one of these numbers may act for the enterprise."""
-        named = [
+        query = select(RepresentativeRow.id).where(
+            RepresentativeRow.account_id == account_id,
+            RepresentativeRow.revoked_at.is_(None),
+            or_(false(), *self._named(numbers)),
+        )
+        with self._database.transaction() as connection:
+            return connection.scalar(query.limit(1)) is not None
+
+    def _named(self, numbers: Iterable[IdNumber]) -> list[ColumnElement[bool]]:
+        return [
             (RepresentativeRow.number_kind == number.kind)
             & (RepresentativeRow.number_index == self._vault.index(number.kind, number.value))
             for number in numbers
         ]
-        query = select(RepresentativeRow.id).where(
-            RepresentativeRow.account_id == account_id,
-            RepresentativeRow.revoked_at.is_(None),
-            or_(*named),
-        )
-        with self._database.transaction() as connection:
-            return connection.scalar(query.limit(1)) is not None
 
     def revoke(
         self, connection: Connection, account_id: UUID, row_id: UUID, *, now: datetime

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection, exists, select, update
@@ -10,6 +12,12 @@ from sqlalchemy import Connection, exists, select, update
 from idp.domain.errors import Conflict
 from idp.storage.models import AccountRow, CredentialRow, PasswordRow, PhoneRow
 from idp.storage.vault import Seal, Vault
+
+Seconds = Collection[str] | None
+"""The methods whose credentials open nothing without the password."""
+
+NOT_KNOWN: Final = None
+"""For a process that has no methods (worker, command line): it takes no way in away."""
 
 
 def lock(connection: Connection, vault: Vault, account_id: UUID) -> Seal:
@@ -30,12 +38,14 @@ def lock(connection: Connection, vault: Vault, account_id: UUID) -> Seal:
 
 
 def can_sign_in(
-    connection: Connection, account_id: UUID, seconds: tuple[str, ...], *, now: datetime
+    connection: Connection, account_id: UUID, seconds: Seconds, *, now: datetime
 ) -> bool:
     """Whether anything is left that opens the account; an expired certificate does not.
 
-    ``seconds`` are the methods whose credentials open nothing without the password.
+    Who does not know which credentials need the password is told no.
     """
+    if seconds is NOT_KNOWN:
+        return False
     has_credential = exists().where(
         CredentialRow.account_id == account_id,
         CredentialRow.removed_at.is_(None),

@@ -93,6 +93,8 @@ class AuthorizePages:
         if request.method == "POST" and not has_browser():
             # A post from another site comes without our SameSite cookies; a GET brings them.
             return again(f"/authorize?{urlencode(params)}")
+        outside = dict(params)
+        _look(outside.get("display", ""), outside.get("ui_locales", "")[:100])
         try:
             return self._begin(self._client(params), params)
         except NotRedirectable as error:
@@ -126,6 +128,7 @@ class AuthorizePages:
         now = house().clock()
         try:
             asked = self._read(client, params, now)
+            _look(asked.display, asked.ui_locales)
             hinted = self._hinted(asked)
             seen = house().sessions.find(session_cookie(), client_id=client.client_id, now=now)
             seen = asked_for(asked, seen, self._sub_of(client), since=now, hinted=hinted)
@@ -221,9 +224,6 @@ class AuthorizePages:
         seen = self._seen(client, now)
         if seen is None:
             return again(f"/authorize/{transaction}")
-        if waiting.request.ui_locales:
-            i18n.prefer(waiting.request.ui_locales)
-        display.prefer(waiting.request.display)
         if request.method == "GET":
             proven = proven_by(
                 waiting.request, seen, self._around(house(), now, _since(waiting, now))
@@ -273,6 +273,7 @@ class AuthorizePages:
         if stored is None:
             return None
         waiting = _decode(stored.state)
+        _look(waiting.request.display, waiting.request.ui_locales)
         client = self._provider.clients.find(waiting.request.client_id)
         return (stored, waiting, client) if client else None
 
@@ -312,6 +313,13 @@ _PROBLEMS = {
     Untrusted.REDIRECT_URI_UNKNOWN: errors.Problem.REDIRECT_URI_UNKNOWN,
     Untrusted.REQUEST_INVALID: errors.Problem.REQUEST_INVALID,
 }
+
+
+def _look(wanted: str, ui_locales: str) -> None:
+    """As the portal would like it, also on the page of an error (Core, 3.1.2.1)."""
+    display.prefer(wanted)
+    if ui_locales:
+        i18n.prefer(ui_locales)
 
 
 def _since(waiting: Waiting, now: datetime) -> datetime:

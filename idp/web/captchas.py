@@ -33,6 +33,8 @@ def _answer(kind: str, transaction: str, *, fresh: bool) -> str:
             return _of_flow(house().complaint, transaction_id, fresh=fresh)
         case "recovery":
             return _of_flow(house().recovery, transaction_id, fresh=fresh)
+        case "emergency":
+            return _of_flow(house().emergency, transaction_id, fresh=fresh)
         case "lost-phone":
             return _of_flow(house().lost_phone, transaction_id, fresh=fresh)
         case _:

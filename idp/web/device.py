@@ -93,7 +93,7 @@ def _step(transaction: str) -> Response:
     if waiting is None:
         return expired(_HERE)
     session = current_session(now=now)
-    if session is None:
+    if session is None or not session.free_proofs:
         return to_login(waiting, f"{_HERE}/{transaction}")
     is_enough = waiting.asked.is_met_by(flow.proven(session, now=now))
     if not is_enough and can_reach(session, waiting):
@@ -110,7 +110,11 @@ def _answer(stored: Stored, waiting: Waiting, session: Session) -> Response:
     try:
         if is_yes:
             answerer = Answerer(
-                session.account_id, session.account_ial, session.evidence, CONSENT_TEXT
+                session.account_id,
+                session.account_ial,
+                session.free_proofs,
+                CONSENT_TEXT,
+                session.actor_id,
             )
             flow.approve(waiting, answerer, visitor(), now=now)
         else:

@@ -25,6 +25,7 @@ from idp.flows.confirming import ConfirmingFlow
 from idp.flows.counter import CounterFlow
 from idp.flows.counter_desk import CounterDesk
 from idp.flows.decoupled import DecoupledFlow
+from idp.flows.emergency import EmergencyFlow
 from idp.flows.enrolling import EnrollingFlow
 from idp.flows.freezing import FreezingFlow
 from idp.flows.login.flow import LoginFlow
@@ -94,6 +95,7 @@ class House:
     recovery: RecoveryFlow
     lost_phone: LostPhoneFlow
     freezing: FreezingFlow
+    emergency: EmergencyFlow
     methods: tuple[Method, ...]
     challenger: Challenger
     portal_links: PortalLinkStore

@@ -246,6 +246,7 @@ def _form_page(answer: _Answer) -> Page:
     links = [_register_link(answer)]
     if any(asked.kind is FieldKind.PASSWORD for asked in form.fields):
         links.insert(0, Link("link.forgot", "/forgot"))
+        links.append(Link("link.freeze", "/freeze"))
     frame = _frame(answer, *links)
     if journey.state.is_signed_in and not answer.faults and frame.notice is None:
         frame = replace(frame, notice=Notice(Message("notice.prove_again"), Tone.INFO))

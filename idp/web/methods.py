@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 from flask import Flask, Response, request
@@ -16,6 +17,8 @@ from idp.domain.subjects import SubjectKind
 from idp.flows.answers import Answer
 from idp.flows.enrolling import EnrollingState
 from idp.flows.login.state import LoginState
+from idp.storage.credentials import Bound
+from idp.storage.levels import MOST
 from idp.web import i18n, screens
 from idp.web.account import held_until, name_of, owner, start_phone, subjects_of
 from idp.web.journey import again, expired, faults, house, read_id, signature_page, visitor
@@ -132,6 +135,9 @@ def _add(session: Session) -> Response:
     now, flow = house().clock(), house().login
     method = request.form.get("method", "")
     account = house().account.check_change(session, now=now)
+    if len(house().credentials.of_account(account.id)) >= MOST:
+        # Before a device makes a key that nothing would ever ask for.
+        return _page(session, Notice(Message("error.credential.limit"), Tone.WARNING), 422)
     if method in _further(account):
         name = name_of(session)
         begun = house().enrolling.start(method, name, session, visitor(), now=now)
@@ -148,20 +154,36 @@ def _add(session: Session) -> Response:
 
 @owner(_HERE)
 def _remove(session: Session) -> Response:
-    """Xóa a certificate or key."""
+    """Xóa a certificate or key; the only one that proves level 3 after a question (S8)."""
     credential_id = read_id(request.form.get("credential", ""))
     flow, now = house().account, house().clock()
+    flow.check_change(session, now=now)
+    only = _only_high(session.account_id, now=now)
+    if only is not None and only.id == credential_id and "sure" not in request.form:
+        return respond(screens.plain("remove_only.html", credential=only))
     return _change(
         session, lambda: flow.remove_credential(session, credential_id, visitor(), now=now)
     )
 
 
+def _only_high(account_id: UUID, *, now: datetime) -> Bound | None:
+    """The credential without which the account falls to level 2, where there is one."""
+    high = {method.name for method in house().methods if method.ial is IAL.HIGH}
+    held = [
+        bound
+        for bound in house().credentials.of_account(account_id)
+        if bound.method in high and (bound.expires_at is None or bound.expires_at > now)
+    ]
+    return held[0] if len(held) == 1 else None
+
+
 @owner(_HERE)
 def _phone(session: Session) -> Response:
-    """Xóa or Đặt làm mặc định a phone (R68)."""
+    """Xóa or Đặt làm mặc định a phone (R68); or it was found again."""
     flow, now = house().account, house().clock()
     acts: dict[str, Callable[[UUID], None]] = {
         "default": lambda phone: flow.make_default(session, phone, visitor(), now=now),
+        "found": lambda phone: flow.find_phone_again(session, phone, visitor(), now=now),
         "remove": lambda phone: flow.remove_phone(session, phone, visitor(), now=now),
     }
     name = next((name for name in acts if name in request.form), "default")

@@ -1,21 +1,21 @@
-"""Protecting an account, its data, and its end: switches, Không phải tôi, export, closing."""
+"""Protecting an account, and its end: switches, Không phải tôi, closing."""
 
 from __future__ import annotations
 
-import json
-from datetime import datetime
+import contextlib
+from collections.abc import Collection
+from uuid import UUID
 
-from flask import Flask, Response, make_response, request
+from flask import Flask, Response, request
 
+from idp.domain.accounts import Phone
 from idp.domain.errors import LastMethodError
-from idp.domain.events import AuditEvent, Event
 from idp.domain.sessions import Session
 from idp.web import i18n, screens
-from idp.web.account import held_until, name_of, owner, shown_value, source_text
-from idp.web.activity import HistoryRow, history_of
+from idp.web.account import held_until, owner
 from idp.web.i18n import Language
 from idp.web.journey import again, house, visitor
-from idp.web.parts import Message, Notice, Tone
+from idp.web.parts import Message, Notice, Page, Tone
 from idp.web.screens import Action, respond
 from idp.web.security import clear_session_cookie
 
@@ -29,8 +29,6 @@ def init_app(app: Flask) -> None:
     app.add_url_rule(f"{_HERE}/switch", "protection_switch", _switch, methods=["POST"])
     app.add_url_rule("/account/freeze", "freeze", _freeze, methods=["GET", "POST"])
     app.add_url_rule("/not-me/<link>", "not_me", _not_me, methods=["GET", "POST"])
-    app.add_url_rule("/account/data", "data", _data)
-    app.add_url_rule("/account/data.json", "data_json", _export)
     app.add_url_rule("/account/close", "close", _close, methods=["GET", "POST"])
 
 
@@ -72,12 +70,14 @@ def _switch(session: Session) -> Response:
 def _freeze(session: Session) -> Response:
     """The button in the history. No proof is asked for: stopping must be easy."""
     if request.method == "GET":
-        return respond(screens.plain("freeze.html", action="/account/freeze"))
+        phones = house().accounts.get(session.account_id).phones
+        return respond(freeze_page("/account/freeze", phones))
     if screens.read_action(request.form) is Action.CANCEL:
         return again("/account/history")
     now = house().clock()
-    house().freezing.freeze(session.account_id, "history", visitor(), now=now)
-    return _frozen()
+    flow, lost = house().freezing, read_lost()
+    flow.freeze(session.account_id, "history", visitor(), lost=lost, now=now)
+    return frozen()
 
 
 def _not_me(link: str) -> Response:
@@ -86,132 +86,38 @@ def _not_me(link: str) -> Response:
     account_id = house().freezing.find(link, now=now)
     if account_id is None:
         return respond(screens.plain("not_me_over.html"), 404)
-    i18n.prefer(house().accounts.get(account_id).language)  # as the notice was
+    account = house().accounts.get(account_id)
+    i18n.prefer(account.language)  # as the notice was
     if request.method == "GET":
-        return respond(screens.plain("freeze.html", action=f"/not-me/{link}"))
+        return respond(freeze_page(f"/not-me/{link}", account.phones))
     if screens.read_action(request.form) is Action.CANCEL:
         return again("/")
-    house().freezing.freeze(account_id, "notice", visitor(), now=now)
-    return _frozen()
+    house().freezing.freeze(account_id, "notice", visitor(), lost=read_lost(), now=now)
+    return frozen()
 
 
-def _frozen() -> Response:
+def freeze_page(action: str, phones: Collection[Phone]) -> Page:
+    """The question, with the phones that the person may have no more."""
+    return screens.plain("freeze.html", action=action, phones=phones)
+
+
+def read_lost() -> frozenset[UUID]:
+    """The phones that were ticked; what is no id is nobody's phone."""
+    found = set()
+    for text in request.form.getlist("lost")[:_MOST_LOST]:
+        with contextlib.suppress(ValueError):
+            found.add(UUID(hex=text))
+    return frozenset(found)
+
+
+_MOST_LOST = 10
+
+
+def frozen() -> Response:
+    """What a freeze did, and how the account comes back; this browser is signed out."""
     response = respond(screens.plain("frozen.html"))
     clear_session_cookie(response)
     return response
-
-
-# --- personal data ------------------------------------------------------------------------------
-
-
-@owner("/account/data")
-def _data(session: Session) -> Response:
-    """Everything we hold, to read."""
-    return respond(screens.plain("data.html", **_everything(session)))
-
-
-@owner("/account/data")
-def _export(session: Session) -> Response:
-    """Everything we hold, for a program; with a fresh proof, and told."""
-    now = house().clock()
-    house().account.check_change(session, now=now)
-    found = {**_everything(session), "history": list(map(_line, history_of(session)))}
-    with house().database.transaction() as connection:
-        event = AuditEvent(
-            Event.DATA_EXPORTED,
-            now,
-            session.account_id,
-            session_id=session.id,
-            details={"ip": visitor().ip, "what": "account"},
-        )
-        house().account.notices.tell(connection, event)
-    response = make_response(json.dumps(found, ensure_ascii=False, indent=2, default=str))
-    response.mimetype = "application/json"
-    response.headers["Content-Disposition"] = 'attachment; filename="account.json"'
-    return response
-
-
-def _everything(session: Session) -> dict[str, object]:
-    """What is on file about a person, in words and plain values."""
-    account_id, now = session.account_id, house().clock()
-    account = house().accounts.get(account_id)
-    own = house().accounts.identity(account_id)
-    return {
-        "name": name_of(session),
-        "kind": account.kind,
-        "level": int(account.ial),
-        "settings": {
-            "sign_in_by_sms": account.allows_sms,
-            "ask_before_a_new_portal": account.asks_new_portals,
-            "language_of_notices": account.language,
-            "has_password": account.password_hash is not None,
-        },
-        "closes_at": _at(account.closes_at),
-        "numbers": [
-            {"kind": number.kind, "value": number.value, "since": _at(at)}
-            for number, at in own.id_numbers
-        ],
-        "facts": [
-            {
-                "name": fact.attribute,
-                "value": shown_value(fact.attribute, fact.value),
-                "source": fact.source,
-                "vouched_by": source_text(fact.source),
-                "since": _at(fact.at),
-            }
-            for fact in own.values
-        ],
-        "proofs": [
-            {
-                "method": proof.method,
-                "level": int(proof.ial),
-                "source": proof.source,
-                "at": _at(proof.at),
-                "ended_at": _at(proof.ended_at),
-            }
-            for proof in house().accounts.proofs(account_id)
-        ],
-        "phones": [
-            {"number": phone.number.national, "is_default": phone.is_default}
-            for phone in account.phones
-        ],
-        "credentials": [
-            {"method": each.method, "since": _at(each.added_at), **each.details}
-            for each in house().credentials.of_account(account_id)
-        ],
-        "portals": [
-            {
-                "portal": house().portal_name(link.client_id),
-                "may_see": [i18n.text(f"claim.{item}") for item in link.items],
-                "since": _at(link.granted_at),
-                "last_looked": _at(link.last_at),
-            }
-            for link in house().portal_links.of_account(account_id, now=now)
-        ],
-        "sessions": [
-            {"since": _at(each.created_at), "ip": each.device.ip if each.device else ""}
-            for each in house().sessions.of_account(account_id, now=now)
-        ],
-    }
-
-
-def _line(row: HistoryRow) -> dict[str, str]:
-    """A line of the history for a program."""
-    return {
-        "at": _at(row.at),
-        "event": row.event,
-        "result": "failure" if row.is_failure else "success",
-        "method": row.method,
-        "level": row.level,
-        "portal": row.portal,
-        "ip": row.ip,
-        "place": row.place,
-        "note": row.note,
-    }
-
-
-def _at(moment: datetime | None) -> str:
-    return moment.isoformat(timespec="seconds") if moment else ""
 
 
 # --- closing ------------------------------------------------------------------------------------

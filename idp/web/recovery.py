@@ -128,6 +128,7 @@ def _links(state: RecoveryState) -> tuple[Link, ...]:
     return (
         Link(f"link.forgot.{other}", f"/forgot?way={other}"),
         Link("link.forgot.sign", "/login?level=3"),
+        Link("link.freeze", "/freeze"),
         Link("link.login", "/login"),
     )
 
@@ -177,7 +178,10 @@ def _lost_page(answer: Answer[LostPhoneState]) -> Page:
     if state.is_done:
         return screens.plain("phone_replaced.html", login=f"/login/{state.login}/again")
     frame = Frame(
-        f"/lost-phone/{journey.stored.id.hex}", notice=notice(answer), cancel=Cancel.OFFERED
+        f"/lost-phone/{journey.stored.id.hex}",
+        notice=notice(answer),
+        links=(Link("link.freeze", "/freeze"),) if state.code is None else (),
+        cancel=Cancel.OFFERED,
     )
     if state.code is None:
         picture = captcha("lost-phone", journey.stored.id, state.captcha)

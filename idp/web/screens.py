@@ -64,6 +64,13 @@ _TYPED: Final[Mapping[FieldKind, Mapping[str, str]]] = {
         "autocapitalize": "none",
         "spellcheck": "false",
     },
+    # Codes of agencies have letters and dots (R63): no keypad.
+    FieldKind.ANY_NUMBER: {
+        "type": "text",
+        "autocomplete": "username",
+        "autocapitalize": "none",
+        "spellcheck": "false",
+    },
     FieldKind.NAME: {"type": "text", "autocomplete": "name", "autocapitalize": "words"},
     FieldKind.BIRTH_DATE: {"type": "text", "autocomplete": "bday", "inputmode": "numeric"},
     FieldKind.PHONE: {"type": "tel", "autocomplete": "tel-national", "inputmode": "tel"},

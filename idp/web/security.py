@@ -56,7 +56,7 @@ MACHINE_PATHS: Final = (
 """Addresses that programs call: no cookie, so no forged post; answers are JSON, also errors."""
 
 _EXTENSION = "idp.security"
-_MAX_BODY = 64 * 1024
+MAX_BODY: Final = 64 * 1024
 _SECRET_BYTES = 32
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _OUR_OWN_SITES = frozenset({"same-origin", "none"})
@@ -290,7 +290,7 @@ def allow_form_target(uri: str) -> None:
 def init_app(app: Flask, rules: Policy) -> None:
     """Put the policy in force for every request of ``app``."""
     app.extensions[_EXTENSION] = rules
-    app.config["MAX_CONTENT_LENGTH"] = app.config.get("MAX_CONTENT_LENGTH") or _MAX_BODY
+    app.config["MAX_CONTENT_LENGTH"] = app.config.get("MAX_CONTENT_LENGTH") or MAX_BODY
     # Or routing answers doubled slashes with a redirect to whatever the Host header says.
     app.url_map.merge_slashes = False
     app.jinja_env.globals.update(csrf_field=csrf_field)

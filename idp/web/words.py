@@ -24,11 +24,12 @@ class Words:
         named = portal if portal and not has_link(portal) else texts.text("site.name")
         return texts.text(f"sms.otp.{purpose}", code=code, minutes=minutes, portal=named)
 
-    def letter(self, code: str, minutes: int) -> tuple[str, str]:
-        """The letter that confirms a mailbox, in both languages: nobody has chosen one yet."""
+    def letter(self, purpose: str, code: str, minutes: int) -> tuple[str, str]:
+        """A code by letter, in both languages: a new mailbox's owner has chosen none yet."""
         both = [self.catalogues[language] for language in Language]
-        texts = [each.text("mail.code", code=code, minutes=minutes) for each in both]
-        return both[0].text("mail.code.subject"), "\n\n".join(texts)
+        key = f"mail.code.{purpose}"
+        texts = [each.text(key, code=code, minutes=minutes) for each in both]
+        return both[0].text(f"{key}.subject"), "\n\n".join(texts)
 
     def notice(self, language: str, event: str, at: datetime, values: Mapping[str, str]) -> Wording:
         """What happened, when, and what to do when it was somebody else."""

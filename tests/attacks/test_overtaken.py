@@ -144,7 +144,8 @@ def removes_phone(browser: Browser) -> int:
 def removes_token(browser: Browser) -> int:
     browser.get("/account/methods")
     credential = browser.text.split('name="credential" value="')[1][:32]
-    return browser.post({"credential": credential}, "/account/methods/remove").status_code
+    form = {"credential": credential, "sure": "yes"}
+    return browser.post(form, "/account/methods/remove").status_code
 
 
 def turns_sms_off(browser: Browser) -> int:

@@ -166,20 +166,28 @@ def test_the_last_number_of_an_account_with_a_password_stays(house: House) -> No
 
 def test_a_number_is_in_an_account_once(house: House) -> None:
     browser = signed_in(house)
+    browser.get("/account/methods/new")
+    browser.post({}, "/account/methods/sms")
+    house.forget_messages()
 
-    page = adds_phone(browser, "0821234088")
+    page = browser.post({"phone": "0821234088"})
 
     assert "đã có trong tài khoản" in page.text
+    assert house.messages() == []
 
 
 def test_an_account_has_five_numbers_at_most(house: House) -> None:
     browser = signed_in(house)
     for number in ("0912000001", "0912000002", "0912000003", "0912000004"):
         adds_phone(browser, number)
+    browser.get("/account/methods/new")
+    browser.post({}, "/account/methods/sms")
+    house.forget_messages()
 
-    page = adds_phone(browser, "0912000005")
+    page = browser.post({"phone": "0912000005"})
 
     assert "tối đa 5 số điện thoại" in page.text
+    assert house.messages() == [], "no code is sent in vain"
 
 
 def test_of_many_parallel_additions_five_numbers_are_the_most(house: House) -> None:

@@ -14,6 +14,7 @@ from idp.domain.subjects import IdNumber
 from idp.ports import Revoked, SignatureFailed, SignatureFailure
 from idp.storage.accounts import AccountStore
 from idp.storage.levels import LevelStore
+from idp.storage.ways_in import NOT_KNOWN
 from tests.journeys.test_sim import FORM as SIM
 from tests.journeys.test_sim import answers, looks
 from tests.journeys.test_sim import certificate as sim_certificate
@@ -49,7 +50,39 @@ def removes(browser: Browser) -> TestResponse:
     page = browser.get("/account/methods")
     found = re.search(r'name="credential" value="([0-9a-f]{32})"', page.text)
     assert found, page.text
-    return browser.post({"credential": found[1]}, "/account/methods/remove")
+    form = {"credential": found[1], "sure": "yes"}
+    return browser.post(form, "/account/methods/remove")
+
+
+def test_the_only_way_to_level_3_goes_after_a_question(house: House) -> None:
+    browser = signed_in(house)
+    adds_usb(browser, serial=31)
+    found = re.search(
+        r'value="([0-9a-f]{32})"', browser.get("/account/methods").text.split("USB")[1]
+    )
+    assert found
+
+    page = browser.post({"credential": found[1]}, "/account/methods/remove")
+
+    assert "Xóa cách duy nhất đạt mức 3?" in page.text
+    assert level(house) is IAL.HIGH
+    browser.post({"credential": found[1], "sure": "yes"})
+    assert level(house) is IAL.MEDIUM
+
+
+def test_one_of_two_ways_to_level_3_goes_without_a_question(house: House) -> None:
+    browser = signed_in(house)
+    adds_usb(browser, serial=31)
+    adds_usb(browser, serial=32)
+    found = re.search(
+        r'value="([0-9a-f]{32})"', browser.get("/account/methods").text.split("USB")[1]
+    )
+    assert found
+
+    page = browser.post({"credential": found[1]}, "/account/methods/remove")
+
+    assert page.request.path == "/account/methods"
+    assert level(house) is IAL.HIGH
 
 
 def test_adding_a_certificate_of_ones_own_raises_the_account_to_three(house: House) -> None:
@@ -206,7 +239,7 @@ def test_of_two_certificates_one_keeps_the_level(house: House) -> None:
 def test_a_certificate_that_expires_takes_its_level_along(house: House) -> None:
     browser = signed_in(house)
     adds_usb(browser, serial=35, ends=NOW + timedelta(days=10))
-    levels = LevelStore(house.database, VAULT)
+    levels = LevelStore(house.database, VAULT, NOT_KNOWN)
     assert levels.lapse(now=NOW + timedelta(days=9)) == 0
 
     assert levels.lapse(now=NOW + timedelta(days=11)) == 1
@@ -297,7 +330,7 @@ def test_of_two_removals_at_once_the_last_way_in_stays(house: House) -> None:
     csrf, path = browser._csrf(), "/account/methods/remove"
 
     with ThreadPoolExecutor(2) as pool:
-        forms = [{"csrf": csrf, "credential": each} for each in ids]
+        forms = [{"csrf": csrf, "credential": each, "sure": "yes"} for each in ids]
         done = list(pool.map(lambda form: browser.client.post(path, data=form), forms))
 
     assert sorted(answer.status_code for answer in done) == [303, 422]

@@ -329,10 +329,25 @@ def test_no_more_than_five_are_added(house: House) -> None:
     for _ in range(5):
         adds(browser, Passkey())
 
-    page = adds(browser, Passkey())
+    page = begins(browser)
 
     assert page.status_code == 422
     assert "tối đa 5" in page.text
+    assert "data-options" not in page.text, "no device makes a key in vain"
+
+
+def test_a_page_that_says_why_not_asks_the_device_only_when_the_button_is_pressed(
+    house: House,
+) -> None:
+    browser = signed_in(house)
+    assert "js/passkey" in begins(browser).text
+    spent = Passkey().makes("AAAA")
+
+    page = browser.post({"token": spent})
+
+    assert page.status_code == 422
+    assert "js/passkey" not in page.text
+    assert "js/passkey" in browser.post({"do": "restart"}).text
 
 
 def test_of_many_parallel_additions_five_are_the_most(house: House) -> None:

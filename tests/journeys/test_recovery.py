@@ -9,7 +9,9 @@ import pytest
 from werkzeug.test import TestResponse
 
 from idp import app as application
+from idp.domain.accounts import Attribute
 from idp.domain.errors import Conflict
+from idp.domain.subjects import IdNumber
 from tests.journeys.test_account import NEW, SECOND, adds_phone, signed_in
 from tests.journeys.test_usb import TAB, certificate, registers, signs
 from tests.support.house import PASSWORD, PERSON, Browser, House, add_portal
@@ -325,7 +327,9 @@ def owns(house: House, number: str = SECOND, **changes: str) -> None:
 
 
 def replaces(house: House) -> Browser:
-    house.browser().registers()
+    """The phone of PERSON, who registers first if they have not yet."""
+    if not house.app.extensions["idp.house"].accounts.has_any([IdNumber.parse(PERSON["username"])]):
+        house.browser().registers()
     owns(house)
     browser = loses_phone(house)
     browser.post({"code": house.last_code()})
@@ -342,6 +346,87 @@ def test_a_lost_number_is_replaced_and_the_new_one_gets_the_codes(house: House) 
 
     assert "091****678" in browser.text
     assert browser.post({"code": house.last_code()}).request.path == "/account"
+
+
+def contact_phone(house: House) -> str:
+    """The row ``Số điện thoại``, and what portals are told."""
+    accounts = house.app.extensions["idp.house"].accounts
+    found = accounts.find_by_id_number(IdNumber.parse(PERSON["username"]))
+    fact = accounts.identity(found.id).find(Attribute.CONTACT_PHONE)
+    return f"{fact.value} {fact.source}" if fact else ""
+
+
+def declares(house: House, phone: str) -> None:
+    browser = house.browser()
+    browser.signs_in_again()
+    browser.get("/account/edit")
+    browser.post({"phone": phone})
+
+
+def test_the_contact_phone_follows_a_lost_number_that_it_was(house: House) -> None:
+    replaces(house)
+
+    assert contact_phone(house) == "+84912345678 carrier:vinaphone"
+
+
+def test_another_contact_phone_stays_when_a_number_is_lost(house: House) -> None:
+    house.browser().registers()
+    declares(house, "0987654321")
+    owns(house)
+
+    loses_phone(house).post({"code": house.last_code()})
+
+    assert contact_phone(house) == "+84987654321 self"
+
+
+def test_without_a_contact_phone_a_lost_number_gives_none(house: House) -> None:
+    house.browser().registers()
+    declares(house, "")
+    owns(house)
+
+    loses_phone(house).post({"code": house.last_code()})
+
+    assert contact_phone(house) == ""
+
+
+def test_the_contact_phone_comes_back_with_the_number_as_it_was_vouched_for(house: House) -> None:
+    house.browser().registers()
+    before = contact_phone(house)
+    for number in (SECOND, "0987654321"):
+        owns(house, number)
+        house.clock.forward(hours=1)
+        loses_phone(house, number).post({"code": house.last_code()})
+    stranger = house.browser()
+    stranger.get(link(house, "+84821234088"))
+
+    stranger.post({"do": "confirm"})
+
+    assert contact_phone(house) == before != ""
+
+
+def test_a_contact_phone_typed_since_the_replacement_stays_when_that_is_undone(
+    house: House,
+) -> None:
+    replaces(house)
+    declares(house, "0987654321")
+    stranger = house.browser()
+    stranger.get(link(house, "+84821234088"))
+
+    stranger.post({"do": "confirm"})
+
+    assert contact_phone(house) == "+84987654321 self"
+
+
+def test_after_the_hold_the_contact_phone_stays_the_new_one(house: House) -> None:
+    replaces(house)
+    path = link(house, "+84821234088")
+    house.clock.forward(hours=25)
+    stranger = house.browser()
+    stranger.get(path)
+
+    stranger.post({"do": "confirm"})
+
+    assert contact_phone(house) == "+84912345678 carrier:vinaphone"
 
 
 def test_the_code_goes_to_the_new_number(house: House) -> None:
@@ -714,7 +799,8 @@ def test_with_sms_sign_in_off_the_last_certificate_stays(house: House) -> None:
     found = re.search(r'name="credential" value="([0-9a-f]{32})"', page.text)
     assert found
 
-    page = browser.post({"credential": found[1]}, "/account/methods/remove")
+    form = {"credential": found[1], "sure": "yes"}
+    page = browser.post(form, "/account/methods/remove")
 
     assert "cách đăng nhập cuối cùng" in page.text
 

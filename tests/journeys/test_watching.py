@@ -18,6 +18,7 @@ from idp.ports import Good, Revocation, Revoked, Unknown
 from idp.storage.accounts import AccountStore
 from idp.storage.checks import CheckStore
 from idp.storage.levels import LevelStore
+from idp.storage.ways_in import NOT_KNOWN
 from tests.journeys.test_sim import CCCD, certificate, registers
 from tests.support.build import NOW, VAULT, evidence
 from tests.support.house import House
@@ -30,7 +31,7 @@ def watch(house: House, **settings: int) -> Watch:
     return Watch(
         house.database,
         CheckStore(house.database, VAULT),
-        LevelStore(house.database, VAULT),
+        LevelStore(house.database, VAULT, NOT_KNOWN),
         application.account_flow(house.base).notices,
         pki().store(),
         house.status,
@@ -92,7 +93,7 @@ def bind(house: House, leaf: x509.Certificate) -> None:
     account = AccountStore(house.database, VAULT).find_by_id_number(CCCD)
     assert account
     with house.database.transaction() as connection:
-        levels = LevelStore(house.database, VAULT)
+        levels = LevelStore(house.database, VAULT, NOT_KNOWN)
         levels.bind(connection, account.id, credential, proof, now=house.clock())
     assert level(house) is IAL.HIGH
 

@@ -17,7 +17,7 @@ from joserfc.jwk import ECKey, KeySet
 from joserfc.jws import JWSRegistry
 
 from idp.domain.errors import PortUnavailable
-from idp.oidc.client_metadata import Loopback
+from idp.oidc.client_addresses import Loopback
 from idp.oidc.federation.anchors import TrustAnchor
 from idp.oidc.federation.discovery import Bounds, Discovery
 from idp.ports import WebAnswer

@@ -43,7 +43,7 @@ from idp.domain.subjects import (
     Sex,
 )
 from idp.oidc import decryption
-from idp.oidc.client_metadata import Loopback
+from idp.oidc.client_addresses import Loopback
 from idp.oidc.client_metadata import build as build_client
 from idp.oidc.keys import KeyRing
 from idp.oidc.registration import new_client
@@ -441,7 +441,7 @@ def build(
     if not (config.keys_folder / "signing").exists():
         shutil.copytree(_signing_keys(), config.keys_folder, dirs_exist_ok=True)
     clock, carrier = TestClock(), MemoryCarrier()
-    database = Database(config.database_url, pool_size=20)
+    database = warm.keep_statements(Database(config.database_url, pool_size=20))
     base = application.Foundation(config, VAULT, database, clock, timer=clock.timer)
     hasher = PasswordHasher(b"p" * 32, time_cost=1, memory_kib=64, max_parallel=16)
     insurance, status, signer = MemoryInsurance(), MemoryStatus(), MemorySigner()

@@ -1,13 +1,17 @@
 """What every provider of a test process makes alike, made once: nothing of it differs or changes.
 
 A test gets a provider of its own, and most of what that took was the compiling of the same
-templates and of the same addresses. Their source is compared (templates) or is the key (addresses).
+templates, of the same addresses and of the same SQL. Their source is compared (templates) or is the
+key (addresses, SQL); which packages are installed is looked up once for each path that is searched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +19,12 @@ from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from werkzeug.routing import Rule
+from werkzeug.routing.rules import RulePart
 
+from idp import authenticators
 from idp import config as settings
 from idp.config import Config
+from idp.storage.database import Database
 
 
 class _Templates(BytecodeCache):
@@ -42,7 +49,40 @@ def keep_templates(app: Flask) -> None:
     app.jinja_env.bytecode_cache = _TEMPLATES
 
 
-_compile = Rule._compile_builder
+class _Statements(dict[Any, Any]):
+    """Compiled SQL of one driver: what it is compiled for is the same in each of our databases."""
+
+    def get(self, key: tuple[Any, ...], default: Any = None) -> Any:
+        return super().get(key[1:], default)
+
+    def __setitem__(self, key: tuple[Any, ...], value: Any) -> None:
+        super().__setitem__(key[1:], value)
+
+
+_statements: dict[str, _Statements] = defaultdict(_Statements)
+
+
+def keep_statements(database: Database) -> Database:
+    """Let this database take the SQL that another one of its kind compiled."""
+    database.engine._compiled_cache = _statements[database.engine.name]
+    return database
+
+
+@cache
+def _installed(group: str, path: tuple[str, ...]) -> EntryPoints:
+    """The entry points of the packages on the path: a hundred files are read for them."""
+    del path
+    return entry_points(group=group)
+
+
+def _entry_points(*, group: str) -> EntryPoints:
+    return _installed(group, tuple(sys.path))
+
+
+authenticators.entry_points = _entry_points  # type: ignore[attr-defined]
+
+
+_compile, _parse = Rule._compile_builder, Rule._parse_rule
 _builders: dict[tuple[Any, ...], Callable[..., tuple[str, str]]] = {}
 
 
@@ -56,7 +96,27 @@ def _builder(self: Rule, append_unknown: bool = True) -> Callable[..., tuple[str
     return _builders[key]
 
 
+_parsed: dict[str, tuple[list[RulePart], list[tuple[bool, str]]]] = {}
+
+
+def _parts(self: Rule, rule: str) -> Iterator[RulePart]:
+    """What an address without variables is made of, and what parsing it notes in the rule."""
+    if "<" in rule:
+        yield from _parse(self, rule)
+        return
+    if rule not in _parsed:
+        before = len(self._trace)
+        parts = list(_parse(self, rule))
+        _parsed[rule] = parts, self._trace[before:]
+        yield from parts
+        return
+    parts, noted = _parsed[rule]
+    self._trace.extend(noted)
+    yield from parts
+
+
 Rule._compile_builder = _builder  # type: ignore[method-assign]
+Rule._parse_rule = _parts  # type: ignore[method-assign]
 
 
 @cache

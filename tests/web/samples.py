@@ -38,6 +38,8 @@ from idp.flows.complaint_desk import Case
 from idp.flows.confirming import FORMS as CONFIRMING
 from idp.flows.confirming import Address
 from idp.flows.counter_desk import SEARCH as COUNTER_SEARCH
+from idp.flows.emergency import FORMS as EMERGENCY
+from idp.flows.emergency import Way as EmergencyWay
 from idp.flows.login.state import Choice
 from idp.flows.lost_phone import FORM as LOST_PHONE
 from idp.flows.recovery import FORMS as FORGOT
@@ -75,6 +77,7 @@ from idp.web.parts import (
     TabState,
     Tone,
 )
+from idp.web.protection import freeze_page
 from tests.support import warm
 from tests.support.house import outside
 
@@ -86,6 +89,7 @@ FRAME: Final = Frame("/form", portal=PORTAL, cancel=Cancel.OFFERED)
 DEFAULT_PHONE: Final = Phone(UUID(int=1), PhoneNumber.parse("0821234088"), is_default=True)
 OTHER_PHONE: Final = Phone(UUID(int=2), PhoneNumber.parse("0912345678"), is_default=False)
 TIMING: Final = CodeTiming(NOW, NOW + timedelta(minutes=5), NOW + timedelta(seconds=60))
+GONE_PHONE: Final = replace(DEFAULT_PHONE, is_lost=True)
 LONG_NAME: Final = "Nguyễn Phúc Hoàng Thị Thuỳ Dương Ngọc Bảo Châu Anh Thư"
 
 
@@ -135,6 +139,16 @@ def login_refused() -> Page:
         faults={"": screens.refusal(Refusal.WRONG_CREDENTIALS)},
         tabs=login_tabs(),
     )
+
+
+def emergency(way: EmergencyWay) -> Page:
+    """Khóa tài khoản without signing in."""
+    links = (
+        Link("link.freeze.channel", "/freeze?way=channel"),
+        Link("link.freeze.complaint", "/complaint"),
+    )
+    frame = Frame("/form", links=links, cancel=Cancel.OFFERED)
+    return screens.ask_fields(EMERGENCY[way], frame, captcha=CAPTCHA)
 
 
 def register() -> Page:
@@ -269,7 +283,7 @@ def methods_page() -> Page:
     return screens.plain(
         "methods.html",
         has_password=True,
-        phones=(DEFAULT_PHONE, OTHER_PHONE),
+        phones=(GONE_PHONE, OTHER_PHONE),
         credentials=(Bound(UUID(int=7), "usb", NOW, NOW, details),),
         level=3,
         allows_sms=False,
@@ -443,15 +457,37 @@ SINCE: Final = "2026-11-24T07:05:09+00:00"
 
 def data() -> Page:
     """Everything on file."""
+    fact = {"name": "full_name", "value": LONG_NAME, "vouched_by": "Viettel", "since": SINCE}
+    link = {
+        "portal": PORTAL.name,
+        "may_see": ["Họ tên", "Ngày sinh"],
+        "since": SINCE,
+        "text_version": "2026-11",
+    }
+    complaint = {
+        "ticket": "KN-2345-6789-ABCD",
+        "at": SINCE,
+        "status": "accepted",
+        "full_name": LONG_NAME,
+        "id_number": "001072000136",
+        "phone": "0821234088",
+        "text": "Tài khoản này không phải của tôi.",
+        "answer": "Đã khóa tài khoản.",
+    }
     return screens.plain(
         "data.html",
         settings={"has_password": True},
         numbers=[{"kind": "cccd", "value": "001072000136", "since": SINCE}],
-        facts=[{"name": "full_name", "value": LONG_NAME, "vouched_by": "Viettel", "since": SINCE}],
-        phones=[{"number": "0821234088", "is_default": True}],
+        facts=[fact],
+        phones=[{"number": "0821234088", "is_default": True, "is_reported_lost": True}],
         credentials=[{"method": "usb", "holder": LONG_NAME, "since": SINCE}],
         proofs=[{"method": "mobile", "level": 2, "at": "2026-11-24T07:05:09+00:00"}],
-        portals=[{"portal": PORTAL.name, "may_see": ["Họ tên", "Ngày sinh"], "since": SINCE}],
+        former_facts=[fact | {"until": SINCE}],
+        portals=[link],
+        withdrawn=[link | {"until": SINCE}],
+        representatives=[{"name": LONG_NAME, "number": "001072000136", "since": SINCE}],
+        acts_for=[{"name": "Công ty TNHH Hoà Bình", "since": SINCE}],
+        complaints=[complaint],
         sessions=[{"since": "2026-11-24T07:05:09+00:00", "ip": "203.0.113.7"}],
     )
 
@@ -740,7 +776,13 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
         account=own_account(allows_sms=False, asks_new_portals=False),
         held_until=None,
     ),
-    "freeze": lambda: screens.plain("freeze.html", action="/account/freeze"),
+    "remove_only": lambda: screens.plain(
+        "remove_only.html", credential=Bound(UUID(int=7), "usb", NOW, NOW, {})
+    ),
+    "freeze": lambda: freeze_page("/account/freeze", ()),
+    "freeze lost phones": lambda: freeze_page("/freeze/1", (GONE_PHONE, OTHER_PHONE)),
+    "emergency": lambda: emergency(EmergencyWay.PASSWORD),
+    "emergency by channel": lambda: emergency(EmergencyWay.CHANNEL),
     "frozen": lambda: screens.plain("frozen.html"),
     "not_me_over": lambda: screens.plain("not_me_over.html"),
     "data": data,

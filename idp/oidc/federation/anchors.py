@@ -15,7 +15,7 @@ import msgspec
 from joserfc.jwk import KeySet
 
 from idp.domain.errors import ConfigError
-from idp.oidc.client_metadata import Loopback
+from idp.oidc.client_addresses import Loopback
 from idp.oidc.federation import jws
 from idp.oidc.federation.errors import FederationError
 from idp.oidc.federation.statements import is_entity_id

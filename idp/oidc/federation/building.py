@@ -12,8 +12,8 @@ from idp.domain.clients import Client
 from idp.domain.errors import ConfigError
 from idp.domain.events import AuditEvent, Event
 from idp.oidc import metadata
+from idp.oidc.client_addresses import Loopback
 from idp.oidc.client_keys import ClientKeys
-from idp.oidc.client_metadata import Loopback
 from idp.oidc.decryption import Decryption
 from idp.oidc.federation import anchors
 from idp.oidc.federation.clients import AUTOMATIC

@@ -15,7 +15,8 @@ from idp.domain.clients import AuthMethod, GrantType, Metadata, Voucher
 from idp.domain.errors import PortUnavailable
 from idp.oidc import client_metadata
 from idp.oidc.claims import SCOPES
-from idp.oidc.client_metadata import InvalidMetadata, Loopback
+from idp.oidc.client_addresses import Loopback
+from idp.oidc.client_metadata import InvalidMetadata
 from idp.oidc.federation import jws
 from idp.oidc.federation.chains import Chain
 from idp.oidc.federation.errors import Fault, FederationError, broken

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
 from idp.domain.errors import PortUnavailable
-from idp.oidc.client_metadata import Loopback
+from idp.oidc.client_addresses import Loopback
 from idp.oidc.federation import chains, jws
 from idp.oidc.federation.anchors import Anchors
 from idp.oidc.federation.chains import Chain

@@ -15,7 +15,7 @@ from joserfc.jwk import KeySet
 
 from idp.domain.errors import PortUnavailable
 from idp.oidc.calls import FORM_TYPE
-from idp.oidc.client_metadata import Loopback
+from idp.oidc.client_addresses import Loopback
 from idp.oidc.federation import jws
 from idp.oidc.federation.errors import Fault, FederationError, broken
 from idp.oidc.federation.statements import SKEW_SECONDS, is_entity_id

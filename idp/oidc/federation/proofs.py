@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from idp.domain.clients import Client, SigningAlg
-from idp.oidc.client_keys import ClientKeys, read_header
+from idp.oidc.client_keys import ClientKeys, read_header, type_of
 from idp.oidc.federation import jws
 from idp.oidc.federation.errors import Fault, FederationError
 from idp.oidc.federation.statements import SKEW_SECONDS
 from idp.oidc.keys import unb64
 
-_TYPES: Final = frozenset({"JWT", "jwt", "oauth-authz-req+jwt", "client-authentication+jwt"})
+_TYPES: Final = frozenset({"jwt", "oauth-authz-req+jwt", "client-authentication+jwt"})
 _LONGEST_JTI = 512
 
 
@@ -58,7 +58,7 @@ def check_form(token: str, kind: Kind, client_id: str, issuer: str, *, now: int)
         claims = {}
     if header is None or header.get("alg") not in set(SigningAlg):
         raise FederationError(Fault.INVALID_REQUEST, f"the {kind.value} is not signed")
-    if header.get("typ", "JWT") not in _TYPES:
+    if type_of(header) not in _TYPES:
         raise FederationError(Fault.INVALID_REQUEST, f"the {kind.value} has another typ")
     fault = fault_of(kind, claims, client_id, issuer, now=now)
     if fault:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from joserfc.jwk import KeySet
 
-from idp.oidc.client_metadata import Loopback
+from idp.oidc.client_addresses import Loopback
 from idp.oidc.federation import jws
 from idp.oidc.federation.errors import broken
 from idp.oidc.keys import unb64

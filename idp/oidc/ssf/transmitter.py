@@ -16,7 +16,7 @@ import msgspec
 from idp import config
 from idp.domain.signals import SUPPORTED, Signal, SignalType
 from idp.oidc.calls import Call, Reply
-from idp.oidc.client_metadata import Loopback, fault_of_called_uri
+from idp.oidc.client_addresses import Loopback, fault_of_called_uri
 from idp.oidc.ssf.configuration import POLL, POLL_PATH, PUSH
 from idp.oidc.ssf.polling import Polling
 from idp.oidc.ssf.receivers import MANAGE, READ, Receivers, empty, read_id, reply, unknown

@@ -18,6 +18,7 @@ from idp.storage.endings import Endings
 from idp.storage.outbox import Lane
 from idp.storage.owners import OwnerStore
 from idp.storage.sessions import ConsentStore, SessionStore
+from idp.storage.ways_in import NOT_KNOWN
 from tests.support.build import LIFETIMES, open_session
 from tests.support.house import House, add_portal
 from tests.support.portals import (
@@ -301,7 +302,7 @@ def _owner(house: House, account_id: UUID) -> OwnerStore:
     with house.database.transaction() as connection:
         connection.execute(text("UPDATE accounts SET closes_at = 0"))
     del account_id
-    return OwnerStore(house.database, house.base.vault)
+    return OwnerStore(house.database, house.base.vault, NOT_KNOWN)
 
 
 def _ends(house: House, account_id: UUID, session_id: UUID) -> dict[str, Callable[[], object]]:
@@ -368,7 +369,7 @@ def test_a_password_change_spares_the_session_it_was_made_in(
 ) -> None:
     account_id, session_id = two
     with house.database.transaction() as connection:
-        owner = OwnerStore(house.database, house.base.vault)
+        owner = OwnerStore(house.database, house.base.vault, NOT_KNOWN)
         owner.end_all(connection, account_id, "password", keep=session_id, now=house.clock())
 
     assert build_courier(house, web).deliver() == 0

@@ -174,6 +174,42 @@ def test_core_3_1_2_1_display_changes_sign_in_and_consent(
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [
+        {"redirect_uri": "https://elsewhere.example.vn/"},
+        {"client_id": "nobody"},
+        {"request_uri": "urn:ietf:params:oauth:request_uri:x", "redirect_uri": None},
+    ],
+    ids=["address", "client", "request_uri"],
+)
+def test_core_3_1_2_1_the_page_of_an_error_looks_and_speaks_as_asked_for(
+    house: House, changes: dict[str, str | None]
+) -> None:
+    browser, asked = house.browser(), {"display": "popup", "ui_locales": "en", **changes}
+
+    page = browser.visit(add_portal(house).request(**asked))
+    later = browser.get("/no-such-page")
+
+    assert page.status_code == 400
+    assert '<html lang="en" class="popup">' in page.text
+    assert '<html lang="vi">' in later.text
+
+
+@pytest.mark.parametrize("display", ["touch touch", "x" * 5000, '"><script>', "POPUP"])
+@pytest.mark.parametrize("ui_locales", ["", "x" * 5000, '"><script>', "\0"])
+def test_core_15_1_the_page_of_an_error_survives_any_wish(
+    house: House, display: str, ui_locales: str
+) -> None:
+    asked = {"client_id": "nobody", "display": display, "ui_locales": ui_locales}
+
+    page = house.browser().visit(add_portal(house).request(**asked))
+
+    assert page.status_code == 400
+    assert '<html lang="vi">' in page.text
+    assert '"><script>' not in page.text
+
+
+@pytest.mark.parametrize(
     "display", [None, "page", "POPUP", "hologram", "popup touch", '"><script>']
 )
 def test_core_15_1_another_display_gives_the_usual_page(house: House, display: str | None) -> None:

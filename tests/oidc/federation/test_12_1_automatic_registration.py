@@ -446,7 +446,8 @@ def test_a_client_that_an_operator_disabled_stays_out(anywhere: Build, world: St
 
 
 def test_nobody_registers_himself_as_a_portal_of_a_federation() -> None:
-    from idp.oidc.client_metadata import Loopback, check  # noqa: PLC0415
+    from idp.oidc.client_addresses import Loopback  # noqa: PLC0415
+    from idp.oidc.client_metadata import check  # noqa: PLC0415
 
     metadata = {"redirect_uris": ["https://a.example/cb"], "client_registration_types": ["x"]}
 

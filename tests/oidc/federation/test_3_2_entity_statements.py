@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import OctKey, OKPKey, RSAKey
 
-from idp.oidc.client_metadata import Loopback
+from idp.oidc.client_addresses import Loopback
 from idp.oidc.federation.errors import FederationError
 from idp.oidc.federation.jws import key_set
 from idp.oidc.federation.statements import configuration_url, is_entity_id, read

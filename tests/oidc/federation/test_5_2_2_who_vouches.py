@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from idp.oidc.client_metadata import Loopback, check
+from idp.oidc.client_addresses import Loopback
+from idp.oidc.client_metadata import check
 from idp.oidc.federation import anchors
 from tests.oidc.federation.conftest import stored
 from tests.oidc.federation.test_12_1_automatic_registration import ask, url

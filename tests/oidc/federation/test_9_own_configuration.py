@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from idp.domain.errors import ConfigError
-from idp.oidc.client_metadata import Loopback
+from idp.oidc.client_addresses import Loopback
 from idp.oidc.federation import anchors, building
 from idp.oidc.federation.configuration import About, OwnConfiguration
 from idp.oidc.federation.statements import read

@@ -9,8 +9,9 @@ import pytest
 from joserfc.jwk import import_key
 
 from idp.domain.clients import Client, SigningAlg
+from idp.oidc.client_addresses import Loopback
 from idp.oidc.client_keys import ClientKeys
-from idp.oidc.client_metadata import InvalidMetadata, Loopback, check
+from idp.oidc.client_metadata import InvalidMetadata, check
 from tests.support import vectors
 from tests.support.portal_kit import Documents
 

@@ -170,7 +170,10 @@ def test_rfc7523_3_iat_and_nbf_may_be_a_minute_ahead(
     assert token(program, assertion)[0] == expected
 
 
-@pytest.mark.parametrize("typ", ["JWT", "client-authentication+jwt"])
+@pytest.mark.parametrize(
+    "typ",
+    ["JWT", "jwt", "client-authentication+jwt", "Client-AUTHENTICATION+jWt", "application/jwt"],
+)
 def test_rfc8725_3_11_types_of_an_assertion(program: Program, typ: str) -> None:
     assert token(program, program.assertion(header={"typ": typ})) == (200, "")
 

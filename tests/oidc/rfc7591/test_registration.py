@@ -15,7 +15,8 @@ from werkzeug.test import TestResponse
 from idp import app as application
 from idp.config import Config, RegistrationMode
 from idp.config import Oidc as OidcSettings
-from idp.oidc.client_metadata import InvalidMetadata, Loopback, build, check
+from idp.oidc.client_addresses import Loopback
+from idp.oidc.client_metadata import InvalidMetadata, build, check
 from idp.ports import WebAnswer
 from tests.support import house as houses
 from tests.support.house import House, PortalClient

@@ -8,6 +8,7 @@ from idp.domain.subjects import IdNumber
 from idp.storage.accounts import AccountStore
 from idp.storage.owners import OwnerStore
 from idp.storage.single_use import SingleUse
+from idp.storage.ways_in import NOT_KNOWN
 from tests.support.build import VAULT
 from tests.support.decoupled import DEVICE, Kiosk, add_kiosk, at_once, confirms, enters
 from tests.support.house import PERSON, Browser, House, add_portal
@@ -178,7 +179,9 @@ def test_an_account_frozen_after_its_answer_gives_no_tokens(house: House) -> Non
     )
     assert account
     with house.database.transaction() as connection:
-        OwnerStore(house.database, VAULT).freeze(connection, account.id, now=house.clock())
+        OwnerStore(house.database, VAULT, NOT_KNOWN).freeze(
+            connection, account.id, now=house.clock()
+        )
 
     assert kiosk.polls().get_json()["error"] == "invalid_grant"
 

@@ -191,6 +191,19 @@ def test_rfc9101_6_2_a_wrong_header_is_invalid_request_object(
     assert answer["error"] == "invalid_request_object"
 
 
+@pytest.mark.parametrize(
+    "typ",
+    ["JWT", "jwt", "oauth-authz-req+jwt", "OauTH-auThZ-REQ+jWt", "application/oauth-authz-req+jwt"],
+)
+def test_rfc7515_4_1_9_the_type_is_a_media_type_in_letters_of_either_case(
+    visitor: Visitor, plain: Program, typ: str
+) -> None:
+    """The suite writes it in changing letters (message signing, the second client)."""
+    answer = sends(visitor, plain, plain.request_object(header={"typ": typ}))
+
+    assert "error" not in answer
+
+
 def test_rfc9101_6_2_an_unsigned_request_object_is_refused(
     visitor: Visitor, plain: Program
 ) -> None:

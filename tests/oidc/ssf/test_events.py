@@ -10,6 +10,7 @@ import pytest
 from idp.domain.assurance import IAL
 from idp.domain.events import AuditEvent, Event
 from idp.domain.signals import SUPPORTED, level_change, signals_of
+from tests.journeys.test_recovery import link, replaces
 from tests.support.build import NOW
 from tests.support.house import (
     PASSWORD,
@@ -127,6 +128,23 @@ def test_risc_2_5_the_subject_of_identifier_changed_is_the_old_number(
     [_, moved] = receiver.hears(stream)
 
     assert moved["sub_id"] == {"format": "phone_number", "phone_number": "+84821234088"}
+
+
+def test_risc_2_5_a_lost_number_that_portals_call_is_changed_there_and_changed_back(
+    house: House, receiver: Receiver, stream: dict[str, Any]
+) -> None:
+    replaces(house)
+    told = [event_of(claims) for claims in receiver.hears(stream)]
+    finder = house.browser()
+    finder.get(link(house, "+84821234088"))
+    finder.post({"do": "confirm"})
+
+    undone = [event_of(claims) for claims in receiver.hears(stream)]
+
+    moved = {"phone_number": "+84912345678", "phone_number_verified": True}
+    assert (f"{RISC}identifier-changed", {"new-value": "+84912345678"}) in told
+    assert moved in [event.get("claims") for _, event in told]
+    assert (f"{RISC}identifier-changed", {"new-value": "+84821234088"}) in undone
 
 
 def test_risc_2_3_whoever_says_it_was_not_them_disables_the_account(
