@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, Protocol
+from uuid import UUID
 
 from flask import Flask, Response, g, request
 
-from idp.authenticators.contract import AskFields
+from idp.authenticators.contract import AskFields, Filled
 from idp.domain.errors import NotPermitted, ProofStale
 from idp.domain.operators import Officer, Operator, Role
-from idp.flows.answers import Said
+from idp.flows.answers import Said, Visitor
 from idp.flows.login.state import LoginState
 from idp.web import screens
 from idp.web.journey import again, current_session, house, message, visitor
@@ -127,6 +129,27 @@ def form(  # noqa: PLR0913  keywords: what a form shows
     around = {"frame": frame, "faults": told, "notice": frame.notice}
     found = page("operator_form.html", here, **context, **around)
     return respond(found, 422 if told else 200)
+
+
+class Desk(Protocol):
+    """Where a number is looked up before anything is done for its owner."""
+
+    def search(
+        self, officer: Officer, filled: Filled, visitor: Visitor, *, now: datetime
+    ) -> UUID | dict[str, Said]:
+        """The journey about that number, or what is wrong with it."""
+
+
+def search(worker: Officer, asked: AskFields, desk: Desk) -> Response:
+    """The first page of a role: whose number it is about."""
+    here = PAGES[worker.role]
+    if request.method == "GET":
+        return form(asked, worker.role, Frame(here))
+    filled = screens.read_fields(asked, request.form)
+    found = desk.search(worker, filled, visitor(), now=house().clock())
+    if isinstance(found, dict):
+        return form(asked, worker.role, Frame(here), values=filled.values, faults=found)
+    return again(f"{here}/{found.hex}")
 
 
 def read_checks() -> frozenset[str]:

@@ -14,7 +14,6 @@ from idp.web import operator, screens
 from idp.web.account import shown_value
 from idp.web.journey import again, expired, faults, house, read_id, visitor
 from idp.web.operator import PAGES, officer
-from idp.web.parts import Frame
 from idp.web.screens import Action, respond
 
 _HERE = PAGES[Role.COUNTER]
@@ -37,14 +36,7 @@ def init_app(app: Flask) -> None:
 
 @officer(Role.COUNTER)
 def _search(teller: Officer) -> Response:
-    if request.method == "GET":
-        return operator.form(SEARCH, teller.role, Frame(_HERE))
-    filled = screens.read_fields(SEARCH, request.form)
-    flow, now = house().console.counter, house().clock()
-    found = flow.search(teller, filled, visitor(), now=now)
-    if isinstance(found, dict):
-        return operator.form(SEARCH, teller.role, Frame(_HERE), values=filled.values, faults=found)
-    return again(f"{_HERE}/{found.hex}")
+    return operator.search(teller, SEARCH, house().console.counter)
 
 
 @officer(Role.COUNTER)

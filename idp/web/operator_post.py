@@ -28,14 +28,7 @@ def init_app(app: Flask) -> None:
 
 @officer(Role.POST_CLERK)
 def _search(clerk: Officer) -> Response:
-    if request.method == "GET":
-        return operator.form(SEARCH, clerk.role, Frame(_HERE))
-    filled = screens.read_fields(SEARCH, request.form)
-    flow, now = house().console.clerk, house().clock()
-    found = flow.search(clerk, filled, visitor(), now=now)
-    if isinstance(found, dict):
-        return operator.form(SEARCH, clerk.role, Frame(_HERE), values=filled.values, faults=found)
-    return again(f"{_HERE}/{found.hex}")
+    return operator.search(clerk, SEARCH, house().console.clerk)
 
 
 @officer(Role.POST_CLERK)
