@@ -44,12 +44,16 @@ NoticeText = Callable[[str, str, datetime, Mapping[str, str]], Wording]
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """Who is told beside the account's own channels, and what the words mention."""
+    """Who is told beside the account's own channels, and what the words mention.
+
+    ``variant`` names other words for the same event: why it came to pass.
+    """
 
     values: Mapping[str, str] = field(default_factory=dict)
     phones: tuple[PhoneNumber, ...] = ()
     mailboxes: tuple[EmailAddress, ...] = ()
     letters_only: bool = False
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,8 @@ class Notices:
         contacts = self.accounts.contacts(connection, event.account_id)
         link = f"{self.issuer}/not-me/{self.link(event.account_id, now=event.at)}"
         values = {"ip": event.details.get("ip", "–"), **extra.values, "link": link}
-        words = self.text(contacts.language, event.event, event.at, values)
+        what = f"{event.event}.{extra.variant}" if extra.variant else event.event
+        words = self.text(contacts.language, what, event.at, values)
         until = str(milliseconds(event.at + _MESSAGE_LIVES))
         if not extra.letters_only:
             for phone in dict.fromkeys((*contacts.phones, *extra.phones)):

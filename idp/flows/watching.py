@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from idp import config
-from idp.domain.certificates import TrustStore
+from idp.domain.certificates import TrustStore, day
 from idp.domain.errors import PortError
 from idp.domain.events import AuditEvent, Event
 from idp.flows.notices import Extra, Notices
@@ -55,7 +55,7 @@ class Watch:
                 silent.add(each.issuer)
                 waiting.append(each.id)
             elif isinstance(state, Revoked):
-                ended += self._end(each, now=now)
+                ended += self._end(each, state, now=now)
         if waiting:
             self.checks.put_back(waiting, checked_at=now - every + every / _AGAIN)
         return ended
@@ -71,13 +71,15 @@ class Watch:
             _log.warning("watch.no_answer", ca=chain[0].label, kind=type(error).__name__)
             return None
 
-    def _end(self, due: Due, *, now: datetime) -> int:
+    def _end(self, due: Due, state: Revoked, *, now: datetime) -> int:
         """The proof and its level, the history and the messages: one transaction."""
         with self.database.transaction() as connection:
             account_id = self.levels.revoke(connection, due.name, now=now)
             if account_id is None:
                 return 0
-            details = {"method": due.method, "reason": "revoked"}
+            ca = state.authority or self.trust.chain(due.issuer)[0].label
+            told = {"method": due.method, "date": day(state.at), "ca": ca}
+            details = {**told, "reason": "revoked"}
             event = AuditEvent(Event.CREDENTIAL_REMOVED, now, account_id, details=details)
-            self.notices.tell(connection, event, Extra({"method": due.method}))
+            self.notices.tell(connection, event, Extra(told, variant="revoked"))
         return 1

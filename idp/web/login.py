@@ -60,15 +60,16 @@ def init_app(app: Flask) -> None:
 
 
 def _start() -> Response:
-    """Sign in to one's own account pages; ``?level=3`` opens a tab that proves it."""
+    """Sign in to one's own account pages; ``?level=3`` and ``?method=`` open another tab."""
     level = IAL.HIGH if request.args.get("level") == "3" else IAL.NONE
-    return to_login(level=level)
+    return to_login(level=level, method=screens.read_text(request.args.get("method", "")))
 
 
-def to_login(back: str = "", *, level: IAL = IAL.NONE) -> Response:
+def to_login(back: str = "", *, level: IAL = IAL.NONE, method: str = "") -> Response:
     """Sign in and come back to a page of ours."""
     flow, now = house().login, house().clock()
-    state = LoginState(flow.method_for(level).name, back=back)
+    able = {each.name for each in flow.methods if each.login}
+    state = LoginState(method if method in able else flow.method_for(level).name, back=back)
     return again(f"/login/{flow.start(state, visitor(), now=now).hex}")
 
 

@@ -150,7 +150,7 @@ def _show(answer: _Answer) -> Response:
             page = screens.plain("existing_account.html", **ways)
         case At.DONE:
             level = state.evidence[1] if state.evidence else IAL.NONE
-            url = _login_url(state.login)
+            url = f"{_login_url(state.login)}{_tab_of(state.method)}"
             page = screens.plain("done.html", login_url=url, level=level, method=state.method)
     return shown(page, answer)
 
@@ -211,6 +211,12 @@ def _login_of(text: str) -> str:
 
 def _login_url(login: str) -> str:
     return f"/login/{login}" if login else "/login"
+
+
+def _tab_of(name: str) -> str:
+    """Who registered with a token or a phone signs in with it; a form of its own has no tab."""
+    has_tab = any(method.name == name and method.login for method in house().methods)
+    return f"?method={name}" if has_tab else ""
 
 
 def _subject(text: str) -> SubjectKind:

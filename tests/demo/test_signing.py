@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from idp.sandbox import tokens
@@ -271,8 +273,9 @@ def test_cancelling_in_the_tool_is_told(demo: Demo, page: Page) -> None:
         ({"state": "future"}, "chưa có hiệu lực"),
         ({"ca": "foreign"}, "không do CA được công nhận cấp"),
         ({"holder": "staff"}, "cá nhân trong doanh nghiệp"),
+        ({"holder": "nobody"}, "không ghi rõ số CMT/CCCD"),
     ],
-    ids=["expired", "future", "foreign", "staff"],
+    ids=["expired", "future", "foreign", "staff", "nobody"],
 )
 def test_a_bad_certificate_is_refused_with_its_reason(
     demo: Demo, page: Page, certificate: dict[str, str], text: str
@@ -286,7 +289,11 @@ def test_a_bad_certificate_is_refused_with_its_reason(
     expect(page.get_by_role("alert").get_by_text(text)).to_be_visible()
 
 
-def test_a_revoked_certificate_is_refused(demo: Demo, page: Page) -> None:
+def today() -> str:
+    return datetime.now(timezone(timedelta(hours=7))).strftime("%d/%m/%Y")
+
+
+def test_a_revoked_certificate_is_refused_with_its_day_and_its_ca(demo: Demo, page: Page) -> None:
     person = demo.somebody(kind="citizen", usb=True)
     certificate = person["usb"]["certificates"][0]
     revoked = demo.tell(f"/ca/{certificate['ca']}/revoke", serial=certificate["serial"])
@@ -296,7 +303,8 @@ def test_a_revoked_certificate_is_refused(demo: Demo, page: Page) -> None:
     press(page, "ĐĂNG KÝ")
     types_pin(demo, person)
 
-    expect(page.get_by_role("alert").get_by_text("đã bị thu hồi")).to_be_visible()
+    told = f"Chứng thư số đã bị thu hồi ngày {today()} (CA: NEWTEL-CA v2)."
+    expect(page.get_by_role("alert").get_by_text(told)).to_be_visible()
 
 
 def test_when_ocsp_is_down_so_is_its_crl_here_and_nobody_gets_in(demo: Demo, page: Page) -> None:
@@ -372,3 +380,55 @@ def test_refused_on_the_phone_is_told(demo: Demo, page: Page) -> None:
     demo.tell(f"/sim/{person['sim']['number']}/cancel")
 
     expect(page.get_by_role("alert").get_by_text("Bạn đã từ chối trên điện thoại")).to_be_visible()
+
+
+def rings(demo: Demo, page: Page, person: dict[str, Any]) -> str:
+    """The form of the signing SIM, sent; answers the number that rings."""
+    number = str(person["sim"]["number"])
+    opens(demo, page, "Công dân", "SIM ký số")
+    page.get_by_label("Nhà mạng").select_option("viettel")
+    page.get_by_label("Số điện thoại").fill(number)
+    page.locator("[name=captcha]").fill("12345")
+    press(page, "ĐĂNG KÝ")
+    expect(page.locator("#verification-code")).to_be_visible()
+    return number
+
+
+def test_a_ca_that_is_away_is_told_to_who_waits_for_the_phone_and_the_wait_goes_on(
+    demo: Demo, page: Page
+) -> None:
+    person = demo.somebody(kind="citizen", phones=[{"carrier": "viettel"}], sim=True)
+    number = rings(demo, page, person)
+    demo.tell("/faults", system="ocsp", mode="down", seconds=60)
+    try:
+        demo.tell(f"/sim/{number}/confirm", pin=person["sim"]["pin"])
+        status = page.get_by_role("status")
+        expect(status.get_by_text("chưa kiểm tra được chứng thư số")).to_be_visible()
+        expect(page.get_by_role("link", name="Chọn phương thức đăng ký khác")).to_be_visible()
+        accessible_while_waiting(page)
+    finally:
+        httpx.delete(f"{demo.sandbox}/faults")
+
+    expect(page.get_by_text("Chào mừng bạn")).to_be_visible()
+
+
+def accessible_while_waiting(page: Page) -> None:
+    """The page asks every other second: there is no quiet network to wait for."""
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize(
+    ("sim", "text"),
+    [({"state": "expired"}, "đã hết hạn ngày"), ({"holder": "nobody"}, "không ghi rõ")],
+    ids=["expired", "nobody"],
+)
+def test_a_bad_certificate_in_a_sim_is_refused_with_its_reason(
+    demo: Demo, page: Page, sim: dict[str, str], text: str
+) -> None:
+    person = demo.somebody(kind="citizen", phones=[{"carrier": "viettel"}], sim=sim)
+    number = rings(demo, page, person)
+    demo.tell(f"/sim/{number}/confirm", pin=person["sim"]["pin"])
+
+    expect(page.get_by_role("alert").get_by_text(text)).to_be_visible()
+    assert page.get_by_label("Số điện thoại").input_value() == number

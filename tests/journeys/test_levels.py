@@ -259,7 +259,8 @@ def test_a_certificate_that_is_revoked_takes_its_level_along(house: House) -> No
 
     signs(other, certificate(serial=42))
 
-    assert "đã bị thu hồi" in other.text
+    assert "đã bị thu hồi ngày" in other.text
+    assert "USB ký số đã bị thu hồi ngày" in house.messages()[-1]["text"]
     assert level(house) is IAL.MEDIUM
     assert "NEWTEL-CA v2" not in browser.get("/account/methods").text
 

@@ -71,6 +71,15 @@ def opens_login(browser: Browser) -> None:
     browser.post({"do": "confirm"})
 
 
+def test_who_registered_with_a_token_is_led_to_its_tab(house: House) -> None:
+    browser = house.browser()
+    registers(browser, certificate())
+
+    assert 'href="/login?method=usb"' in browser.text
+    assert "Cắm USB ký số đã đăng ký" in browser.get("/login?method=usb").text
+    assert "Mật khẩu" in browser.get("/login?method=no-such").text
+
+
 def test_who_has_no_token_at_hand_can_choose_another_way(house: House) -> None:
     browser = house.browser()
     begins(browser, "enterprise")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
@@ -72,13 +73,15 @@ def test_the_owner_of_a_revoked_certificate_is_told_on_every_channel(house: Hous
     bind(house, certificate(serial=4713))
     house.clock.forward(seconds=DAY + 1)
     house.forget_messages()
-    house.status.states[4713] = Revoked(NOW)
+    house.status.states[4713] = Revoked(datetime(2026, 3, 11, 17, 30, tzinfo=UTC))
 
     watch(house).turn(now=house.clock())
 
     [message] = house.messages()
     assert message["to"] == "+84821234088"
     assert "not-me" in message["text"]
+    revoked = "chứng thư số SIM ký số đã bị thu hồi ngày 12/03/2026 (CA: NEWTEL-CA v2)"
+    assert revoked in message["text"]
     assert level(house) is IAL.MEDIUM
 
 

@@ -122,7 +122,7 @@ class CredentialSteps:
                 return self.steps.answer(journey, faults=faults_of(invalid))
             case Refused(reason, values, revoked):
                 if revoked:
-                    self.entering.end_proof(revoked, visitor, now=now)
+                    self.entering.end_proof(revoked, values, visitor, now=now)
                 return self.steps.refuse(journey, f"refusal.{reason}", values)
             case Continue() | Verified():
                 raise TypeError(journey.state.method)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -96,12 +97,18 @@ class Entering:
         cookie = self.steps.opening.open(journey.stored, proven, visitor, now=now)
         return SignedIn(cookie, "", "/account/methods?saved")
 
-    def end_proof(self, revoked: str, visitor: Visitor, *, now: datetime) -> None:
-        """A certificate that its CA revoked takes its level along (S6)."""
+    def end_proof(
+        self, revoked: str, values: Mapping[str, str], visitor: Visitor, *, now: datetime
+    ) -> None:
+        """A certificate that its CA revoked takes its level along (S6).
+
+        ``values`` say when it was revoked, and by whom.
+        """
         with self.steps.database.transaction() as connection:
             account_id = self.levels.revoke(connection, revoked, now=now)
             if account_id is not None:
                 method = revoked.partition(" ")[0]
-                details = {"ip": visitor.ip, "method": method, "reason": "revoked"}
+                told = {**values, "method": method}
+                details = {**told, "ip": visitor.ip, "reason": "revoked"}
                 event = AuditEvent(Event.CREDENTIAL_REMOVED, now, account_id, details=details)
-                self.notices.tell(connection, event, Extra({"method": method}))
+                self.notices.tell(connection, event, Extra(told, variant="revoked"))
