@@ -107,6 +107,25 @@ def forgot(house: House, form: dict[str, str] | None) -> Callable[[str], Callabl
     return prepare
 
 
+def freezes(
+    house: House, way: str, first: dict[str, str], form: dict[str, str] | None = None
+) -> Callable[[str], Callable[[], object]]:
+    """The page for who lost the phone: its form, or what follows it."""
+
+    def prepare(number: str) -> Callable[[], object]:
+        house.clock.forward(minutes=2)
+        browser = house.browser()
+        browser.get(f"/freeze?way={way}")
+        typed = {"username": number, "captcha": "12345", **first}
+        if form is None:
+            return once(browser, typed)
+        browser.post(typed)
+        house.clock.forward(minutes=2)
+        return once(browser, form)
+
+    return prepare
+
+
 def run(database_url: str, folder: Path, rounds: int) -> list[Compared]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     migrate.upgrade(database_url)
@@ -128,6 +147,13 @@ def run(database_url: str, folder: Path, rounds: int) -> list[Compared]:
         "forgotten password": forgot(house, None),
         "forgotten: wrong code": forgot(house, {"code": "000000"}),
         "forgotten: resend": forgot(house, {"do": "resend"}),
+        "freeze, wrong password": freezes(house, "password", {"password": WRONG}),
+        "freeze by a channel": freezes(house, "channel", {"channel": PERSON["phone"]}),
+        "freeze: another channel": freezes(house, "channel", {"channel": "0987654321"}),
+        "freeze: wrong code": freezes(
+            house, "channel", {"channel": PERSON["phone"]}, {"code": "000000"}
+        ),
+        "freeze: resend": freezes(house, "channel", {"channel": PERSON["phone"]}, {"do": "resend"}),
     }
     return [compare(name, rounds, prepare) for name, prepare in asked.items()]
 
