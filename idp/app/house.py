@@ -132,7 +132,12 @@ def build_house(base: Foundation, ports: Ports, every: tuple[Method, ...], words
         registering, ProvingSteps(registering, code, opening, accounts, limits), code, opening
     )
     freezing = FreezingFlow(
-        database, account.owners, account.phones, account.notices, config.account
+        database,
+        account.owners,
+        account.phones,
+        account.notices,
+        config.account,
+        RecoveryStore(database, vault),
     )
     return House(
         config,

@@ -19,6 +19,7 @@ from idp.flows.notices import Extra, Notices
 from idp.storage.database import Database
 from idp.storage.owners import OwnerStore
 from idp.storage.phones import PhoneStore
+from idp.storage.recoveries import RecoveryStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,21 @@ class FreezingFlow:
     phones: PhoneStore
     notices: Notices
     settings: config.Account
+    recoveries: RecoveryStore
 
     def find(self, link: str, *, now: datetime) -> UUID | None:
-        """Whose account the link of a notice is about, while it lives."""
-        return self.notices.read_link(link, now=now)
+        """Whose account the link of a notice is about, while it lives.
+
+        A counter that has seen the card decides whose the account is: links of before are void, or
+        whoever took the phone could freeze it again and again with the messages on it.
+        """
+        found = self.notices.read_link(link, now=now)
+        if found is None:
+            return None
+        account_id, made_at = found
+        recovered_at = self.recoveries.last_used(account_id)
+        is_void = recovered_at is not None and made_at < recovered_at.replace(microsecond=0)
+        return None if is_void else account_id
 
     def freeze(
         self,

@@ -101,8 +101,8 @@ class Notices:
         signed = body + self._mac(body)
         return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
 
-    def read_link(self, text: str, *, now: datetime) -> UUID | None:
-        """Whose account a link is about, while it lives."""
+    def read_link(self, text: str, *, now: datetime) -> tuple[UUID, datetime] | None:
+        """Whose account a link is about and of when it is, to the second, while it lives."""
         try:
             signed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         except ValueError:
@@ -112,7 +112,9 @@ class Notices:
             return None
         made_at = int.from_bytes(body[16:], "big")
         is_live = timedelta(0) <= timedelta(seconds=now.timestamp() - made_at + 60) <= LINK_LIVES
-        return UUID(bytes=body[:16]) if is_live else None
+        if not is_live:
+            return None
+        return UUID(bytes=body[:16]), datetime.fromtimestamp(made_at, now.tzinfo)
 
     def _mac(self, body: bytes) -> bytes:
         return hmac.digest(self.vault.key("not-me"), body, "sha256")[:_MAC]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from idp.domain.ids import uuid7
 from idp.domain.subjects import IdNumber
@@ -69,6 +69,13 @@ class RecoveryStore:
             .values(used_at=now)
         )
         return bool(used.rowcount)
+
+    def last_used(self, account_id: UUID) -> datetime | None:
+        """When a counter's code last was used or replaced by a newer one."""
+        query = select(func.max(RecoveryRow.used_at)).where(RecoveryRow.account_id == account_id)
+        with self._database.transaction() as connection:
+            found: datetime | None = connection.scalar(query)
+        return found
 
     def _live(self, typed: str, number: IdNumber) -> tuple[Any, ...]:
         plain = "".join(filter(str.isalnum, typed.upper()))[:_LENGTH]

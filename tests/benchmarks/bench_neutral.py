@@ -1,6 +1,6 @@
 """Whether the time of an answer tells if a number has an account (security rule 6).
 
-    .venv/bin/python -m tests.benchmarks.bench_neutral [--rounds N] [--database URL]
+    .venv/bin/python -m tests.benchmarks.bench_neutral [--rounds N] [--database URL] [--only WORD]
 
 Requests about somebody and about nobody take turns, in this process, with hashes as in production.
 A gap of the medians of 5 % or more that is also significant (Mann-Whitney) ends with status 1.
@@ -107,7 +107,26 @@ def forgot(house: House, form: dict[str, str] | None) -> Callable[[str], Callabl
     return prepare
 
 
-def run(database_url: str, folder: Path, rounds: int) -> list[Compared]:
+def freezes(
+    house: House, way: str, first: dict[str, str], form: dict[str, str] | None = None
+) -> Callable[[str], Callable[[], object]]:
+    """The page for who lost the phone: its form, or what follows it."""
+
+    def prepare(number: str) -> Callable[[], object]:
+        house.clock.forward(minutes=2)
+        browser = house.browser()
+        browser.get(f"/freeze?way={way}")
+        typed = {"username": number, "captcha": "12345", **first}
+        if form is None:
+            return once(browser, typed)
+        browser.post(typed)
+        house.clock.forward(minutes=2)
+        return once(browser, form)
+
+    return prepare
+
+
+def run(database_url: str, folder: Path, rounds: int, only: str) -> list[Compared]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     migrate.upgrade(database_url)
     house = houses.build(database_url, folder)
@@ -128,18 +147,27 @@ def run(database_url: str, folder: Path, rounds: int) -> list[Compared]:
         "forgotten password": forgot(house, None),
         "forgotten: wrong code": forgot(house, {"code": "000000"}),
         "forgotten: resend": forgot(house, {"do": "resend"}),
+        "freeze, wrong password": freezes(house, "password", {"password": WRONG}),
+        "freeze by a channel": freezes(house, "channel", {"channel": PERSON["phone"]}),
+        "freeze: another channel": freezes(house, "channel", {"channel": "0987654321"}),
+        "freeze: wrong code": freezes(
+            house, "channel", {"channel": PERSON["phone"]}, {"code": "000000"}
+        ),
+        "freeze: resend": freezes(house, "channel", {"channel": PERSON["phone"]}, {"do": "resend"}),
     }
-    return [compare(name, rounds, prepare) for name, prepare in asked.items()]
+    return [compare(name, rounds, ask) for name, ask in asked.items() if only in name]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--database", default="")
+    parser.add_argument("--only", default="", help="those whose name has this word")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        found = run(options.database or f"sqlite:///{folder}/idp.sqlite", folder, options.rounds)
+        url = options.database or f"sqlite:///{folder}/idp.sqlite"
+        found = run(url, folder, options.rounds, options.only)
     print(f"{'':26}{'somebody ms':>12}{'nobody ms':>12}{'gap':>8}{'p':>9}")
     for each in found:
         row = f"{each.name:26}{each.somebody:12.2f}{each.nobody:12.2f}{each.gap:8.1%}"

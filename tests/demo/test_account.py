@@ -148,6 +148,21 @@ def test_a_number_is_added_preferred_and_deleted(citizen: Citizen) -> None:
     citizen.signs_in(second)
 
 
+def test_the_sixth_number_is_refused_before_a_code_is_sent(citizen: Citizen) -> None:
+    page = citizen.page
+    for last in range(6):
+        number = f"098700200{last}"
+        citizen.opens("/account/methods/new")
+        page.get_by_role("button", name="XÁC THỰC BẰNG TIN NHẮN SMS").click()
+        page.get_by_label("Số điện thoại").fill(number)
+        citizen.press()
+        if last < 4:
+            citizen.types_code(citizen.code(number, "thêm số điện thoại"))
+
+    assert "tối đa 5 số điện thoại" in page.inner_text("main")
+    assert citizen.messages("0987002005") == []
+
+
 def test_the_password_is_changed(citizen: Citizen) -> None:
     page = citizen.page
     citizen.opens("/account/methods")
@@ -233,8 +248,7 @@ def test_a_lost_phone_is_replaced_after_the_carrier_knows_the_new_one(
     old, new = (phone["number"] for phone in two["phones"])
     page = chromium.new_context(locale="vi-VN").new_page()
     page.set_default_timeout(10_000)
-    person = {**two, "phone": old}
-    register(demo, page, person)
+    owner = Citizen(demo, page, {**two, "phone": old})
     page.goto(f"{demo.issuer}/login")
     page.get_by_label("Tên đăng nhập").fill(two["id_number"])
     page.locator("[autocomplete=current-password]").fill(PASSWORD)
@@ -254,6 +268,46 @@ def test_a_lost_phone_is_replaced_after_the_carrier_knows_the_new_one(
     assert "Đã đổi số điện thoại nhận OTP" in page.inner_text("h1")
     page.get_by_role("link", name="Đăng nhập").click()
     assert page.locator("[autocomplete=current-password]").count() == 1
+    owner.signs_in(new)
+    shown = page.inner_text("main").replace(" ", "")
+    assert new in shown, "the row Số điện thoại followed"
+    assert old not in shown
+
+
+def test_who_lost_the_phone_freezes_by_mail_and_its_finder_gets_no_code(
+    citizen: Citizen, demo: Demo, chromium: Browser
+) -> None:
+    page, phone, mailbox = citizen.page, citizen.person["phone"], "mat.may@example.vn"
+    citizen.opens("/account/edit")
+    page.get_by_label("Email").fill(mailbox)
+    citizen.press()
+    citizen.types_code(citizen.code(mailbox, "Mã xác nhận"))
+    elsewhere = Citizen.__new__(Citizen)
+    elsewhere.demo, elsewhere.person = demo, citizen.person
+    elsewhere.page = chromium.new_context(locale="vi-VN").new_page()
+
+    elsewhere.opens("/login")
+    elsewhere.page.get_by_role("link", name="Khóa tài khoản").click()
+    accessible(elsewhere.page)
+    elsewhere.page.get_by_role("link", name="Tôi không nhớ mật khẩu").click()
+    elsewhere.page.get_by_label("Tên đăng nhập").fill(citizen.person["id_number"])
+    elsewhere.page.get_by_label("Số điện thoại hoặc email đã xác nhận").fill(mailbox)
+    elsewhere.page.locator("[name=captcha]").fill("12345")
+    elsewhere.press()
+    elsewhere.types_code(citizen.code(mailbox, "Mã khóa tài khoản"))
+    elsewhere.page.get_by_role("checkbox").check()
+    elsewhere.press()
+    assert "Tài khoản đã được khóa" in elsewhere.page.inner_text("h1")
+    page.goto(f"{demo.issuer}/account")
+    assert "/login/" in page.url
+
+    citizen.newest(phone, "tài khoản đã bị khóa")
+    elsewhere.opens("/forgot")
+    elsewhere.page.get_by_label("Tên đăng nhập").fill(citizen.person["id_number"])
+    elsewhere.page.locator("[name=captcha]").fill("12345")
+    elsewhere.press()
+    assert "mã xác thực đã được gửi" in elsewhere.page.inner_text("main")
+    assert not [each for each in citizen.messages(phone) if "đặt lại" in each["text"]]
 
 
 def test_every_account_page_is_complete_in_english(citizen: Citizen) -> None:

@@ -317,6 +317,30 @@ def test_a_lost_phone_hears_of_the_freeze_and_of_nothing_after_it(house: House) 
     assert set(told) == {"+84912345678"}
 
 
+def test_messages_on_a_lost_phone_freeze_nothing_once_a_counter_has_seen_the_card(
+    house: House,
+) -> None:
+    house.browser().registers()
+    freezes(house, lost=phone_ids(house)[True])
+    old = link(house, "+84821234088")
+    house.clock.forward(seconds=2)
+    uses_counter_code(house, counter_code(house)).post({"password": NEW, "password_again": NEW})
+
+    assert house.browser().client.get(old).status_code == 404
+
+
+def test_the_notice_of_a_counters_reset_still_freezes(house: House) -> None:
+    house.browser().registers()
+    house.clock.forward(seconds=2)
+    uses_counter_code(house, counter_code(house)).post({"password": NEW, "password_again": NEW})
+    finder = house.browser()
+    finder.get(link(house, "+84821234088"))
+
+    finder.post({"do": "confirm"})
+
+    assert "Tài khoản đã được khóa" in finder.text
+
+
 def test_a_phone_found_again_resets_again(house: House) -> None:
     house.browser().registers()
     freezes(house, lost=phone_ids(house)[True])

@@ -294,9 +294,10 @@ class House:
         self._settings("limits", **changes)
 
     def _settings(self, section: str, **changes: int) -> None:
-        limits = self.app.extensions["idp.house"].login.steps.limits
-        changed = {section: replace(getattr(limits.settings, section), **changes)}
-        object.__setattr__(limits, "settings", replace(limits.settings, **changed))
+        found = self.app.extensions["idp.house"]
+        for limits in (found.login.steps.limits, found.account.limits):
+            changed = {section: replace(getattr(limits.settings, section), **changes)}
+            object.__setattr__(limits, "settings", replace(limits.settings, **changed))
 
 
 _NO_TIME = timedelta(seconds=-1)
