@@ -298,7 +298,6 @@ def _with_subject_type(asked: Metadata) -> Metadata:
     return {**asked, "subject_type": SubjectType.PUBLIC.value} if len(hosts) > 1 else asked
 
 
-
 def _check_words(asked: Metadata) -> None:
     """A stranger's name stands in messages of ours, and nobody is rung by number for strangers."""
     name = asked.get("client_name")
