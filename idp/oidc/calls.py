@@ -34,6 +34,7 @@ class Call:
     certificate: bytes | None = None
     is_certificate_verified: bool = False
     address: str = ""
+    interaction: str = ""
 
 
 @dataclass(frozen=True, slots=True)

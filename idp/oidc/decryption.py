@@ -66,10 +66,23 @@ class Decryption:
         return next(filter(None, (_open(token, key) for key in self._candidates(header))), None)
 
     def _candidates(self, header: Mapping[str, Any]) -> Sequence[SigningKey]:
-        """The key that the header names, else those of its algorithm, newest first."""
+        """The key that the header names, else those of its algorithm, newest first.
+
+        Callers often choose a key by ``kty`` and ``use`` only, so a name counts for every algorithm
+        of its kind of key.
+        """
         alg, kid = header["alg"], header.get("kid")
-        fitting = [key for key in self.keys.of(alg) if kid in {None, key.kid}]
+        if kid is None:
+            fitting = list(self.keys.of(alg))
+        else:
+            alike = (each for each in KeyAlg if _kind(each) == _kind(alg))
+            fitting = [key for each in alike for key in self.keys.of(each) if key.kid == kid]
         return sorted(fitting, key=lambda key: key.changed_at, reverse=True)
+
+
+def _kind(alg: str) -> str:
+    """``RSA`` or ``ECDH``: what kind of key it is for."""
+    return alg.partition("-")[0]
 
 
 def is_encrypted(token: str) -> bool:

@@ -29,7 +29,7 @@ from idp.domain.events import AuditEvent, Event
 from idp.domain.shown import has_link
 from idp.oidc.calls import NO_STORE, Call, Reply
 from idp.oidc.claims import SCOPES
-from idp.oidc.client_addresses import Loopback
+from idp.oidc.client_addresses import Loopback, origin
 from idp.oidc.client_metadata import InvalidMetadata, check
 from idp.oidc.initial_tokens import InitialTokens
 from idp.oidc.keys import b64
@@ -92,7 +92,7 @@ class Registrar:
         try:
             given = _json(call)
             statement = self._stated(given, seconds)
-            asked = self._limited(_merged(given, statement))
+            asked = _with_subject_type(self._limited(_merged(given, statement)))
             # Checked first, so that metadata with a mistake does not use the token up.
             self._check(asked)
             entry = self._enter(call, statement, now=now)
@@ -284,6 +284,18 @@ _ABOUT_US: Final = frozenset(
     {"registration_access_token", "registration_client_uri", "client_id_issued_at"}
     | {"client_secret_expires_at"}
 )
+
+
+def _with_subject_type(asked: Metadata) -> Metadata:
+    """Who has several hosts and neither a sector nor a wish gets public subjects (Core, 8.1).
+
+    Pairwise ones would be for none of its hosts. Only a new client: nobody's subjects change later.
+    """
+    uris = asked.get("redirect_uris")
+    if asked.keys() & {"subject_type", "sector_identifier_uri"} or not isinstance(uris, list):
+        return asked
+    hosts = {origin(uri)[1] for uri in uris if isinstance(uri, str)}
+    return {**asked, "subject_type": SubjectType.PUBLIC.value} if len(hosts) > 1 else asked
 
 
 def _check_words(asked: Metadata) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from idp.domain.clients import Client, GrantType
 from idp.domain.errors import PortUnavailable
 from idp.metrics import PROTOCOL_ERRORS, TOKENS, Meter
-from idp.oidc import metadata, revocation
+from idp.oidc import interaction, metadata, revocation
 from idp.oidc.calls import FORM_TYPE, NO_STORE, Call, Reply, read_form
 from idp.oidc.client_auth import Authenticator
 from idp.oidc.decryption import published
@@ -111,9 +111,10 @@ class Provider:
     def userinfo(self, call: Call) -> Reply:
         """The userinfo endpoint (OpenID Connect Core, 5.3), protected as RFC 6750, 9449, 8705."""
         try:
-            return self._userinfo(call)
+            reply = self._userinfo(call)
         except (InvalidDpopProofError, UseDpopNonceError) as error:
-            return self._bearer_refusal(error.error, is_dpop=True)
+            reply = self._bearer_refusal(error.error, is_dpop=True)
+        return interaction.named(call, reply)
 
     def guarded(self, work: Callable[[Call], Reply], call: Call) -> Reply:
         """``work``, its errors as the protocol tells them (RFC 6749, 5.2)."""

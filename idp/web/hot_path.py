@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Headers = list[tuple[str, str]]
 _LONGEST_BODY, _MOST_PARAMETERS = 65536, 100
 _REQUEST_ID: Final = "X-Request-Id"
+_INTERACTION: Final = "HTTP_X_FAPI_INTERACTION_ID"
 _OWN: Final = frozenset({"Content-Length", "Content-Type", "Location", "Set-Cookie", _REQUEST_ID})
 _STATUS: Final[Mapping[int, str]] = {each: f"{int(each)} {each.phrase}" for each in HTTPStatus}
 _log = structlog.get_logger("idp.request")
@@ -100,6 +101,7 @@ class HotPath:
             dpop=tuple(each.strip() for each in dpop.split(",")) if dpop else (),
             accept=environ.get("HTTP_ACCEPT", ""),
             address=self._address(environ),
+            interaction=environ.get(_INTERACTION, ""),
         )
 
     def _address(self, environ: WSGIEnvironment) -> str:

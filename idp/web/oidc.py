@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, request
 
 from idp.config import Mtls
+from idp.oidc import interaction
 from idp.oidc.calls import Call, Reply
 from idp.oidc.provider import Provider
 from idp.web import tls_front
@@ -78,6 +79,7 @@ def read_call(mtls: Mtls) -> Call:
         certificate=found.certificate,
         is_certificate_verified=found.is_verified,
         address=client_ip(),
+        interaction=request.headers.get(interaction.HEADER, ""),
     )
 
 

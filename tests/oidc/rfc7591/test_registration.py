@@ -361,6 +361,38 @@ def test_core_8_1_who_fetches_tokens_is_of_no_hosts_sector_without_its_word(
     assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_client_metadata")
 
 
+SEVERAL = ["https://a.example.vn/", "https://b.example.vn/"]
+
+
+@pytest.mark.parametrize(
+    ("uris", "expected"),
+    [
+        (SEVERAL, (201, "public")),
+        (SEVERAL[:1], (201, "pairwise")),
+        ([SEVERAL[0], "https://a.example.vn/b"], (201, "pairwise")),
+        ([*SEVERAL, 7], (400, None)),
+        ([SEVERAL[0], "https://["], (400, None)),
+    ],
+    ids=str,
+)
+def test_core_8_1_who_has_several_hosts_and_no_wish_gets_public_subjects(
+    open_house: House, uris: list[Any], expected: tuple[int, str | None]
+) -> None:
+    """As the suite registers (oidcc-ensure-redirect-uri-in-authorization-request)."""
+    answer = register(open_house, redirect_uris=uris)
+
+    assert (answer.status_code, answer.get_json().get("subject_type")) == expected
+
+
+def test_core_8_1_pairwise_subjects_of_several_hosts_need_a_sector(open_house: House) -> None:
+    asked = register(open_house, redirect_uris=SEVERAL, subject_type="pairwise")
+    known = register(open_house).get_json()
+    later = manage(open_house, known, "PUT", {**METADATA, "redirect_uris": SEVERAL})
+
+    assert (asked.status_code, later.status_code) == (400, 400)
+    assert "sector_identifier_uri" in later.get_json()["error_description"]
+
+
 @pytest.mark.parametrize(
     "changes",
     [

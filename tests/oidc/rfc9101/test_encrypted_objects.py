@@ -105,6 +105,21 @@ def test_rfc7516_4_1_a_header_that_says_less_is_enough(
     assert "code" in answer
 
 
+@pytest.mark.parametrize(
+    ("alg", "of"),
+    [("RSA-OAEP", "RSA-OAEP-256"), ("RSA-OAEP-256", "RSA-OAEP"), ("ECDH-ES+A128KW", "ECDH-ES")],
+)
+def test_rfc7517_4_2_a_key_of_the_same_kind_that_is_named_does(
+    shared: House, visitor: Visitor, portal: Program, alg: str, of: str
+) -> None:
+    """The suite looks for a key by ``kty`` and ``use`` and takes the first."""
+    key = key_for(shared, of)
+
+    answer = sends(visitor, portal, sealed(key, portal.request_object(), alg=alg, kid=key.kid))
+
+    assert "code" in answer
+
+
 def test_rfc7519_5_3_claims_that_the_header_repeats_do_no_harm(
     shared: House, visitor: Visitor, portal: Program
 ) -> None:
