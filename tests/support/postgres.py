@@ -74,7 +74,10 @@ def resume(run_dir: Path) -> None:
 
 
 def _starting(programs: Path, data: Path, durability: str = "-c fsync=off") -> list[str]:
-    options = f"-k {data} -c listen_addresses='' {durability} -c max_connections=300"
+    # An autovacuum of the template is in the way of whoever copies it, on a busy machine for longer
+    # than the server waits.
+    few = "-c autovacuum=off -c max_connections=300"
+    options = f"-k {data} -c listen_addresses='' {durability} {few}"
     log = str(data / "log")
     command = [str(programs / "pg_ctl"), "-D", str(data / "cluster"), "-w", "-l", log]
     return [*command, "-o", options, "start"]
