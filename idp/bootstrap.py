@@ -219,9 +219,14 @@ def _find(name: str) -> bool:
 
 
 def with_workers(arguments: list[str]) -> list[str]:
-    """One pytest worker per core, unless the caller says otherwise; a group stays on one."""
+    """Pytest's workers, unless the caller says otherwise; a group stays on one.
+
+    Two more than cores: the largest groups begin first, and they wait for processes and browsers
+    more than they compute.
+    """
     said = any(argument.startswith(("-n", "--numprocesses", "--pdb")) for argument in arguments)
-    return arguments if said else ["-n", "auto", "--dist", "loadgroup", *arguments]
+    workers = (os.cpu_count() or 1) + 2
+    return arguments if said else ["-n", str(workers), "--dist", "loadgroup", *arguments]
 
 
 def _become(*command: str) -> None:

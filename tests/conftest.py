@@ -58,18 +58,27 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def kept_postgres(run_dir: Path) -> Iterator[postgres.Kept]:
+    """The database on PostgreSQL of this process."""
+    kept = postgres.Kept(run_dir)
+    yield kept
+    kept.close()
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(
-    request: pytest.FixtureRequest, run_dir: Path, tmp_path: Path, sqlite_template: Path
-) -> Iterator[str]:
-    """A fresh database of either kind: storage and journeys run on both."""
-    if request.param == "sqlite":
-        path = tmp_path / "idp.sqlite"
-        shutil.copy(sqlite_template, path)
-        yield f"sqlite:///{path}"
-    else:
-        with postgres.database(postgres.server(run_dir)) as url:
-            yield url
+    request: pytest.FixtureRequest,
+    kept_postgres: postgres.Kept,
+    tmp_path: Path,
+    sqlite_template: Path,
+) -> str:
+    """An empty database of either kind: storage and journeys run on both."""
+    if request.param == "postgres":
+        return kept_postgres.url()
+    path = tmp_path / "idp.sqlite"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.demo.conftest import PASSWORD, Demo, accessible, started
 
-pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("demo_short"), pytest.mark.timeout(300)]
+"""A demo of its own, so these need not wait for the other tests of the folder."""
 TTL, RESEND = 30, 6
 SETTINGS = f"[otp]\nttl = {TTL}\nresend_after = {RESEND}\nper_hour = 100\nper_day = 100\n"
 

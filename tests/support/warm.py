@@ -24,6 +24,7 @@ from werkzeug.routing.rules import RulePart
 from idp import authenticators
 from idp import config as settings
 from idp.config import Config
+from idp.storage import database as databases
 from idp.storage.database import Database
 
 
@@ -60,6 +61,11 @@ class _Statements(dict[Any, Any]):
 
 
 _statements: dict[str, _Statements] = defaultdict(_Statements)
+
+
+# A new connection that takes three seconds says how busy the machine is: the page became one of
+# error 503. Tests of a database that is away use processes of their own (tests/faults).
+databases._POSTGRES = {**databases._POSTGRES, "connect_timeout": 60}  # type: ignore[misc]
 
 
 def keep_statements(database: Database) -> Database:

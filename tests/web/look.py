@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from axe_playwright_python.base import AXE_SCRIPT
-from flask import Flask, Response, abort
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, sync_playwright
+from flask import Flask, Response, abort, request
+from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from idp.web import captcha, screens
@@ -57,6 +57,24 @@ def sample_app(issuer: str) -> Flask:
     return app
 
 
+def _still(app: Flask) -> Flask:
+    """What calls a program that is not there, or leaves at once, does nothing.
+
+    The server says so and not the browser (``page.route``): that one would keep no file, and load
+    every style and script again for each page.
+    """
+
+    @app.before_request
+    def nothing() -> Response | None:
+        if request.path == "/sink":
+            return Response(status=204)
+        if request.path.endswith(("/js/sign.js", "/js/form_post.js")):
+            return Response(mimetype="text/javascript")
+        return None
+
+    return app
+
+
 def serve(port: int) -> None:
     """Until Ctrl-C."""
     sample_app(f"http://localhost:{port}").run(port=port)
@@ -74,7 +92,7 @@ _COLOURS: Final = {**_EVERYTHING, "runOnly": ["color-contrast", "link-in-text-bl
 def check(language: str, names: Iterable[str] = SAMPLES, pictures: Path | None = None) -> list[str]:
     """These samples in one language and every look; answers the findings."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = make_server("127.0.0.1", 0, sample_app("http://localhost"), threaded=True)
+    server = make_server("127.0.0.1", 0, _still(sample_app("http://localhost")), threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     base = f"http://127.0.0.1:{server.port}"
     findings: list[str] = []
@@ -83,7 +101,7 @@ def check(language: str, names: Iterable[str] = SAMPLES, pictures: Path | None =
         # A colour that is on its way to another one has no contrast to speak of.
         context = browser.new_context(reduced_motion="reduce")
         context.add_cookies([{"name": "idp_lang", "value": language, "url": base}])
-        page = _page(context)
+        page = context.new_page()
         for name in names:
             findings += [f"{name}-{language}: {said}" for said in _open(page, base, name)]
             for scheme, width in LOOKS:
@@ -94,17 +112,6 @@ def check(language: str, names: Iterable[str] = SAMPLES, pictures: Path | None =
         browser.close()
     server.shutdown()
     return findings
-
-
-def _page(context: BrowserContext) -> Page:
-    """An empty page. What calls a program that is not there, or leaves at once, does nothing."""
-    page = context.new_page()
-    for script in ("sign", "form_post"):
-        page.route(
-            f"**/js/{script}.js*", lambda route: route.fulfill(body="", content_type=_SCRIPT)
-        )
-    page.route("**/sink", lambda route: route.fulfill(status=204))
-    return page
 
 
 def _open(page: Page, base: str, name: str) -> list[str]:
@@ -139,7 +146,6 @@ def _look_at(page: Page, scheme: Literal["light", "dark"], width: int) -> list[s
 
 _SANDBOXED = "An iframe which has both allow-scripts and allow-same-origin"
 """Said of every such frame; it can escape only where it is of our own origin, and none is."""
-_SCRIPT = "text/javascript"
 _FINDINGS = """async (asked) => [
   document.documentElement.scrollWidth > innerWidth,
   [...document.querySelectorAll('button, input, summary, .button, [role=button], nav a, .tile')]
