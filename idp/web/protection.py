@@ -11,7 +11,7 @@ from idp.domain.errors import LastMethodError
 from idp.domain.events import AuditEvent, Event
 from idp.domain.sessions import Session
 from idp.web import i18n, screens
-from idp.web.account import held_until, name_of, owner, shown_value, source_text
+from idp.web.account import count_export, held_until, name_of, owner, shown_value, source_text
 from idp.web.activity import HistoryRow, history_of
 from idp.web.i18n import Language
 from idp.web.journey import again, house, visitor
@@ -115,6 +115,7 @@ def _export(session: Session) -> Response:
     """Everything we hold, for a program; with a fresh proof, and told."""
     now = house().clock()
     house().account.check_change(session, now=now)
+    count_export(session)
     found = {**_everything(session), "history": list(map(_line, history_of(session)))}
     with house().database.transaction() as connection:
         event = AuditEvent(
