@@ -11,7 +11,7 @@ import pytest
 from idp.metrics import EVERY
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "docs" / name for name in ("security.md", "conformance.md")]
+DOCUMENTS = [ROOT / "docs" / name for name in ("security.md", "attacks.md", "conformance.md")]
 _NAMED = re.compile(r"`((?:tests|docs|idp)/[^`:]*)(?:::(\w+))?`|`(test_\w+)`")
 
 
@@ -49,8 +49,7 @@ def test_alerts_ask_for_metrics_and_labels_that_there_are() -> None:
     known = {metric.name for metric in EVERY} | set(re.findall(r'"(idp_\w+)"', page))
 
     asked = {
-        re.sub(r"_(total|count|bucket|sum)$", "", name)
-        for name in re.findall(r"\bidp_\w+", rules)
+        re.sub(r"_(total|count|bucket|sum)$", "", name) for name in re.findall(r"\bidp_\w+", rules)
     }
     labels = set(re.findall(r"(\w+)(?:=~|!=|=)\"", rules))
 

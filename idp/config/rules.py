@@ -120,6 +120,7 @@ _STRICTEST = {
             "wrong_passwords_network",
             "wrong_passwords_in_a_row",
             "identity_tries_per_day",
+            "changes_per_hour",
         ),
         *("prompts_per_phone", "prompts_per_phone_day"),
     ),

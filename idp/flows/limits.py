@@ -105,6 +105,20 @@ class Limits:
         """Count a try at the current password by somebody who is signed in."""
         return self._first(((self._password, f"own {account_id.hex}"),), now=now)
 
+    def before_change(self, account_id: UUID, *, now: datetime) -> bool:
+        """Count what an owner changes: each is told on every channel, and messages cost."""
+        limit = Limit("changes", self.settings.limits.changes_per_hour, _HOUR)
+        return self._first(((limit, account_id.hex),), now=now) is None
+
+    def before_sound(self, transaction_id: UUID, visitor: Visitor, *, now: datetime) -> bool:
+        """Count a captcha that is spoken: much work for whoever asks, without an account."""
+        limits = self.settings.limits
+        counters = (
+            (Limit("sound", limits.sounds_per_journey, timedelta(minutes=10)), transaction_id.hex),
+            (Limit("sound ip", limits.sounds_per_ip_hour, _HOUR), network(visitor.ip)),
+        )
+        return self._first(counters, now=now) is None
+
     def before_recovery(self, number: str, visitor: Visitor, *, now: datetime) -> Said | None:
         """Count a forgotten password; the same for numbers that have no account."""
         counters = (

@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec
 from uuid import UUID
 
 from flask import Flask, Response, request
+from werkzeug.exceptions import Forbidden, TooManyRequests
 
 from idp.authenticators.contract import AskFields, Field, FieldKind, Filled, Method
 from idp.domain.accounts import Account, Attribute
@@ -128,6 +129,8 @@ def owner(
                 return to_login(back)
             if not session.is_own and request.path != "/account":
                 return respond(screens.plain("acting.html", name=name_of(session)), 403)
+            if request.method == "POST" and request.path not in _NEVER_LATE:
+                count_change(session)
             try:
                 return view(session, *args, **kwargs)
             except ProofStale:
@@ -138,6 +141,23 @@ def owner(
         return guarded
 
     return guard
+
+
+_NEVER_LATE = frozenset({"/account/freeze", "/account/sessions/end"})
+"""What stops others is not counted."""
+
+
+def count_change(session: Session) -> None:
+    """Raises ``TooManyRequests``: what is told on every channel has an end (SMS pumping)."""
+    if not house().account.limits.before_change(session.account_id, now=house().clock()):
+        raise TooManyRequests
+
+
+def count_export(session: Session) -> None:
+    """An export is told as well; it is no link that another site may lead to (CSRF)."""
+    if request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:
+        raise Forbidden
+    count_change(session)
 
 
 def name_of(session: Session) -> str:

@@ -14,7 +14,7 @@ from flask import Flask, Response, make_response, request
 from idp.domain.events import AuditEvent, Event
 from idp.domain.sessions import Session
 from idp.web import i18n, screens, start
-from idp.web.account import owner
+from idp.web.account import count_export, owner
 from idp.web.devices import describe
 from idp.web.journey import again, current_session, house, read_id, visitor
 from idp.web.parts import Message, Notice, SessionRow, Tone
@@ -199,6 +199,7 @@ def _csv(session: Session) -> Response:
     """The history as a table for spreadsheets; personal data leaves with a fresh proof only."""
     now = house().clock()
     house().account.check_fresh(session, now=now)
+    count_export(session)
     chosen = request.args.get("show", "all")
     chosen = chosen if chosen in FILTERS else "all"
     out = io.StringIO()

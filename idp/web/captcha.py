@@ -15,11 +15,13 @@ import unicodedata
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from captcha.audio import AudioCaptcha
 from captcha.image import ImageCaptcha
 
+from idp.domain.errors import Busy
 from idp.web.i18n import Language
 
 ALPHABET: Final = "0123456789"
@@ -56,6 +58,7 @@ class Challenger:
 
     length: int = 5
     _speakers: dict[Language, AudioCaptcha] = field(default_factory=_speakers)
+    _mouth: Lock = field(default_factory=Lock)
 
     def new_answer(self) -> str:
         """An answer nobody can foresee."""
@@ -67,8 +70,16 @@ class Challenger:
         return painter.generate(answer, bg_color=_PAPER, fg_color=_ink()).getvalue()
 
     def sound(self, answer: str, language: Language) -> bytes:
-        """The answer as a WAV, spoken in ``language`` over noise (about 0.3 s of work)."""
-        return bytes(self._speakers[language].generate(answer))
+        """The answer as a WAV, spoken in ``language`` over noise (about 0.3 s of work).
+
+        Raises ``Busy`` while another one is made: whoever asks for many must not hold every thread.
+        """
+        if not self._mouth.acquire(blocking=False):
+            raise Busy
+        try:
+            return bytes(self._speakers[language].generate(answer))
+        finally:
+            self._mouth.release()
 
 
 def is_right(expected: str, typed: str, *, test_answer: str = "") -> bool:

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from flask import Flask, Response, make_response, request
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import NotFound, TooManyRequests
 
 from idp.flows.answers import Journey, Visitor
 from idp.web import i18n
@@ -74,7 +74,11 @@ def _picture(kind: str, transaction: str) -> Response:
 
 
 def _sound(kind: str, transaction: str) -> Response:
+    """Speaking is a third of a second of work that anybody may ask for: counted, one at a time."""
     answer = _answer(kind, transaction, fresh=False)
+    transaction_id, now = read_id(transaction), house().clock()
+    if not house().account.limits.before_sound(transaction_id, visitor(), now=now):
+        raise TooManyRequests
     response = make_response(house().challenger.sound(answer, i18n.current().language))
     response.mimetype = SOUND_TYPE
     return response

@@ -14,7 +14,7 @@ from idp.domain.subjects import PhoneNumber, SubjectKind
 from idp.storage.accounts import OwnIdentity
 from idp.storage.portal_links import PortalLink
 from idp.web import i18n, screens
-from idp.web.account import name_of, owner, shown_value, source_text
+from idp.web.account import count_export, name_of, owner, shown_value, source_text
 from idp.web.activity import HistoryRow, history_of
 from idp.web.journey import house, visitor
 from idp.web.screens import respond
@@ -37,6 +37,7 @@ def _export(session: Session) -> Response:
     """Everything we hold, for a program; with a fresh proof, and told."""
     now = house().clock()
     house().account.check_change(session, now=now)
+    count_export(session)
     found = {**_everything(session), "history": list(map(_line, history_of(session)))}
     with house().database.transaction() as connection:
         event = AuditEvent(
