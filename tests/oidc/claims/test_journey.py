@@ -133,6 +133,7 @@ def test_core_5_5_1_a_strange_subject_is_nobody(house: House, sub: object) -> No
     portal, browser = add_portal(house), house.browser()
     browser.registers()
     browser.signs_in()
+    assert browser.get("/account").status_code == 200
 
     page = browser.visit(asks(portal, {"id_token": {"sub": {"value": sub}}}, prompt="none"))
 
