@@ -14,9 +14,9 @@ from flask import Flask, Response, make_response, request
 from idp.domain.events import AuditEvent, Event
 from idp.domain.sessions import Session
 from idp.web import i18n, screens, start
-from idp.web.account import count_export, owner
 from idp.web.devices import describe
 from idp.web.journey import again, current_session, house, read_id, visitor
+from idp.web.owner import count_export, owner
 from idp.web.parts import Message, Notice, SessionRow, Tone
 from idp.web.screens import respond
 from idp.web.security import clear_session_cookie

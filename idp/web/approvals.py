@@ -14,10 +14,10 @@ from idp.domain.sessions import Session
 from idp.flows.decoupled_answering import Answerer
 from idp.storage.decoupled import Waiting
 from idp.web import screens
-from idp.web.account import owner
 from idp.web.consent import TEXT as CONSENT_TEXT
 from idp.web.device import can_reach, client_view, portal_of, to_login
 from idp.web.journey import again, house, read_id, visitor
+from idp.web.owner import owner
 from idp.web.parts import Cancel, Frame, Message, Notice, Page, Tone
 from idp.web.screens import Action, respond
 from idp.web.security import clear_session_cookie

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from idp.web.account import name_of
 from idp.web.journey import current_session, house
+from idp.web.owner import name_of
 from idp.web.parts import Page
 from idp.web.screens import respond
 

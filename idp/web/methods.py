@@ -20,8 +20,10 @@ from idp.flows.login.state import LoginState
 from idp.storage.credentials import Bound
 from idp.storage.levels import MOST
 from idp.web import i18n, screens
-from idp.web.account import held_until, name_of, owner, start_phone, subjects_of
+from idp.web.account import subjects_of
+from idp.web.contact import start_phone
 from idp.web.journey import again, expired, faults, house, read_id, signature_page, visitor
+from idp.web.owner import held_until, name_of, owner
 from idp.web.parts import Cancel, Frame, Message, Notice, Tone
 from idp.web.screens import Action, respond
 

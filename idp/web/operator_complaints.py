@@ -14,7 +14,7 @@ from idp.flows.answers import Said
 from idp.flows.complaint_desk import LONGEST, SHORTEST
 from idp.storage.complaints import ComplaintStatus
 from idp.web import i18n, operator, screens
-from idp.web.account import source_text
+from idp.web.facts import source_text
 from idp.web.journey import again, house, message, read_id
 from idp.web.operator import PAGES, officer
 from idp.web.parts import Frame, Message, Notice, Tone

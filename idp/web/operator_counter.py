@@ -11,7 +11,7 @@ from idp.flows.answers import Answer
 from idp.flows.counter_desk import SEARCH, DeskState
 from idp.storage.accounts import OwnIdentity
 from idp.web import operator, screens
-from idp.web.account import shown_value
+from idp.web.facts import shown_value
 from idp.web.journey import again, expired, faults, house, read_id, visitor
 from idp.web.operator import PAGES, officer
 from idp.web.screens import Action, respond

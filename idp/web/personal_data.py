@@ -14,9 +14,10 @@ from idp.domain.subjects import PhoneNumber, SubjectKind
 from idp.storage.accounts import OwnIdentity
 from idp.storage.portal_links import PortalLink
 from idp.web import i18n, screens
-from idp.web.account import count_export, name_of, owner, shown_value, source_text
 from idp.web.activity import HistoryRow, history_of
+from idp.web.facts import shown_value, source_text
 from idp.web.journey import house, visitor
+from idp.web.owner import count_export, name_of, owner
 from idp.web.screens import respond
 
 

@@ -12,9 +12,9 @@ from idp.domain.accounts import Phone
 from idp.domain.errors import LastMethodError
 from idp.domain.sessions import Session
 from idp.web import i18n, screens
-from idp.web.account import held_until, owner
 from idp.web.i18n import Language
 from idp.web.journey import again, house, visitor
+from idp.web.owner import held_until, owner
 from idp.web.parts import Message, Notice, Page, Tone
 from idp.web.screens import Action, respond
 from idp.web.security import clear_session_cookie

@@ -9,8 +9,8 @@ from idp.domain.sessions import Session
 from idp.flows.answers import Said
 from idp.flows.representatives import FORM
 from idp.web import screens
-from idp.web.account import owner
 from idp.web.journey import again, house, message, read_id, visitor
+from idp.web.owner import owner
 from idp.web.parts import FieldView, Frame, Message, Notice, Tone
 from idp.web.screens import respond
 

@@ -26,9 +26,7 @@ PERSON = {
 CODE = InsuranceCode("0110012345")
 
 
-def adapter(
-    url: str, key: str = "sandbox-bhxh", timeout: float = PATIENT
-) -> InsuranceAdapter:
+def adapter(url: str, key: str = "sandbox-bhxh", timeout: float = PATIENT) -> InsuranceAdapter:
     return InsuranceAdapter(System(url, key, timeout=timeout), Tls())
 
 

@@ -54,8 +54,8 @@ from idp.storage.decoupled import Waiting
 from idp.storage.portal_links import PortalLink
 from idp.storage.representatives import Representative
 from idp.web import errors, i18n, operator, screens, security
-from idp.web.account import CONTACT
 from idp.web.activity import FILTERS, HistoryRow
+from idp.web.contact import CONTACT
 from idp.web.device import FORM as DEVICE
 from idp.web.parts import (
     Cancel,
