@@ -36,6 +36,7 @@ PAGES = [
     "/device",
     "/device/{id}",
     "/forgot/{id}",
+    "/freeze/{id}",
     "/login/{id}",
     "/logout/{id}",
     "/logout/confirm",
