@@ -185,6 +185,7 @@ def _is_quiet(connection: socket.socket, port: int, address: str, seconds: float
     """Whether it is theirs, and nothing went back for that long.
 
     A request whose body is awaited is not answered yet; one between two requests may be closed.
+    So may be one that still waits for its turn: it is of the same address, and may be sent again.
     """
     if connection.family not in {socket.AF_INET, socket.AF_INET6} or not hasattr(
         socket, "TCP_INFO"
