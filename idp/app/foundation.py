@@ -15,6 +15,7 @@ from idp.ports import Clock, WebClient
 from idp.storage.database import Database
 from idp.storage.sessions import Lifetimes, SessionStore
 from idp.storage.vault import Vault, create_master
+from idp.web import bodies
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def password_hasher(config: Config, vault: Vault) -> PasswordHasher:
         parallelism=settings.parallelism,
         max_parallel=settings.max_parallel,
         queue_seconds=settings.queue_seconds,
+        aside=bodies.aside,
     )
 
 

@@ -10,7 +10,8 @@ import hmac
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from importlib.resources import files
 
 from argon2 import PasswordHasher as Argon2
@@ -95,12 +96,17 @@ def imported(hashed: str) -> str:
     return _UNPEPPERED + hashed
 
 
+Aside = Callable[[], AbstractContextManager[None]]
+"""What is left to others while a hash is waited for."""
+
+
 class PasswordHasher:
     """argon2id over a peppered password, a bounded number at a time.
 
     The pepper lives outside the database, so a stolen table alone cannot be guessed at. A flood
     of sign-ins waits up to ``queue_seconds`` and is then told ``Busy``: the rest of the server
-    keeps its memory and its cores. (argon2 releases the interpreter lock.)
+    keeps its memory and its cores. (argon2 releases the interpreter lock.) ``aside`` is entered
+    meanwhile: whoever waits for a hash keeps nobody else waiting.
     """
 
     def __init__(  # noqa: PLR0913  each is one parameter of the function
@@ -112,8 +118,9 @@ class PasswordHasher:
         parallelism: int = 1,
         max_parallel: int = 2,
         queue_seconds: float = 10.0,
+        aside: Aside = nullcontext,
     ) -> None:
-        self._pepper = pepper
+        self._pepper, self._aside = pepper, aside
         self._argon2 = Argon2(time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism)
         self._places = threading.BoundedSemaphore(max_parallel)
         self._queue_seconds = queue_seconds
@@ -121,14 +128,14 @@ class PasswordHasher:
 
     def hash(self, password: str) -> str:
         """A new hash of a password."""
-        with self._place():
+        with self._aside(), self._place():
             return self._argon2.hash(self._peppered(password))
 
     def verify(self, hashed: str | None, password: str) -> PasswordCheck:
         """Compare a password; without a hash the same work is done and the answer is WRONG."""
         found, is_imported = hashed or self._dummy, (hashed or "").startswith(_UNPEPPERED)
         given = _plain(password) if is_imported else self._peppered(password)
-        with self._place():
+        with self._aside(), self._place():
             try:
                 self._argon2.verify(found.removeprefix(_UNPEPPERED), given)
             except (VerificationError, InvalidHashError):

@@ -45,6 +45,23 @@ Cut = Callable[[str, float], int]
 """Close the connections from an address over which nothing was sent for some seconds."""
 
 
+_here = threading.local()
+
+
+@contextlib.contextmanager
+def aside() -> Iterator[None]:
+    """Leave the seat to others meanwhile: a flood of sign-ins queues without starving the rest."""
+    seats: SimpleQueue[None] | None = getattr(_here, "seats", None)
+    if seats is None:
+        yield
+        return
+    seats.put(None)
+    try:
+        yield
+    finally:
+        seats.get()
+
+
 class _Stream(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
@@ -73,9 +90,11 @@ class Bodies:
             start_response("400 Bad Request", [("Content-Length", "0"), ("Connection", "close")])
             return [b""]
         self._seats.get()
+        _here.seats = self._seats
         try:
             return self._app(environ, start_response)
         finally:
+            _here.seats = None
             self._seats.put(None)
 
     def _read(self, environ: WSGIEnvironment) -> bool:
@@ -166,6 +185,7 @@ def _is_quiet(connection: socket.socket, port: int, address: str, seconds: float
     """Whether it is theirs, and nothing went back for that long.
 
     A request whose body is awaited is not answered yet; one between two requests may be closed.
+    So may be one that still waits for its turn: it is of the same address, and may be sent again.
     """
     if connection.family not in {socket.AF_INET, socket.AF_INET6} or not hasattr(
         socket, "TCP_INFO"
@@ -184,4 +204,4 @@ def _plain(text: str) -> Any:  # noqa: ANN401  an address of either family
     return getattr(found, "ipv4_mapped", None) or found
 
 
-__all__: Final = ["HURRY", "PATIENCE", "ROOM", "Bodies", "cutter"]
+__all__: Final = ["HURRY", "PATIENCE", "ROOM", "Bodies", "aside", "cutter"]

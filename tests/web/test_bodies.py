@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from idp.web.bodies import HURRY, PATIENCE, ROOM, Bodies, cutter
+from idp.web.bodies import HURRY, PATIENCE, ROOM, Bodies, aside, cutter
 from idp.web.security import MAX_BODY
 
 if TYPE_CHECKING:
@@ -122,6 +122,29 @@ def test_who_sends_slowly_takes_nobodys_seat() -> None:
 
     with waiting(app, 5):
         assert seen(app, io.BytesIO(b""), REMOTE_ADDR="192.0.2.8") == ["200 OK"]
+
+
+def test_who_waits_for_a_hash_takes_nobodys_seat_and_has_one_again_afterwards() -> None:
+    hashing, is_done = threading.Event(), threading.Event()
+
+    def work(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/login":
+            with aside():
+                hashing.set()
+                assert is_done.wait(10)
+        start("200 OK", [])
+        return [b""]
+
+    app = Bodies(work, seats=1, cut=Parting())
+    login = threading.Thread(target=seen, args=(app, None), kwargs={"PATH_INFO": "/login"})
+    login.start()
+    assert hashing.wait(10)
+
+    assert seen(app, None, PATH_INFO="/") == ["200 OK"]
+    is_done.set()
+    login.join(10)
+    assert seen(app, None, PATH_INFO="/") == ["200 OK"]
+    assert app._seats.qsize() == 1
 
 
 @pytest.mark.parametrize(
