@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from uuid import UUID
 
 from flask import Flask, Response, request
@@ -17,7 +16,6 @@ from idp.domain.subjects import SubjectKind
 from idp.flows.answers import Answer
 from idp.flows.enrolling import EnrollingState
 from idp.flows.login.state import LoginState
-from idp.storage.credentials import Bound
 from idp.storage.levels import MOST
 from idp.web import i18n, screens
 from idp.web.account import subjects_of
@@ -45,7 +43,7 @@ def init_app(app: Flask) -> None:
 
 @owner(_HERE)
 def _methods(session: Session) -> Response:
-    told = next((key for key in ("saved", "no_phone") if key in request.args), "")
+    told = next((key for key in ("saved", "lowered", "no_phone") if key in request.args), "")
     tone = Tone.SUCCESS if told == "saved" else Tone.WARNING
     return _page(session, Notice(Message(f"methods.{told}"), tone) if told else None)
 
@@ -156,27 +154,18 @@ def _add(session: Session) -> Response:
 
 @owner(_HERE)
 def _remove(session: Session) -> Response:
-    """Xóa a certificate or key; the only one that proves level 3 after a question (S8)."""
+    """Xóa a certificate or key; told when the account falls with it (S8)."""
     credential_id = read_id(request.form.get("credential", ""))
     flow, now = house().account, house().clock()
-    flow.check_change(session, now=now)
-    only = _only_high(session.account_id, now=now)
-    if only is not None and only.id == credential_id and "sure" not in request.form:
-        return respond(screens.plain("remove_only.html", credential=only))
+    before = flow.check_change(session, now=now).ial
+
+    def told() -> str:
+        after = house().accounts.get(session.account_id).ial
+        return "lowered" if after < before else "saved"
+
     return _change(
-        session, lambda: flow.remove_credential(session, credential_id, visitor(), now=now)
+        session, lambda: flow.remove_credential(session, credential_id, visitor(), now=now), told
     )
-
-
-def _only_high(account_id: UUID, *, now: datetime) -> Bound | None:
-    """The credential without which the account falls to level 2, where there is one."""
-    high = {method.name for method in house().methods if method.ial is IAL.HIGH}
-    held = [
-        bound
-        for bound in house().credentials.of_account(account_id)
-        if bound.method in high and (bound.expires_at is None or bound.expires_at > now)
-    ]
-    return held[0] if len(held) == 1 else None
 
 
 @owner(_HERE)
@@ -193,8 +182,10 @@ def _phone(session: Session) -> Response:
     return _change(session, lambda: acts[name](phone_id))
 
 
-def _change(session: Session, work: Callable[[], None]) -> Response:
-    """Do it, or say on the same page why not."""
+def _change(
+    session: Session, work: Callable[[], None], told: Callable[[], str] = lambda: "saved"
+) -> Response:
+    """Do it, or say on the same page why not; ``told`` is what the page says afterwards."""
     try:
         work()
     except LastMethodError:
@@ -203,4 +194,4 @@ def _change(session: Session, work: Callable[[], None]) -> Response:
         if not i18n.current().has(f"error.{error.code}"):
             raise
         return _page(session, Notice(Message(f"error.{error.code}"), Tone.WARNING), 422)
-    return again(f"{_HERE}?saved")
+    return again(f"{_HERE}?{told()}")

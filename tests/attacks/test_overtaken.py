@@ -144,7 +144,7 @@ def removes_phone(browser: Browser) -> int:
 def removes_token(browser: Browser) -> int:
     browser.get("/account/methods")
     credential = browser.text.split('name="credential" value="')[1][:32]
-    form = {"credential": credential, "sure": "yes"}
+    form = {"credential": credential}
     return browser.post(form, "/account/methods/remove").status_code
 
 

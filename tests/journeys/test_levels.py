@@ -50,27 +50,21 @@ def removes(browser: Browser) -> TestResponse:
     page = browser.get("/account/methods")
     found = re.search(r'name="credential" value="([0-9a-f]{32})"', page.text)
     assert found, page.text
-    form = {"credential": found[1], "sure": "yes"}
+    form = {"credential": found[1]}
     return browser.post(form, "/account/methods/remove")
 
 
-def test_the_only_way_to_level_3_goes_after_a_question(house: House) -> None:
+def test_who_removes_the_only_way_to_level_3_is_told_that_the_account_fell(house: House) -> None:
     browser = signed_in(house)
     adds_usb(browser, serial=31)
-    found = re.search(
-        r'value="([0-9a-f]{32})"', browser.get("/account/methods").text.split("USB")[1]
-    )
-    assert found
 
-    page = browser.post({"credential": found[1]}, "/account/methods/remove")
+    page = removes(browser)
 
-    assert "Xóa cách duy nhất đạt mức 3?" in page.text
-    assert level(house) is IAL.HIGH
-    browser.post({"credential": found[1], "sure": "yes"})
     assert level(house) is IAL.MEDIUM
+    assert "Tài khoản của bạn nay ở mức 2" in page.text
 
 
-def test_one_of_two_ways_to_level_3_goes_without_a_question(house: House) -> None:
+def test_one_of_two_ways_to_level_3_leaves_the_level(house: House) -> None:
     browser = signed_in(house)
     adds_usb(browser, serial=31)
     adds_usb(browser, serial=32)
@@ -330,7 +324,7 @@ def test_of_two_removals_at_once_the_last_way_in_stays(house: House) -> None:
     csrf, path = browser._csrf(), "/account/methods/remove"
 
     with ThreadPoolExecutor(2) as pool:
-        forms = [{"csrf": csrf, "credential": each, "sure": "yes"} for each in ids]
+        forms = [{"csrf": csrf, "credential": each} for each in ids]
         done = list(pool.map(lambda form: browser.client.post(path, data=form), forms))
 
     assert sorted(answer.status_code for answer in done) == [303, 422]

@@ -799,7 +799,7 @@ def test_with_sms_sign_in_off_the_last_certificate_stays(house: House) -> None:
     found = re.search(r'name="credential" value="([0-9a-f]{32})"', page.text)
     assert found
 
-    form = {"credential": found[1], "sure": "yes"}
+    form = {"credential": found[1]}
     page = browser.post(form, "/account/methods/remove")
 
     assert "cách đăng nhập cuối cùng" in page.text

@@ -776,9 +776,6 @@ SAMPLES: Final[Mapping[str, Callable[[], Page]]] = {
         account=own_account(allows_sms=False, asks_new_portals=False),
         held_until=None,
     ),
-    "remove_only": lambda: screens.plain(
-        "remove_only.html", credential=Bound(UUID(int=7), "usb", NOW, NOW, {})
-    ),
     "freeze": lambda: freeze_page("/account/freeze", ()),
     "freeze lost phones": lambda: freeze_page("/freeze/1", (GONE_PHONE, OTHER_PHONE)),
     "emergency": lambda: emergency(EmergencyWay.PASSWORD),
