@@ -221,11 +221,11 @@ def _find(name: str) -> bool:
 def with_workers(arguments: list[str]) -> list[str]:
     """Pytest's workers, unless the caller says otherwise; a group stays on one.
 
-    Two more than cores: the largest groups begin first, and they wait for processes and browsers
-    more than they compute.
+    One more than cores: the largest groups begin first, and they wait for processes and browsers
+    now and then.
     """
     said = any(argument.startswith(("-n", "--numprocesses", "--pdb")) for argument in arguments)
-    workers = (os.cpu_count() or 1) + 2
+    workers = (os.cpu_count() or 1) + 1
     return arguments if said else ["-n", str(workers), "--dist", "loadgroup", *arguments]
 
 

@@ -258,7 +258,8 @@ def test_everything_on_file_can_be_read_and_downloaded(house: House) -> None:
     assert found["level"] == 2
     assert {"kind": "cccd", "value": PERSON["username"]}.items() <= found["numbers"][0].items()
     assert {"full_name", "birth_date", "email"} <= {fact["name"] for fact in found["facts"]}
-    assert found["phones"] == [{"number": "0821234088", "is_default": True}]
+    [phone] = found["phones"]
+    assert phone == {"number": "0821234088", "is_default": True, "is_reported_lost": False}
 
 
 def test_a_download_is_told_to_the_owner(house: House) -> None:

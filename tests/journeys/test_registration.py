@@ -405,7 +405,7 @@ def test_a_form_posted_twice_at_once_sends_one_code_and_it_is_right(house: House
         house.app.extensions["idp.house"].login.steps.limits,
         Visitor(b"", "127.0.0.1", ""),
     )
-    for limit, subject, _ in limits._messages("+84821234088", visitor):
+    for limit, subject, _ in limits._messages("+84821234088", "register", visitor):
         assert limits.throttle.peek(limit, subject, now=house.clock()).count == 1
     browser.get(browser.path)
     assert "Nhập mật khẩu" in browser.post({"code": house.last_code()}).text

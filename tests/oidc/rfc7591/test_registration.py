@@ -118,7 +118,10 @@ def test_a_client_with_a_secret_may_leave_pkce_out_and_a_public_one_may_not(
         ({"redirect_uris": "https://rp.example.vn/cb"}, "invalid_client_metadata"),
         ({"redirect_uris": [{}]}, "invalid_client_metadata"),
         ({"redirect_uris": ["https://a.vn/"] * 51}, "invalid_client_metadata"),
-        ({"redirect_uris": ["https://a.vn/", "https://b.vn/"]}, "invalid_client_metadata"),
+        (
+            {"redirect_uris": ["https://a.vn/", "https://b.vn/"], "subject_type": "pairwise"},
+            "invalid_client_metadata",
+        ),
         ({"client_name": 5}, "invalid_client_metadata"),
         ({"client_name": "n" * 3000}, "invalid_client_metadata"),
         ({"grant_types": ["password"]}, "invalid_client_metadata"),
