@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -29,7 +29,8 @@ from idp.flows.account import AccountFlow
 from idp.flows.answers import Answer, Journey, Said, Visitor
 from idp.flows.freezing import FreezingFlow
 from idp.flows.journeys import Journeys
-from idp.flows.otp import Codes, Sent, SentCode, Target
+from idp.flows.otp import Codes, SentCode, Target
+from idp.flows.quiet_codes import QuietCodes
 
 KIND = "emergency"
 _NUMBER = Field("username", FieldKind.ANY_NUMBER)
@@ -183,27 +184,15 @@ class EmergencyFlow:
     ) -> Answer[EmergencyState]:
         """A code, if the channel is the account's; else the same work for nobody."""
         account, channels = self._channels(number)
-        channel = channels.get(_spelled(target))
-        sent: Sent | Said | None = None
-        if account is not None and channel is not None:
-            sent = self.codes.send(
-                channel,
-                purpose="freeze",
-                stored=journey.stored,
-                keep=self.journeys.keep(journey, step=Step.CODE, account=account.id.hex),
-                portal="",
-                visitor=visitor,
-                now=now,
-            )
-        else:
-            self.account.limits.before_no_message(number.value, "freeze", visitor, now=now)
-        found = account.id.hex if account is not None else ""
-        if not isinstance(sent, Sent):
-            found = ""
-            keep = self.journeys.keep(journey, step=Step.CODE, account=found)
-            sent = self.codes.pretend(purpose="freeze", stored=journey.stored, keep=keep, now=now)
-        journey = replace(journey, stored=sent.stored)
-        return Answer(self.journeys.save(journey, step=Step.CODE, code=sent.code, account=found))
+        quiet = QuietCodes(self.codes, self.journeys, self.account.limits, "freeze", Step.CODE)
+        return quiet.send(
+            journey,
+            visitor,
+            number=number.value,
+            account=account,
+            target=channels.get(_spelled(target)),
+            now=now,
+        )
 
     def resend(
         self, journey: Journey[EmergencyState], visitor: Visitor, *, now: datetime

@@ -15,7 +15,7 @@ what brings a frozen account back.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -34,7 +34,8 @@ from idp.flows.account import AccountFlow
 from idp.flows.answers import Answer, Journey, Said, Visitor
 from idp.flows.journeys import Journeys
 from idp.flows.operators import act, check_not_self
-from idp.flows.otp import Codes, Sent, SentCode
+from idp.flows.otp import Codes, SentCode
+from idp.flows.quiet_codes import QuietCodes
 from idp.storage.recoveries import RecoveryStore
 
 KIND = "recovery"
@@ -163,30 +164,19 @@ class RecoveryFlow:
         now: datetime,
     ) -> Answer[RecoveryState]:
         numbers = _reachable(account) if account is not None else ()
-        target = next((each for each in numbers if phone in {None, each}), None)
-        sent: Sent | Said | None = None
-        if account is None or target is None:
-            number = IdNumber.parse(journey.state.typed["username"]).value
-            self.account.limits.before_no_message(number, "reset", visitor, now=now)
-        else:
-            sent = self.codes.send(
-                target,
-                purpose="reset",
-                stored=journey.stored,
-                keep=self.journeys.keep(journey, step=Step.CODE, account=account.id.hex),
-                portal="",
-                visitor=visitor,
-                now=now,
-            )
-        found = account.id.hex if account else ""
-        if not isinstance(sent, Sent):
-            # Nobody to tell, or the phone has had its fill: the page goes on the same.
-            found = ""
-            keep = self.journeys.keep(journey, step=Step.CODE, account=found)
-            stored = journey.stored
-            sent = self.codes.pretend(purpose="reset", stored=stored, keep=keep, now=now)
-        journey = replace(journey, stored=sent.stored)
-        return Answer(self.journeys.save(journey, step=Step.CODE, code=sent.code, account=found))
+        return self._codes.send(
+            journey,
+            visitor,
+            number=IdNumber.parse(journey.state.typed["username"]).value,
+            account=account,
+            target=next((each for each in numbers if phone in {None, each}), None),
+            now=now,
+        )
+
+    @property
+    def _codes(self) -> QuietCodes[RecoveryState]:
+        limits = self.account.limits
+        return QuietCodes(self.codes, self.journeys, limits, "reset", Step.CODE)
 
     def _check_counter_code(
         self, journey: Journey[RecoveryState], number: IdNumber, *, now: datetime
