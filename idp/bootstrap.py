@@ -219,14 +219,12 @@ def _find(name: str) -> bool:
 
 
 def with_workers(arguments: list[str]) -> list[str]:
-    """Pytest's workers, unless the caller says otherwise; a group stays on one.
+    """One pytest worker per core, unless the caller says otherwise; a group stays on one.
 
-    One more than cores: the largest groups begin first, and they wait for processes and browsers
-    now and then.
+    More of them end no sooner, and make the machine so busy that tests of faults see others.
     """
     said = any(argument.startswith(("-n", "--numprocesses", "--pdb")) for argument in arguments)
-    workers = (os.cpu_count() or 1) + 1
-    return arguments if said else ["-n", str(workers), "--dist", "loadgroup", *arguments]
+    return arguments if said else ["-n", "auto", "--dist", "loadgroup", *arguments]
 
 
 def _become(*command: str) -> None:

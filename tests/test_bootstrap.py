@@ -54,12 +54,8 @@ def test_a_changed_lock_file_makes_the_environment_stale(
     assert bootstrap.stamp_of(bootstrap.RUNTIME) != before
 
 
-def test_one_worker_more_than_cores_unless_the_caller_says_otherwise(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(bootstrap.os, "cpu_count", lambda: 2)
-
-    assert bootstrap.with_workers(["-k", "x"]) == ["-n", "3", "--dist", "loadgroup", "-k", "x"]
+def test_one_worker_per_core_unless_the_caller_says_otherwise() -> None:
+    assert bootstrap.with_workers(["-k", "x"]) == ["-n", "auto", "--dist", "loadgroup", "-k", "x"]
     assert bootstrap.with_workers(["-n0"]) == ["-n0"]
 
 
