@@ -88,8 +88,9 @@ def test_a_message_gateway_that_fails_is_told_and_the_code_comes_when_it_is_back
     visitor = somebody(at)
     visitor.opens_form()
     with at.fault("sms", mode):
-        sends_in_time(visitor, visitor.prepare(**visitor.fields()))
-        assert "one-time-code" in visitor.text
+        # Another process may not know yet that the carrier of the test before is back.
+        form = visitor.prepare(**visitor.fields())
+        sends_until(visitor, lambda: visitor.post(form), "one-time-code")
         path = visitor.path
         sends_until(visitor, lambda: visitor.get(path), "Hệ thống tin nhắn tạm thời không")
         offers_the_other_ways(visitor)
@@ -168,7 +169,7 @@ def test_a_post_office_that_fails_keeps_nobody_from_activating(at: Installation,
         sends_in_time(
             visitor, visitor.prepare(username=visitor.number, activation_code=code, captcha="12345")
         )
-        assert "one-time-code" in visitor.text
+        assert "one-time-code" in visitor.text, visitor.text
 
 
 @pytest.mark.parametrize("mode", ["down", "slow"])
