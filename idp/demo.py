@@ -272,9 +272,7 @@ def _trust(options: Options, config: Config) -> None:
 
 def _seed(options: Options, config: Config) -> None:
     """The directory, and one operator of whom the sandbox knows."""
-    json = {"Accept": "application/json"}
-    address = f"{options.sandbox}/people"
-    people = httpx.get(address, headers=json, trust_env=False, timeout=_KEYS_SECONDS).json()
+    people = _people(options)
     if not any(each["id_number"] == seed.OPERATOR["id_number"] for each in people):
         httpx.post(f"{options.sandbox}/people", json=seed.OPERATOR, trust_env=False)
     base = app.found(config)
@@ -348,7 +346,7 @@ def _show(options: Options, config: Config) -> None:
         f"{options.issuer}/operator  {number}  {seed.PASSWORD}  (code: {options.sandbox}/sms)",
     )
     table.add_row("Health, metrics", f"http://localhost:{config.server.management_port}")
-    for person in _people(options)[:12]:
+    for person in [each for each in _people(options) if each.get("phones")][:12]:
         phone = person["phones"][0]
         about = f"{person['full_name']}, {person['birth_date']}"
         table.add_row(about, f"{person['id_number']}  {phone['number']} ({phone['carrier']})")
@@ -365,10 +363,11 @@ def _tool(options: Options) -> str:
 
 
 def _people(options: Options) -> list[dict[str, Any]]:
-    json = {"Accept": "application/json"}
-    answer = httpx.get(f"{options.sandbox}/people", headers=json, timeout=_KEYS_SECONDS)
+    """Everybody whom the sandbox knows."""
+    address, json = f"{options.sandbox}/people", {"Accept": "application/json"}
+    answer = httpx.get(address, headers=json, trust_env=False, timeout=_KEYS_SECONDS)
     found: list[dict[str, Any]] = answer.json()
-    return [person for person in found if person.get("phones")]
+    return found
 
 
 def _answers(address: str) -> bool:

@@ -57,8 +57,7 @@ def accounts_import(ctx: click.Context, file: Path) -> None:
             bar.update(done.offset)
             for lines in _batches(source):
                 _open(importer, file, lines, done)
-                for line in lines:
-                    so_far.update(line)
+                so_far.update(b"".join(lines))
                 done.offset, done.digest = source.tell(), so_far.hexdigest()
                 _keep(kept, done)
                 bar.update(sum(map(len, lines)))

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib.resources import files
 
 from argon2 import PasswordHasher as Argon2
-from argon2 import Type, extract_parameters
+from argon2 import extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from idp.domain.errors import Busy, WeakPassword
@@ -89,6 +89,11 @@ class PasswordCheck(enum.Enum):
 
 
 _UNPEPPERED = "unpeppered:"
+_PHC = re.compile(
+    r"\$argon2id\$v=19\$m=[0-9]{1,8},t=[0-9]{1,4},p=[0-9]{1,4}"
+    r"\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}"
+)
+"""Salt of 8 bytes or more, hash of 16 or more (RFC 9106, 3.1)."""
 
 
 def imported(hashed: str) -> str:
@@ -133,7 +138,8 @@ class PasswordHasher:
 
     def verify(self, hashed: str | None, password: str) -> PasswordCheck:
         """Compare a password; without a hash the same work is done and the answer is WRONG."""
-        found, is_imported = hashed or self._dummy, (hashed or "").startswith(_UNPEPPERED)
+        found = hashed or self._dummy
+        is_imported = found.startswith(_UNPEPPERED)
         given = _plain(password) if is_imported else self._peppered(password)
         with self._aside(), self._place():
             try:
@@ -152,14 +158,13 @@ class PasswordHasher:
         A weaker one would be guessed sooner and answer faster than for who has no account; a much
         stronger one would stop the server.
         """
-        try:
-            found = extract_parameters(hashed)
-        except InvalidHashError:
+        if not _PHC.fullmatch(hashed):
             return False
-        ours = self._argon2
-        return found.type is Type.ID and (
-            (found.time_cost, found.memory_cost, found.parallelism)
-            == (ours.time_cost, ours.memory_cost, ours.parallelism)
+        found, ours = extract_parameters(hashed), self._argon2
+        return (found.time_cost, found.memory_cost, found.parallelism) == (
+            ours.time_cost,
+            ours.memory_cost,
+            ours.parallelism,
         )
 
     def _peppered(self, password: str) -> bytes:

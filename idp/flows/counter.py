@@ -92,15 +92,18 @@ def read_card(card: Card, *, source: str, office: str, now: datetime) -> Identit
     phone = read("phone", card.phone, PhoneNumber.parse)
     email = read("email", card.email, EmailAddress.parse) if card.email else None
     sex = read("sex", card.sex, _sex) if card.sex else None
-    if number and birth_date and not number.agrees_with(birth_date, sex):
+    known = tuple(dict.fromkeys(each for each in (number, *others) if each))
+    if birth_date and not all(each.agrees_with(birth_date, sex) for each in known):
         faults["birth_date"] = "id_number.birth_date"
+    if len({each.kind for each in known}) != len(known):
+        faults["other_number"] = "id_number.kind"
     if birth_date and birth_date.age_on(now.date()) < 0:
         faults["birth_date"] = "birth_date.future"
     if faults or number is None or name is None or birth_date is None or phone is None:
         return Unreadable(faults)
     return Identity(
         kind=SubjectKind.CITIZEN,
-        id_numbers=tuple(dict.fromkeys((number, *(other for other in others if other)))),
+        id_numbers=known,
         name=name,
         birth_date=birth_date,
         sex=sex,

@@ -114,22 +114,11 @@ class EmergencyFlow:
         """Read the form, and check what it shows."""
         passed, faults = self.journeys.check_picture(journey.state, captcha)
         journey = self.journeys.save(journey, typed=_kept(filled), **passed)
-        try:
-            number = IdNumber.parse_any(filled.values.get("username", ""))
-        except InvalidInput as error:
-            return Answer(journey, {"username": Said(f"error.{error.code}"), **faults})
-        if journey.state.way is Way.PASSWORD:
-            return (
-                Answer(journey, faults)
-                if faults
-                else self._by_password(journey, number, filled, visitor, now=now)
-            )
-        try:
-            target = _read_channel(filled.values.get("channel", ""))
-        except InvalidInput:
-            return Answer(journey, {"channel": Said("error.channel"), **faults})
-        if faults:
-            return Answer(journey, faults)
+        number, target, wrong = _read(journey.state.way, filled)
+        if number is None or wrong or faults:
+            return Answer(journey, {**wrong, **faults})
+        if target is None:
+            return self._by_password(journey, number, filled, visitor, now=now)
         refusal = self.account.limits.before_freeze(number, visitor, now=now)
         if refusal:
             return Answer(journey, {}, refusal)
@@ -218,7 +207,8 @@ class EmergencyFlow:
         state = journey.state
         if state.code is None or state.step is not Step.CODE:
             return Answer(journey)
-        owner = f"freeze {state.typed['username']}"  # known or not, apart from other codes
+        # Known or not, apart from other codes, and however the number is written.
+        owner = f"freeze {IdNumber.parse_any(state.typed['username']).value}"
         fault = self.codes.check(
             state.code, typed, transaction_id=journey.stored.id, owner=owner, now=now
         )
@@ -263,6 +253,23 @@ def _kept(filled: Filled | None) -> dict[str, str]:
     """What is remembered of a form: no password."""
     values = filled.values if filled is not None else {}
     return {name: text for name, text in values.items() if name != "password"}
+
+
+def _read(way: Way, filled: Filled) -> tuple[IdNumber | None, Target | None, dict[str, Said]]:
+    """The number, the channel where the form has one, and what is wrong with either."""
+    number: IdNumber | None = None
+    target: Target | None = None
+    wrong: dict[str, Said] = {}
+    try:
+        number = IdNumber.parse_any(filled.values.get("username", ""))
+    except InvalidInput as error:
+        wrong["username"] = Said(f"error.{error.code}")
+    try:
+        if way is Way.CHANNEL:
+            target = _read_channel(filled.values.get("channel", ""))
+    except InvalidInput:
+        wrong["channel"] = Said("error.channel")
+    return number, target, wrong
 
 
 def _read_channel(text: str) -> Target:

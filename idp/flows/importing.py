@@ -7,32 +7,24 @@ and agencies have nothing but their certificates, so they register with them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
+from idp.authenticators.citizen_form import Reader
 from idp.authenticators.contract import Method
 from idp.domain import passwords
-from idp.domain.accounts import Attribute, Identity
+from idp.domain.accounts import Attribute
 from idp.domain.assurance import IAL, Amr, Evidence
-from idp.domain.errors import Conflict, InvalidInput
-from idp.domain.subjects import (
-    BirthDate,
-    EmailAddress,
-    IdNumber,
-    InsuranceCode,
-    PersonName,
-    PhoneNumber,
-    Sex,
-    SubjectKind,
-)
+from idp.domain.errors import Conflict
+from idp.domain.subjects import InsuranceCode, PhoneNumber
+from idp.flows.counter import Card, Unreadable, read_card
 from idp.ports import Clock
 from idp.storage.imports import Imported, ImportStore
 
-T = TypeVar("T")
 _LONGEST = 200
 _TRIES = 3
 
@@ -102,80 +94,54 @@ class Importer:
             record = msgspec.json.decode(line, type=Record)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return Faulty(("record.form",))
-        reader = _Reader()
-        identity = self._identity(record, reader, now=now)
-        others = [reader.read(text, PhoneNumber.parse) for text in record.phones[1:]]
-        if not 0 < len(record.phones) <= self.most_phones:
-            reader.faults.append("phones.number")
-        if record.password_hash and not self.accepts(record.password_hash):
-            reader.faults.append("password_hash.form")
-        evidence = self._evidence(record, reader, now=now)
-        if reader.faults or identity is None:
-            return Faulty(tuple(dict.fromkeys(reader.faults)))
-        hashed = passwords.imported(record.password_hash) if record.password_hash else ""
-        first = identity.phone
-        further = tuple(dict.fromkeys(one for one in others if one and one != first))
-        return Imported(identity, evidence, further, hashed)
-
-    def _identity(self, record: Record, reader: _Reader, *, now: datetime) -> Identity | None:
-        texts = (record.id_number, *record.other_id_numbers)
-        numbers = [reader.read(text, IdNumber.parse) for text in texts]
-        name = reader.read(record.full_name, PersonName.parse)
-        birth_date = reader.read(record.birth_date, _birth_date)
-        phone = reader.read((record.phones or [""])[0], PhoneNumber.parse)
-        email = reader.read(record.email, EmailAddress.parse) if record.email else None
-        typed, sex = record.insurance_code, Sex(record.sex) if record.sex else None
-        code = reader.read(typed, InsuranceCode.parse) if typed else None
-        if birth_date and birth_date.age_on(now.date()) < 0:
-            reader.faults.append("birth_date.future")
-        known = tuple(dict.fromkeys(number for number in numbers if number))
-        if birth_date and not all(number.agrees_with(birth_date, sex) for number in known):
-            reader.faults.append("id_number.birth_date")
-        if len({number.kind for number in known}) != len(known):
-            reader.faults.append("id_number.kind")
-        if name is None or birth_date is None or not known:
-            return None
-        identity = Identity(
-            kind=SubjectKind.CITIZEN,
-            id_numbers=known,
-            name=name,
-            birth_date=birth_date,
-            sex=sex,
-            phone=phone,
-            email=email,
-            source=record.source or record.method,
-            reference=record.reference,
-            verified_at=record.verified_at,
+        card = Card(
+            record.id_number,
+            record.full_name,
+            record.birth_date,
+            (record.phones or [""])[0],
+            record.sex,
+            record.email,
+            tuple(record.other_id_numbers),
         )
-        return replace(identity, more={Attribute.INSURANCE_CODE: code.value}) if code else identity
+        source = record.source or record.method
+        identity = read_card(card, source=source, office=record.reference, now=now)
+        further = {f"phones[{n}]": text for n, text in enumerate(record.phones) if n}
+        reader = Reader({**further, "insurance_code": record.insurance_code})
+        others = [reader.read(name, PhoneNumber.parse) for name in further]
+        has_code = bool(record.insurance_code)
+        code = reader.read("insurance_code", InsuranceCode.parse) if has_code else None
+        faults = [*self._faults(record, now=now), *reader.errors.values()]
+        if isinstance(identity, Unreadable):
+            faults += identity.faults.values()
+        if faults or isinstance(identity, Unreadable):
+            return Faulty(tuple(dict.fromkeys(faults)))
+        more = {Attribute.INSURANCE_CODE: code.value} if code else {}
+        return Imported(
+            replace(identity, verified_at=record.verified_at, more=more),
+            _evidence(record),
+            tuple(dict.fromkeys(each for each in others if each and each != identity.phone)),
+            passwords.imported(record.password_hash) if record.password_hash else "",
+        )
 
-    def _evidence(self, record: Record, reader: _Reader, *, now: datetime) -> Evidence:
+    def _faults(self, record: Record, *, now: datetime) -> Iterator[str]:
+        """What is wrong with the rest of the record."""
         method, at = self.methods.get(record.method), record.verified_at
         attestation = method.attestation if method else None
         if method is None or method.ial is not IAL.MEDIUM or attestation is None:
-            reader.faults.append("method.unknown")
+            yield "method.unknown"
         elif not attestation.organization and not record.source.partition(":")[2]:
-            reader.faults.append("source.missing")
+            yield "source.missing"
         if at.tzinfo is None or at > now:
-            reader.faults.append("verified_at.form")
-        for text in (record.source, record.reference, record.vouched_by):
-            if len(text) > _LONGEST or not text.isprintable():
-                reader.faults.append("text.form")
-        amr = (Amr.SMS, Amr.OTP)
-        return Evidence(record.method, IAL.MEDIUM, amr, at, vouched_by=record.vouched_by or None)
+            yield "verified_at.form"
+        texts = (record.source, record.reference, record.vouched_by)
+        if not all(len(text) <= _LONGEST and text.isprintable() for text in texts):
+            yield "text.form"
+        if not 0 < len(record.phones) <= self.most_phones:
+            yield "phones.number"
+        if record.password_hash and not self.accepts(record.password_hash):
+            yield "password_hash.form"
 
 
-class _Reader:
-    def __init__(self) -> None:
-        self.faults: list[str] = []
-
-    def read(self, text: str, parse: Callable[[str], T]) -> T | None:
-        try:
-            return parse(text)
-        except InvalidInput as error:
-            self.faults.append(error.code)
-            return None
-
-
-def _birth_date(text: str) -> BirthDate:
-    return BirthDate.from_iso(text) if "-" in text else BirthDate.parse(text)
+def _evidence(record: Record) -> Evidence:
+    amr, vouched_by = (Amr.SMS, Amr.OTP), record.vouched_by or None
+    return Evidence(record.method, IAL.MEDIUM, amr, record.verified_at, vouched_by=vouched_by)

@@ -8,10 +8,10 @@ from enum import StrEnum
 from typing import Generic
 
 from idp.domain.accounts import Account
-from idp.flows.answers import Answer, Journey, Said, Visitor
+from idp.flows.answers import Answer, Journey, Visitor
 from idp.flows.journeys import Journeys, S
 from idp.flows.limits import Limits
-from idp.flows.otp import Codes, Sent, Target
+from idp.flows.otp import Codes, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +35,24 @@ class QuietCodes(Generic[S]):
         now: datetime,
     ) -> Answer[S]:
         """To ``target`` of the account; without one, or one that has had its fill, to nobody."""
-        sent: Sent | Said | None = None
         if account is None or target is None:
             self.limits.before_no_message(number, self.purpose, visitor, now=now)
         else:
-            sent = self.codes.send(
+            answer = self.journeys.send_code(
+                self.codes,
+                journey,
                 target,
                 purpose=self.purpose,
-                stored=journey.stored,
-                keep=self.journeys.keep(journey, step=self.step, account=account.id.hex),
-                portal="",
                 visitor=visitor,
                 now=now,
+                step=self.step,
+                account=account.id.hex,
             )
-        found = account.id.hex if account is not None and isinstance(sent, Sent) else ""
-        if not isinstance(sent, Sent):
-            keep = self.journeys.keep(journey, step=self.step, account=found)
-            sent = self.codes.pretend(
-                purpose=self.purpose, stored=journey.stored, keep=keep, now=now
-            )
+            if answer.notice is None:
+                return answer
+            journey = answer.journey
+        nobody = {"step": self.step, "account": ""}
+        keep = self.journeys.keep(journey, **nobody)
+        sent = self.codes.pretend(purpose=self.purpose, stored=journey.stored, keep=keep, now=now)
         journey = replace(journey, stored=sent.stored)
-        kept = self.journeys.save(journey, step=self.step, code=sent.code, account=found)
-        return Answer(kept)
+        return Answer(self.journeys.save(journey, code=sent.code, **nobody))

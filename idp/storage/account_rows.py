@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, insert
 from sqlalchemy.exc import IntegrityError
 
-from idp.domain.accounts import Attribute, Identity
+from idp.domain.accounts import AccountStatus, Attribute, Identity
 from idp.domain.assurance import Evidence
 from idp.domain.errors import Conflict
 from idp.domain.ids import uuid7
@@ -27,6 +27,20 @@ def index_of(vault: Vault, number: IdNumber) -> bytes:
 
 
 Row = dict[str, Any]
+
+
+def account_row(
+    account_id: UUID, identity: Identity, evidence: Evidence, data_key: bytes, *, now: datetime
+) -> Row:
+    """The account itself, open from now on."""
+    return {
+        "id": account_id,
+        "kind": identity.kind,
+        "status": AccountStatus.ACTIVE,
+        "ial": int(evidence.ial),
+        "data_key": data_key,
+        "created_at": now,
+    }
 
 
 def identifier_rows(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, exists, insert, select, update
+from sqlalchemy import Connection, Row, RowMapping, exists, insert, select, update
 
 from idp.domain.accounts import (
     Account,
@@ -24,6 +25,7 @@ from idp.domain.ids import uuid7
 from idp.domain.subjects import EmailAddress, IdKind, IdNumber, PhoneNumber, SubjectKind
 from idp.storage.account_rows import (
     SELF,
+    account_row,
     add_attributes,
     add_evidence,
     add_identifiers,
@@ -42,7 +44,7 @@ from idp.storage.models import (
     PasswordRow,
     PhoneRow,
 )
-from idp.storage.vault import Vault
+from idp.storage.vault import Seal, Vault
 from idp.storage.ways_in import lock
 
 
@@ -147,16 +149,7 @@ class AccountStore:
                 (IdNumber(IdKind(kind), open_identifier(seal, account_id, kind, sealed)), at)
                 for kind, sealed, at in numbers
             ),
-            tuple(
-                VerifiedValue(
-                    Attribute(row.name),
-                    open_attribute(seal, account_id, row.name, row.value_sealed),
-                    row.source,
-                    row.method,
-                    row.at,
-                )
-                for row in values
-            ),
+            tuple(_fact(row, seal, account_id) for row in values),
         )
 
     def former_facts(self, account_id: UUID) -> tuple[tuple[VerifiedValue, datetime], ...]:
@@ -171,18 +164,7 @@ class AccountStore:
             rows = connection.execute(query).all()
         return tuple(
             (
-                VerifiedValue(
-                    Attribute(row.name),
-                    open_attribute(
-                        self._vault.data_key(row.data_key, account_id),
-                        account_id,
-                        row.name,
-                        row.value_sealed,
-                    ),
-                    row.source,
-                    row.method,
-                    row.at,
-                ),
+                _fact(row, self._vault.data_key(row.data_key, account_id), account_id),
                 row.replaced_at,
             )
             for row in rows
@@ -213,23 +195,15 @@ class AccountStore:
         found = self._one(rows)
         if found is None:
             raise Conflict("account.gone")
-        sealed = connection.scalar(
-            select(AttributeRow.value_sealed).where(
-                AttributeRow.account_id == account_id,
-                AttributeRow.name == Attribute.EMAIL,
-                AttributeRow.replaced_at.is_(None),
-                AttributeRow.source != SELF,
-            )
-        )
-        email = None
-        if sealed is not None:
-            seal = self._vault.data_key(rows[0]["data_key"], account_id)
-            email = EmailAddress(open_attribute(seal, account_id, Attribute.EMAIL, sealed))
         phones = tuple(phone.number for phone in found.phones if not phone.is_lost)
-        return Contacts(found.language, phones, email)
+        return Contacts(found.language, phones, self._mailbox(connection, account_id))
 
     def mailbox(self, account_id: UUID) -> EmailAddress | None:
         """Its confirmed mailbox; an account that does not exist has none, at the same cost."""
+        with self._database.transaction() as connection:
+            return self._mailbox(connection, account_id)
+
+    def _mailbox(self, connection: Connection, account_id: UUID) -> EmailAddress | None:
         query = (
             select(AttributeRow.value_sealed, AccountRow.data_key)
             .join(AccountRow, AccountRow.id == AttributeRow.account_id)
@@ -240,8 +214,7 @@ class AccountStore:
                 AttributeRow.source != SELF,
             )
         )
-        with self._database.transaction() as connection:
-            row = connection.execute(query).first()
+        row = connection.execute(query).first()
         if row is None:
             return None
         seal = self._vault.data_key(row.data_key, account_id)
@@ -267,14 +240,7 @@ class AccountStore:
         account_id = uuid7(now)
         data_key = self._vault.new_data_key(account_id)
         seal = self._vault.data_key(data_key, account_id)
-        account = {
-            "id": account_id,
-            "kind": identity.kind,
-            "status": AccountStatus.ACTIVE,
-            "ial": int(evidence.ial),
-            "data_key": data_key,
-            "created_at": now,
-        }
+        account = account_row(account_id, identity, evidence, data_key, now=now)
         connection.execute(insert(AccountRow).values(account))
         add_identifiers(connection, account_id, identity, (self._vault, seal), now=now)
         evidence_id = add_evidence(connection, account_id, identity, evidence, seal)
@@ -374,6 +340,11 @@ class AccountStore:
             held_until=first["held_until"],
             closes_at=first["closes_at"],
         )
+
+
+def _fact(row: Row[*tuple[Any, ...]], seal: Seal, account_id: UUID) -> VerifiedValue:
+    value = open_attribute(seal, account_id, row.name, row.value_sealed)
+    return VerifiedValue(Attribute(row.name), value, row.source, row.method, row.at)
 
 
 _ACCOUNTS = (

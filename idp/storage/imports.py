@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from idp.domain.accounts import AccountStatus, Identity
+from idp.domain.accounts import Identity
 from idp.domain.assurance import Evidence
 from idp.domain.errors import Conflict
 from idp.domain.events import AuditEvent, Event
@@ -17,6 +17,7 @@ from idp.domain.ids import uuid7
 from idp.domain.subjects import PhoneNumber
 from idp.storage.account_rows import (
     Row,
+    account_row,
     attribute_rows,
     evidence_row,
     identifier_rows,
@@ -104,15 +105,7 @@ class ImportStore:
         data_key = self._vault.new_data_key(account_id)
         keys = (self._vault, self._vault.data_key(data_key, account_id))
         proof = evidence_row(account_id, identity, evidence, keys[1])
-        account = {
-            "id": account_id,
-            "kind": identity.kind,
-            "status": AccountStatus.ACTIVE,
-            "ial": int(evidence.ial),
-            "data_key": data_key,
-            "created_at": now,
-        }
-        rows[AccountRow].append(account)
+        rows[AccountRow].append(account_row(account_id, identity, evidence, data_key, now=now))
         rows[IdentifierRow] += identifier_rows(account_id, identity, keys, now=now)
         rows[EvidenceRow].append(proof)
         rows[AttributeRow] += attribute_rows(account_id, identity, evidence, (proof["id"], keys[1]))

@@ -12,17 +12,9 @@ from idp.domain.subjects import IdKind, SubjectKind
 from idp.storage.accounts import OwnIdentity
 from idp.web import screens
 from idp.web.facts import shown_value, source_text
-from idp.web.journey import (
-    house,
-)
+from idp.web.journey import house
 from idp.web.owner import held_until, name_of, owner
-from idp.web.parts import (
-    IdentityRow,
-    Message,
-    Notice,
-    RowStatus,
-    Tone,
-)
+from idp.web.parts import IdentityRow, Message, Notice, RowStatus, Tone
 from idp.web.reverifying import signing
 from idp.web.screens import respond
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from flask import Flask, Response, make_response, request
+from flask import Flask, Response, request
 
 from idp.domain.events import AuditEvent, Event
 from idp.domain.sessions import Session
-from idp.web import i18n, screens, start
+from idp.web import exports, i18n, screens, start
 from idp.web.devices import describe
 from idp.web.journey import again, current_session, house, read_id, visitor
-from idp.web.owner import count_export, owner
+from idp.web.owner import owner
 from idp.web.parts import Message, Notice, SessionRow, Tone
 from idp.web.screens import respond
 from idp.web.security import clear_session_cookie
@@ -199,7 +199,7 @@ def _csv(session: Session) -> Response:
     """The history as a table for spreadsheets; personal data leaves with a fresh proof only."""
     now = house().clock()
     house().account.check_fresh(session, now=now)
-    count_export(session)
+    exports.check(session)
     chosen = request.args.get("show", "all")
     chosen = chosen if chosen in FILTERS else "all"
     out = io.StringIO()
@@ -219,20 +219,10 @@ def _csv(session: Session) -> Response:
             row.place,
         )
         table.writerow([_harmless(cell) for cell in cells])
-    with house().database.transaction() as connection:
-        event = AuditEvent(
-            Event.DATA_EXPORTED,
-            now,
-            session.account_id,
-            session_id=session.id,
-            details={"ip": visitor().ip, "what": "history"},
-        )
-        house().account.notices.tell(connection, event)
     # Spreadsheets read the mark as "this is UTF-8"; without it they spoil the diacritics.
-    response = make_response("\ufeff" + out.getvalue())
-    response.headers["Content-Type"] = "text/csv; charset=utf-8"
-    response.headers["Content-Disposition"] = 'attachment; filename="history.csv"'
-    return response
+    return exports.send(
+        session, "history.csv", "\ufeff" + out.getvalue(), "text/csv; charset=utf-8"
+    )
 
 
 def _harmless(cell: str) -> str:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from flask import Flask, Response, request
 
 from idp.authenticators.contract import AskCode
-from idp.flows.answers import Answer, Said
+from idp.flows.answers import Answer, Journey, Said
 from idp.flows.complaint import FORM, ComplaintState
 from idp.storage.complaints import Complaint
-from idp.web import screens
+from idp.web import screens, steps
 from idp.web.journey import (
     again,
     captcha,
-    expired,
     faults,
     house,
     message,
     notice,
-    read_id,
     visitor,
 )
 from idp.web.parts import Cancel, CodeTiming, Frame, Link, Message, Page
@@ -41,29 +39,20 @@ def _start() -> Response:
 
 
 def _complaint(transaction: str) -> Response:
+    return steps.take("/complaint", transaction, house().complaint, _act, _show, cancelled="/")
+
+
+def _act(journey: Journey[ComplaintState], action: Action) -> _Answer:
     flow, now = house().complaint, house().clock()
-    journey = flow.find(read_id(transaction), visitor(), now=now)
-    if journey is None:
-        return expired("/complaint")
-    if request.method == "GET":
-        return _show(Answer(journey))
-    action = screens.read_action(request.form)
-    if action is Action.CANCEL:
-        return again("/")
     if journey.state.code is not None:
-        answer = (
-            flow.resend(journey, visitor(), now=now)
-            if action is Action.RESEND
-            else flow.confirm(journey, screens.read_code(request.form), now=now)
-        )
-    else:
-        filled = screens.read_fields(FORM, request.form)
-        if action is Action.NEW_CAPTCHA:
-            answer = Answer(flow.new_captcha(journey, filled))
-        else:
-            typed = screens.read_text(request.form.get("captcha", ""))
-            answer = flow.submit(journey, filled, typed, visitor(), now=now)
-    return again(f"/complaint/{transaction}") if answer.is_quiet else _show(answer)
+        if action is Action.RESEND:
+            return flow.resend(journey, visitor(), now=now)
+        return flow.confirm(journey, screens.read_code(request.form), now=now)
+    filled = screens.read_fields(FORM, request.form)
+    if action is Action.NEW_CAPTCHA:
+        return Answer(flow.new_captcha(journey, filled))
+    typed = screens.read_text(request.form.get("captcha", ""))
+    return flow.submit(journey, filled, typed, visitor(), now=now)
 
 
 def _show(answer: _Answer) -> Response:

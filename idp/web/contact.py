@@ -15,26 +15,9 @@ from idp.flows.answers import Answer, Said
 from idp.flows.confirming import FORMS, Address, ConfirmingState
 from idp.storage.accounts import OwnIdentity
 from idp.web import i18n, screens
-from idp.web.journey import (
-    again,
-    expired,
-    faults,
-    house,
-    message,
-    notice,
-    read_id,
-    visitor,
-)
+from idp.web.journey import again, expired, faults, house, message, notice, read_id, visitor
 from idp.web.owner import owner
-from idp.web.parts import (
-    Cancel,
-    CodeTiming,
-    Frame,
-    Message,
-    Notice,
-    Page,
-    Tone,
-)
+from idp.web.parts import Cancel, CodeTiming, Frame, Message, Notice, Page, Tone
 from idp.web.screens import Action, respond
 
 CONTACT = AskFields(

@@ -6,18 +6,8 @@ from flask import Flask, Response, request
 
 from idp.flows.answers import Answer, Journey
 from idp.flows.emergency import FORMS, EmergencyState, Step, Way
-from idp.web import screens
-from idp.web.journey import (
-    again,
-    captcha,
-    expired,
-    faults,
-    house,
-    notice,
-    read_id,
-    shown,
-    visitor,
-)
+from idp.web import screens, steps
+from idp.web.journey import again, captcha, faults, house, notice, shown, visitor
 from idp.web.parts import Cancel, CodeTiming, Frame, Link, Message, Page
 from idp.web.protection import freeze_page, frozen, read_lost
 from idp.web.screens import Action, respond
@@ -38,17 +28,7 @@ def _start() -> Response:
 
 
 def _step(transaction: str) -> Response:
-    flow, now = house().emergency, house().clock()
-    journey = flow.find(read_id(transaction), visitor(), now=now)
-    if journey is None:
-        return expired("/freeze")
-    if request.method == "GET":
-        return _show(Answer(journey))
-    action = screens.read_action(request.form)
-    if action is Action.CANCEL:
-        return again("/login")
-    answer = _act(journey, action)
-    return again(f"/freeze/{transaction}") if answer.is_quiet else _show(answer)
+    return steps.take("/freeze", transaction, house().emergency, _act, _show, cancelled="/login")
 
 
 def _act(journey: Journey[EmergencyState], action: Action) -> _Answer:

@@ -8,16 +8,13 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from flask import Response, request
-from werkzeug.exceptions import Forbidden, TooManyRequests
+from werkzeug.exceptions import TooManyRequests
 
 from idp.domain.accounts import Account, Attribute
 from idp.domain.errors import AccountHeld, ProofStale
 from idp.domain.sessions import Session
 from idp.web import screens
-from idp.web.journey import (
-    current_session,
-    house,
-)
+from idp.web.journey import current_session, house
 from idp.web.login import to_login, to_prove
 from idp.web.screens import respond
 
@@ -62,13 +59,6 @@ def count_change(session: Session) -> None:
     """Raises ``TooManyRequests``: what is told on every channel has an end (SMS pumping)."""
     if not house().account.limits.before_change(session.account_id, now=house().clock()):
         raise TooManyRequests
-
-
-def count_export(session: Session) -> None:
-    """An export is told as well; it is no link that another site may lead to (CSRF)."""
-    if request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:
-        raise Forbidden
-    count_change(session)
 
 
 def name_of(session: Session) -> str:

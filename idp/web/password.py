@@ -7,18 +7,9 @@ from flask import Flask, Response, request
 from idp.domain.sessions import Session
 from idp.flows.account import NewPassword
 from idp.web import screens
-from idp.web.journey import (
-    again,
-    house,
-    message,
-    visitor,
-)
+from idp.web.journey import again, house, message, visitor
 from idp.web.owner import name_of, owner
-from idp.web.parts import (
-    Cancel,
-    Frame,
-    Message,
-)
+from idp.web.parts import Cancel, Frame, Message
 from idp.web.screens import Action, respond
 
 

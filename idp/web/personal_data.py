@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from flask import Flask, Response, make_response
+from flask import Flask, Response
 
 from idp.domain.accounts import Account, VerifiedValue
-from idp.domain.events import AuditEvent, Event
 from idp.domain.sessions import Session
 from idp.domain.subjects import PhoneNumber, SubjectKind
 from idp.storage.accounts import OwnIdentity
 from idp.storage.portal_links import PortalLink
-from idp.web import i18n, screens
+from idp.web import exports, i18n, screens
 from idp.web.activity import HistoryRow, history_of
 from idp.web.facts import shown_value, source_text
-from idp.web.journey import house, visitor
-from idp.web.owner import count_export, name_of, owner
+from idp.web.journey import house
+from idp.web.owner import name_of, owner
 from idp.web.screens import respond
 
 
@@ -38,21 +37,10 @@ def _export(session: Session) -> Response:
     """Everything we hold, for a program; with a fresh proof, and told."""
     now = house().clock()
     house().account.check_change(session, now=now)
-    count_export(session)
+    exports.check(session)
     found = {**_everything(session), "history": list(map(_line, history_of(session)))}
-    with house().database.transaction() as connection:
-        event = AuditEvent(
-            Event.DATA_EXPORTED,
-            now,
-            session.account_id,
-            session_id=session.id,
-            details={"ip": visitor().ip, "what": "account"},
-        )
-        house().account.notices.tell(connection, event)
-    response = make_response(json.dumps(found, ensure_ascii=False, indent=2, default=str))
-    response.mimetype = "application/json"
-    response.headers["Content-Disposition"] = 'attachment; filename="account.json"'
-    return response
+    text = json.dumps(found, ensure_ascii=False, indent=2, default=str)
+    return exports.send(session, "account.json", text, "application/json")
 
 
 def _everything(session: Session) -> dict[str, object]:

@@ -9,7 +9,7 @@ from idp.flows import lost_phone
 from idp.flows.answers import Answer, Journey
 from idp.flows.lost_phone import LostPhoneState
 from idp.flows.recovery import FORMS, REOPEN, RecoveryState, Step, Way
-from idp.web import screens
+from idp.web import screens, steps
 from idp.web.journey import (
     again,
     captcha,
@@ -45,17 +45,7 @@ def _forgot() -> Response:
 
 
 def _step(transaction: str) -> Response:
-    flow, now = house().recovery, house().clock()
-    journey = flow.find(read_id(transaction), visitor(), now=now)
-    if journey is None:
-        return expired("/forgot")
-    if request.method == "GET":
-        return _show(Answer(journey))
-    action = screens.read_action(request.form)
-    if action is Action.CANCEL:
-        return again("/login")
-    answer = _act(journey, action)
-    return again(f"/forgot/{transaction}") if answer.is_quiet else _show(answer)
+    return steps.take("/forgot", transaction, house().recovery, _act, _show, cancelled="/login")
 
 
 def _act(journey: Journey[RecoveryState], action: Action) -> Answer[RecoveryState]:

@@ -11,19 +11,9 @@ from idp.domain.sessions import Session
 from idp.domain.subjects import IdKind
 from idp.flows.login.state import LoginState
 from idp.web import screens
-from idp.web.journey import (
-    again,
-    house,
-    message,
-    refused,
-    visitor,
-)
+from idp.web.journey import again, house, message, refused, visitor
 from idp.web.owner import name_of, owner
-from idp.web.parts import (
-    Cancel,
-    Frame,
-    Link,
-)
+from idp.web.parts import Cancel, Frame, Link
 from idp.web.screens import Action, respond
 
 

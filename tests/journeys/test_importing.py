@@ -25,6 +25,7 @@ from tests.support.build import NOW, VAULT
 from tests.support.house import PASSWORD, PERSON, House, MemoryCarrier
 
 HASHER = PasswordHasher(b"p" * 32, time_cost=1, memory_kib=64)
+COSTS = "$argon2id$v=19$m=64,t=1,p=1"
 CONFIG = str(Path(__file__).parents[2] / "config.toml")
 
 
@@ -191,6 +192,15 @@ def test_of_many_imports_at_once_each_account_is_opened_once(house: House) -> No
         ({"password_hash": "5f4dcc3b5aa765d61d8327deb882cf99"}, "password_hash.form"),
         ({"password_hash": "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA"}, "password_hash.form"),
         ({"password_hash": "$argon2i$v=19$m=64,t=1,p=1$c2FsdHNhbHQ$aA"}, "password_hash.form"),
+        ({"password_hash": f"{COSTS}$!!!!!!!!!!!!$aGFzaGhhc2hoYXNoaGFzaA"}, "password_hash.form"),
+        ({"password_hash": f"{COSTS}$c2FsdHNhbHQ$aGFzaA"}, "password_hash.form"),
+        ({"password_hash": f"{COSTS}$$"}, "password_hash.form"),
+        (
+            {"password_hash": f"{COSTS}$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA\x00"},
+            "password_hash.form",
+        ),
+        ({"password_hash": "$argon2id$v=19$m=-1,t=x,p=1$a$b"}, "password_hash.form"),
+        ({"password_hash": "x" * 10000}, "password_hash.form"),
         ({"ial": 3}, "record.form"),
         ({"phones": "0821234088"}, "record.form"),
         ({"sex": "x"}, "record.form"),

@@ -336,6 +336,7 @@ def test_without_card_or_consent_nothing_is_issued(house: House, missing: str) -
         ("birth_date", "31/02/1972"), ("birth_date", "01/02/1973"), ("birth_date", "01/02/2099"),
         ("sex", "female"), ("sex", "x"), ("phone", "113"), ("phone", "\\0"), ("email", "a@"),
         ("other_number", "12"), ("other_number", "';--"), ("delivery", "pigeon"),
+        ("other_number", "001072000999"),
     ],
 )  # fmt: skip
 def test_hostile_cards_are_told_at_their_field(house: House, field: str, value: str) -> None:
