@@ -103,8 +103,15 @@ class Tokens:
         self, client: Client, request: AuthorizationRequest, ready: Ready, *, now: datetime
     ) -> str:
         """A code for what the session proves (RFC 6749, 4.1.2)."""
+        code = self.contents(client, request, ready, now=now)
+        return b64(self._codes.seal(_pack(code), context="code"))
+
+    def contents(
+        self, client: Client, request: AuthorizationRequest, ready: Ready, *, now: datetime
+    ) -> Code:
+        """What a code for it says; the implicit flow makes its grant of it without the code."""
         session, proven = ready.seen.session, ready.proven
-        code = Code(
+        return Code(
             id=uuid7(now).hex,
             client_id=client.client_id,
             redirect_uri=request.redirect_uri,
@@ -115,7 +122,6 @@ class Tokens:
             data=self._data(client, request, proven, session.id, session.account_id),
             dpop_jkt=request.dpop_jkt,
         )
-        return b64(self._codes.seal(_pack(code), context="code"))
 
     def read_code(self, text: str) -> Code | None:
         """The contents of a code of ours; whether it is still good is decided elsewhere."""
@@ -242,11 +248,14 @@ class Tokens:
         client: Client,
         data: GrantData,
         *,
-        access_token: str,
+        access_token: str | None,
         now: int,
         **more: Any,  # noqa: ANN401  claims of any kind
     ) -> str:
-        """OpenID Connect Core, section 2; after a refresh the sign-in's own facts stay (12.2)."""
+        """OpenID Connect Core, section 2; after a refresh the sign-in's own facts stay (12.2).
+
+        ``at_hash`` is that of the access token it comes with, if it does (3.2.2.10).
+        """
         alg = client.id_token_signed_response_alg
         claims = {
             **more,
@@ -260,8 +269,9 @@ class Tokens:
             "acr": data.acr,
             "amr": data.amr,
             "sid": data.sid,
-            "at_hash": half_hash(alg, access_token),
         }
+        if access_token is not None:
+            claims["at_hash"] = half_hash(alg, access_token)
         return self.keys.sign(alg, ID_TYPE, claims)
 
     def refresh_token(self, token: RefreshToken) -> str:

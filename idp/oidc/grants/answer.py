@@ -14,8 +14,8 @@ from idp.oidc.encryption import Encryption
 from idp.oidc.errors import InvalidTargetError
 from idp.oidc.proof import UNBOUND, Binding
 from idp.oidc.release import Release
-from idp.oidc.tokens import GrantData, RefreshToken, Tokens
-from idp.storage.grants import GrantStore
+from idp.oidc.tokens import Code, GrantData, RefreshToken, Tokens, data_to_text
+from idp.storage.grants import GrantStore, NewGrant
 
 TokenAnswer = Mapping[str, Any]
 """The JSON of RFC 6749, section 5.1."""
@@ -68,29 +68,68 @@ class GrantTools:
         nonce: str | None = None,
     ) -> TokenAnswer:
         """Access token, ID token, and a refresh token for a client that may use one."""
-        client, now = request.client, request.now
-        seconds, resource = int(now.timestamp()), resources(request, data)
-        access_token = self.tokens.access_token(
-            client, token.grant_id, data, scope, seconds, resource=resource
+        client, grant_id = request.client, token.grant_id
+        answer = self.access(request, grant_id, data, scope=scope)
+        answer["id_token"] = self.id_token(
+            request, grant_id, data, access_token=answer["access_token"], nonce=nonce
         )
-        asked: dict[str, Any] = {} if nonce is None else {"nonce": nonce}
-        if data.asks_id_token:
-            asked |= self._claims(client, token.grant_id, data, now=now)
-        id_token = self.tokens.id_token(
-            client, data, access_token=access_token, now=seconds, **asked
-        )
-        answer = {
-            "access_token": access_token,
-            "token_type": data.binding.token_type,
-            "expires_in": self.settings.access_token_ttl,
-            "scope": " ".join(scope),
-            "id_token": self.encryption.id_token(client, id_token),
-        }
-        if GrantType.CIBA in client.grant_types and token.counter == 0:
-            self.remember(token.grant_id, data.sub)
+        if token.counter == 0:
+            self.tell(client, grant_id, data)
         if GrantType.REFRESH_TOKEN in client.grant_types:
             answer["refresh_token"] = self.tokens.refresh_token(token)
         return answer
+
+    def access(
+        self, request: TokenRequest, grant_id: UUID, data: GrantData, *, scope: tuple[str, ...]
+    ) -> dict[str, Any]:
+        """An access token of a grant, and what stands beside it (RFC 6749, 5.1 and 4.2.2)."""
+        seconds, resource = int(request.now.timestamp()), resources(request, data)
+        token = self.tokens.access_token(
+            request.client, grant_id, data, scope, seconds, resource=resource
+        )
+        return {
+            "access_token": token,
+            "token_type": data.binding.token_type,
+            "expires_in": self.settings.access_token_ttl,
+            "scope": " ".join(scope),
+        }
+
+    def id_token(
+        self,
+        request: TokenRequest,
+        grant_id: UUID,
+        data: GrantData,
+        *,
+        access_token: str | None,
+        nonce: str | None,
+    ) -> str:
+        """An ID token of a grant as the client wants it, with the claims that it asked for."""
+        client, now = request.client, request.now
+        asked: dict[str, Any] = {} if nonce is None else {"nonce": nonce}
+        if data.asks_id_token:
+            asked |= self._claims(client, grant_id, data, now=now)
+        token = self.tokens.id_token(
+            client, data, access_token=access_token, now=int(now.timestamp()), **asked
+        )
+        return self.encryption.id_token(client, token)
+
+    def grant(self, code: Code, data: GrantData, *, now: datetime) -> NewGrant:
+        """What a code stands for; it lives as long as its refresh tokens would."""
+        is_offline = "offline_access" in data.scope
+        ttl = self.settings.offline_refresh_ttl if is_offline else self.settings.refresh_ttl
+        return NewGrant(
+            id=UUID(hex=code.id),
+            client_id=code.client_id,
+            session_id=UUID(hex=code.session_id),
+            request_json=data_to_text(data),
+            is_offline=is_offline,
+            expires_at=now + timedelta(seconds=ttl),
+        )
+
+    def tell(self, client: Client, grant_id: UUID, data: GrantData) -> None:
+        """Keep that the client was told whom it may ask for again, if it is one that asks."""
+        if GrantType.CIBA in client.grant_types:
+            self.remember(grant_id, data.sub)
 
     def _claims(
         self, client: Client, grant_id: UUID, data: GrantData, *, now: datetime

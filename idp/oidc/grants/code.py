@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import hmac
 import re
-from datetime import timedelta
-from uuid import UUID
 
 import msgspec
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from idp.oidc.errors import InvalidGrantError, InvalidRequestError
 from idp.oidc.grants.answer import GrantTools, TokenAnswer, TokenRequest, resources
-from idp.oidc.tokens import Code, RefreshToken, data_to_text
-from idp.storage.grants import NewGrant
+from idp.oidc.tokens import Code, RefreshToken
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
@@ -33,16 +30,7 @@ def redeem(tools: GrantTools, request: TokenRequest) -> TokenAnswer:
     _check_binding(code, request)
     data = msgspec.structs.replace(code.data, binding=request.binding)
     resources(request, data)  # before the code is spent
-    settings, is_offline = tools.settings, "offline_access" in code.data.scope
-    ttl = settings.offline_refresh_ttl if is_offline else settings.refresh_ttl
-    grant = NewGrant(
-        id=UUID(hex=code.id),
-        client_id=client.client_id,
-        session_id=UUID(hex=code.session_id),
-        request_json=data_to_text(data),
-        is_offline=is_offline,
-        expires_at=now + timedelta(seconds=ttl),
-    )
+    grant = tools.grant(code, data, now=now)
     if not tools.grants.redeem(grant, now=now):
         owner = tools.grants.revoke(grant.id, "code_reuse", now=now)
         if owner:
