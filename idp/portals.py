@@ -15,6 +15,7 @@ from idp.oidc import registration
 from idp.oidc.client_addresses import Loopback
 from idp.oidc.client_metadata import build
 from idp.oidc.client_rules import gaps_to_fapi2
+from idp.oidc.response_types import offered
 from idp.storage.audit import AuditStore
 from idp.storage.clients import ClientStore, StoredClient
 
@@ -29,7 +30,13 @@ def register(base: Foundation, found: list[Metadata], allowed: Loopback) -> list
     """Register clients, all or none; answers RFC 7591's answers. Raises ``InvalidMetadata``."""
     now = base.clock()
     made = [
-        registration.new_client(each, allowed, source="cli", issued_at=int(now.timestamp()))
+        registration.new_client(
+            each,
+            allowed,
+            source="cli",
+            issued_at=int(now.timestamp()),
+            among=offered(base.config.oidc),
+        )
         for each in found
     ]
     store = ClientStore(base.database, build)

@@ -37,6 +37,7 @@ from idp.oidc.proof import Proofs
 from idp.oidc.provider import Provider
 from idp.oidc.release import Release
 from idp.oidc.request_objects import RequestObjects
+from idp.oidc.response_types import offered
 from idp.oidc.software_statements import SoftwareStatements
 from idp.oidc.ssf.polling import Polling
 from idp.oidc.ssf.receivers import Receivers
@@ -159,10 +160,12 @@ def build_provider(
 
 def _features(config: Config, attestations: tuple[Attestation, ...]) -> Features:
     is_open = config.oidc.registration is not RegistrationMode.CLOSED
-    plain = Features()
+    plain, kinds = Features(), offered(config.oidc)
+    implicit = (GrantType.IMPLICIT,) if any(each.is_implicit for each in kinds) else ()
     return Features(
         mtls_base=config.mtls.base if config.mtls.header else "",
-        grant_types=(*plain.grant_types, GrantType.DEVICE_CODE, GrantType.CIBA),
+        grant_types=(*plain.grant_types, GrantType.DEVICE_CODE, GrantType.CIBA, *implicit),
+        response_types=kinds,
         endpoints={
             **({"registration_endpoint": REGISTRATION_PATH} if is_open else {}),
             "device_authorization_endpoint": device.PATH,

@@ -51,7 +51,7 @@ def register(ctx: click.Context, file: Any, *, allow_http_loopback: bool) -> Non
 def apply(ctx: click.Context, folder: Path, *, dry_run: bool) -> None:
     """Make the database match clients/*.toml."""
     from idp import portals  # noqa: PLC0415  heavy
-    from idp.oidc import client_metadata, registration  # noqa: PLC0415  heavy
+    from idp.oidc import client_metadata, registration, response_types  # noqa: PLC0415  heavy
     from idp.storage.clients import ClientStore  # noqa: PLC0415  heavy
     from idp.storage.endings import Endings  # noqa: PLC0415  heavy
 
@@ -59,7 +59,12 @@ def apply(ctx: click.Context, folder: Path, *, dry_run: bool) -> None:
     store = ClientStore(base.database, client_metadata.build)
     endings = Endings(base.database, base.vault)
     try:
-        plan = registration.plan(folder, store.all(), portals.loopback(base.config, is_asked=False))
+        plan = registration.plan(
+            folder,
+            store.all(),
+            portals.loopback(base.config, is_asked=False),
+            response_types.offered(base.config.oidc),
+        )
     except client_metadata.InvalidMetadata as error:
         click.echo(str(error), err=True)
         ctx.exit(1)

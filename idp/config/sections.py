@@ -74,7 +74,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Oidc:
-    """Life times of codes and tokens."""
+    """Life times of codes and tokens, and what is offered."""
 
     code_ttl: int = _between(60, 1, 60)
     pushed_ttl: int = _between(90, 5, 600)
@@ -89,6 +89,7 @@ class Oidc:
     registration: RegistrationMode = RegistrationMode.CLOSED
     require_software_statement: bool = False
     dpop_nonce: bool = False
+    implicit_flow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

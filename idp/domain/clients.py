@@ -45,6 +45,7 @@ class GrantType(enum.StrEnum):
     """Grants that a client may use."""
 
     AUTHORIZATION_CODE = "authorization_code"
+    IMPLICIT = "implicit"
     REFRESH_TOKEN = "refresh_token"  # noqa: S105  the RFC's name of a grant
     CLIENT_CREDENTIALS = "client_credentials"
     DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -59,9 +60,19 @@ class SubjectType(enum.StrEnum):
 
 
 class ResponseType(enum.StrEnum):
-    """What the authorization endpoint answers with; no token ever (RFC 9700, 2.1.2)."""
+    """What the authorization endpoint answers with (Core, 3; which count: response_types.py).
+
+    Tokens only where an operator turned the implicit flow on (RFC 9700, 2.1.2). No hybrid.
+    """
 
     CODE = "code"
+    ID_TOKEN = "id_token"  # noqa: S105  the specification's name
+    ID_TOKEN_TOKEN = "id_token token"  # noqa: S105  the specification's name
+
+    @property
+    def is_implicit(self) -> bool:
+        """Whether the answer is tokens at once, without a code (Core, 3.2)."""
+        return self is not ResponseType.CODE
 
 
 class SigningAlg(enum.StrEnum):

@@ -37,7 +37,7 @@ SIGN_INS: Final = Metric(
 REGISTRATIONS: Final = Metric(
     "idp_registrations", "Registrations by method and outcome", ("method", "outcome")
 )
-TOKENS: Final = Metric("idp_tokens", "Answers of the token endpoint by grant", ("grant",))
+TOKENS: Final = Metric("idp_tokens", "Answers with tokens by grant", ("grant",))
 PROTOCOL_ERRORS: Final = Metric(
     "idp_protocol_errors",
     "Refused calls of programs; invalid_client is a refused client authentication",

@@ -1,4 +1,4 @@
-"""Authorization requests (RFC 6749, 4.1.1; OpenID Connect Core, 3.1.2).
+"""Authorization requests (RFC 6749, 4.1.1; OpenID Connect Core, 3.1.2 and 3.2.2).
 
 Checks run in the order in which they stand in ``read``. Until redirect_uri is known to belong to
 the client, an error is shown here and never redirected. What was checked is one frozen object,
@@ -23,11 +23,12 @@ from idp.domain.assurance import (
     wanted_level,
     wanted_resistance,
 )
-from idp.domain.clients import ApplicationType, Client, GrantType
-from idp.oidc import claims_request, dvcqg
+from idp.domain.clients import ApplicationType, Client, ResponseType
+from idp.oidc import claims_request, dvcqg, response_types
 from idp.oidc.claims import SCOPES, consent_items
 from idp.oidc.claims_request import ClaimsParameter, Wishes
 from idp.oidc.errors import NotRedirectable, Untrusted
+from idp.oidc.response_types import CODE_ONLY, Offered
 from idp.oidc.responses import ResponseMode, Target
 from idp.oidc.verified_claims.requests import Unreadable
 
@@ -35,7 +36,6 @@ Params = Sequence[tuple[str, str]]
 _LONGEST_VALUE, _LONGEST_TEXT, _LONG = 4096, 8192, frozenset({"claims", "id_token_hint"})
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account", "create"})
-_MODES: Final = frozenset(ResponseMode)
 _UNSUPPORTED: Final = {"registration": "registration_not_supported"}
 _MAY_REPEAT: Final = "resource"
 
@@ -77,6 +77,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     pushed_id: str = ""
     of_stranger: bool = False
     display: Display = Display.PAGE
+    response_type: ResponseType = ResponseType.CODE
 
     @property
     def target(self) -> Target:
@@ -125,27 +126,39 @@ def client_id_of(params: Params) -> str:
     return given[0]
 
 
-def read(client: Client, params: Params) -> AuthorizationRequest:
-    """Check a request from top to bottom. Raises ``NotRedirectable``, ``AuthorizationError``."""
+def read(client: Client, params: Params, among: Offered = CODE_ONLY) -> AuthorizationRequest:
+    """Check a request from top to bottom; ``among`` are the response types of the installation.
+
+    Raises ``NotRedirectable``, ``AuthorizationError``.
+    """
     values = _given(params)
+    kind = _kind(values, among)
     redirect_uri = _redirect_uri(params, client)
-    target = Target(redirect_uri, ResponseMode.QUERY, _state(values))
+    target = Target(redirect_uri, response_types.default_mode(kind), _state(values))
     once = [name for name, _ in params if name != _MAY_REPEAT]
     if len(set(once)) != len(once):
         raise AuthorizationError("invalid_request", "a parameter is repeated", target)
-    target = Target(redirect_uri, _response_mode(values, target), target.state)
-    _check_supported(values, target)
-    if GrantType.AUTHORIZATION_CODE not in client.grant_types:
-        raise AuthorizationError("unauthorized_client", "the client may not ask for codes", target)
-    return _build(params, values, client, target)
+    target = _asked_target(values, kind, target)
+    _check_supported(values, among, target)
+    check_registered(kind, client, target)
+    return _build(params, values, client, target, kind=kind)
 
 
-def target_of(client: Client, params: Params) -> Target | None:
+def check_registered(kind: ResponseType, client: Client, target: Target) -> None:
+    """Whether the client may ask for that. Raises ``AuthorizationError``."""
+    if not response_types.is_registered(kind, client):
+        detail = f"the client may not ask for {'tokens' if kind.is_implicit else 'codes'}"
+        raise AuthorizationError("unauthorized_client", detail, target)
+
+
+def target_of(client: Client, params: Params, among: Offered = CODE_ONLY) -> Target | None:
     """Where an error about the request itself may go: only where we would send an answer too."""
     values = _given(params)
+    kind = _kind(values, among)
     try:
-        target = Target(_redirect_uri(params, client), ResponseMode.QUERY, _state(values))
-        return Target(target.redirect_uri, _response_mode(values, target), target.state)
+        redirect_uri = _redirect_uri(params, client)
+        target = Target(redirect_uri, response_types.default_mode(kind), _state(values))
+        return _asked_target(values, kind, target)
     except AuthorizationError:
         return target
     except NotRedirectable:
@@ -189,21 +202,30 @@ def _state(values: Mapping[str, str]) -> str | None:
     return state if state is None or len(state) <= _LONGEST_VALUE else None
 
 
-def _response_mode(values: Mapping[str, str], target: Target) -> ResponseMode:
-    mode = values.get("response_mode") or ResponseMode.QUERY
-    if mode not in _MODES:
+def _kind(values: Mapping[str, str], among: Offered) -> ResponseType:
+    """What is asked for; what we do not know is refused as a request for a code would be."""
+    return response_types.read(values.get("response_type", ""), among) or ResponseType.CODE
+
+
+def _asked_target(values: Mapping[str, str], kind: ResponseType, target: Target) -> Target:
+    """The same as the request wants it. Raises ``AuthorizationError``."""
+    if "response_mode" not in values:
+        return target
+    mode = response_types.read_mode(values["response_mode"], kind)
+    if mode is None:
         raise AuthorizationError("invalid_request", "response_mode is not supported", target)
-    return ResponseMode(mode)
+    return Target(target.redirect_uri, mode, target.state)
 
 
-def _check_supported(values: Mapping[str, str], target: Target) -> None:
+def _check_supported(values: Mapping[str, str], among: Offered, target: Target) -> None:
     for name, error in _UNSUPPORTED.items():
         if name in values:
             raise AuthorizationError(error, f"{name} is not supported", target)
     if "response_type" not in values:
         raise AuthorizationError("invalid_request", "response_type is missing", target)
-    if values["response_type"] != "code":
-        raise AuthorizationError("unsupported_response_type", "only code is supported", target)
+    if response_types.read(values["response_type"], among) is None:
+        detail = f"only {', '.join(among)} is supported"
+        raise AuthorizationError("unsupported_response_type", detail, target)
     for name, value in values.items():
         longest = _LONGEST_TEXT if name in _LONG else _LONGEST_VALUE
         if len(value) > longest or "\0" in value:
@@ -211,10 +233,17 @@ def _check_supported(values: Mapping[str, str], target: Target) -> None:
 
 
 def _build(
-    params: Params, values: Mapping[str, str], client: Client, target: Target
+    params: Params,
+    values: Mapping[str, str],
+    client: Client,
+    target: Target,
+    *,
+    kind: ResponseType,
 ) -> AuthorizationRequest:
-    scope = _scope(values, client, target)
+    scope = _scope(values, client, target, kind)
     claims = _claims(values.get("claims", ""), client, target)
+    if kind.is_implicit:
+        _check_implicit(values, claims, kind, target)
     acr_values, is_essential = read_acr(values, claims, client)
     if is_essential and not is_known(acr_values):
         raise AuthorizationError(
@@ -236,21 +265,39 @@ def _build(
         acr_values=acr_values,
         is_acr_essential=is_essential,
         userinfo_claims=(*claims.userinfo, *dvcqg.standard_claims(client)),
-        id_token_claims=claims.id_token,
-        code_challenge=_code_challenge(values, client, target),
+        id_token_claims=(*claims.id_token, *response_types.in_id_token(kind, scope)),
+        code_challenge=None if kind.is_implicit else _code_challenge(values, client, target),
         wishes=claims.wishes,
         resource=_resource(params, client, target),
         dpop_jkt=_dpop_jkt(values.get("dpop_jkt", ""), target),
         of_stranger=client.is_stranger,
         display=_display(values.get("display", "")),
+        response_type=kind,
     )
 
 
-def _scope(values: Mapping[str, str], client: Client, target: Target) -> tuple[str, ...]:
+def _check_implicit(
+    values: Mapping[str, str], claims: ClaimsParameter, kind: ResponseType, target: Target
+) -> None:
+    """What goes with codes only, or is needed without one. Raises ``AuthorizationError``."""
+    if "nonce" not in values:  # Core, 3.2.2.1: what binds the answer to the request
+        raise AuthorizationError("invalid_request", "nonce is required", target)
+    if "dpop_jkt" in values:  # RFC 9449, 10: a token would not be bound, as the client believes
+        raise AuthorizationError("invalid_request", "dpop_jkt binds codes only", target)
+    asks_userinfo = bool(claims.userinfo) or not claims.wishes.userinfo.is_empty
+    if kind is ResponseType.ID_TOKEN and asks_userinfo:  # Core, 5.5
+        detail = "claims for userinfo need an access token"
+        raise AuthorizationError("invalid_request", detail, target)
+
+
+def _scope(
+    values: Mapping[str, str], client: Client, target: Target, kind: ResponseType
+) -> tuple[str, ...]:
+    """Offline access is a refresh token's, which only a code brings (Core, 11)."""
     asked = values.get("scope", "").split()
     if "openid" not in asked:
         raise AuthorizationError("invalid_scope", "scope must contain openid", target)
-    allowed = client.allowed_scope
+    allowed = client.allowed_scope - ({"offline_access"} if kind.is_implicit else set())
     return tuple(name for name in SCOPES if name in asked and name in allowed)
 
 

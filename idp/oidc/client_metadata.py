@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import unicodedata
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -23,9 +23,10 @@ from idp.domain.clients import (
     SubjectType,
 )
 from idp.domain.errors import DomainError
-from idp.oidc import client_rules
+from idp.oidc import client_rules, response_types
 from idp.oidc.claims import CLIENT_SCOPES, SCOPES
 from idp.oidc.client_addresses import Loopback, hosts_of, is_loopback
+from idp.oidc.response_types import CODE_ONLY, Offered
 
 
 class InvalidMetadata(DomainError):
@@ -51,13 +52,16 @@ KNOWN: Final = frozenset(Client.__struct_fields__) - _COMPUTED | {
 _LONGEST, _MOST = 2000, 50
 
 
-def check(metadata: Metadata, loopback: Loopback) -> Metadata:
-    """The metadata with defaults filled in. Raises ``InvalidMetadata``."""
+def check(metadata: Metadata, loopback: Loopback, among: Offered = CODE_ONLY) -> Metadata:
+    """The metadata with defaults filled in; ``among`` are the installation's response types.
+
+    Raises ``InvalidMetadata``.
+    """
     found = {name: value for name, value in metadata.items() if name in KNOWN and value is not None}
     _check_sizes(found)
     _fill_in(found)
     client = _convert({"client_id": "new", **found})
-    for fault in client_rules.faults(client, loopback):
+    for fault in client_rules.faults(client, loopback, among):
         raise InvalidMetadata(fault.code, fault.detail)
     return found
 
@@ -81,7 +85,7 @@ def _fill_in(found: Metadata) -> None:
     _fill_in_name(found)
     found.setdefault("token_endpoint_auth_method", AuthMethod.BASIC.value)
     found.setdefault("grant_types", [GrantType.AUTHORIZATION_CODE.value])
-    found.setdefault("response_types", ["code"])
+    found["response_types"] = _normal(found.get("response_types", ["code"]))
     found.setdefault("subject_type", SubjectType.PAIRWISE.value)
     found.setdefault("scope", "openid")
     found.setdefault("redirect_uris", [])
@@ -98,6 +102,13 @@ def _fill_in(found: Metadata) -> None:
             found.setdefault(f"{name}_encrypted_response_enc", "A128CBC-HS256")
     if "request_object_encryption_alg" in found:
         found.setdefault("request_object_encryption_enc", "A128CBC-HS256")
+
+
+def _normal(kinds: Any) -> Any:  # noqa: ANN401  anything that was sent
+    """Response types with their words in our order."""
+    if not isinstance(kinds, list):
+        return kinds
+    return [response_types.normal(each) if isinstance(each, str) else each for each in kinds]
 
 
 def _fill_in_name(found: Metadata) -> None:

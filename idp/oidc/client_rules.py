@@ -23,11 +23,13 @@ from idp.domain.clients import (
     Client,
     GrantType,
     Profile,
+    ResponseType,
     SigningAlg,
     SubjectType,
 )
-from idp.oidc.client_addresses import Loopback, fault_of_uri, hosts_of, origin
+from idp.oidc.client_addresses import Loopback, fault_of_uri, hosts_of, is_loopback, origin
 from idp.oidc.client_keys import has_texts, is_strong
+from idp.oidc.response_types import Offered
 
 _SHOWN_URIS: Final = ("client_uri", "logo_uri", "policy_uri", "tos_uri")
 _CALLED_URIS: Final = (
@@ -48,6 +50,8 @@ _SAFE_ALGS: Final = frozenset({SigningAlg.ES256, SigningAlg.PS256, SigningAlg.ED
 _SAFE_AUTH: Final = frozenset(
     {AuthMethod.PRIVATE_KEY_JWT, AuthMethod.TLS, AuthMethod.SELF_SIGNED_TLS}
 )
+_ANSWERED_THERE: Final = frozenset({GrantType.AUTHORIZATION_CODE, GrantType.IMPLICIT})
+"""Grants that begin at the authorization endpoint, so their answers need an address."""
 _MOST_KEYS = 20
 _LEAST_RSA = 341
 """Characters of the modulus of a key of 2048 bits."""
@@ -61,12 +65,13 @@ class Fault:
     detail: str
 
 
-def faults(client: Client, loopback: Loopback) -> Iterator[Fault]:
-    """Everything that is wrong with a client."""
+def faults(client: Client, loopback: Loopback, among: Offered) -> Iterator[Fault]:
+    """Everything that is wrong with a client; ``among`` are the installation's response types."""
     yield from _faults_of_redirects(client, loopback)
     yield from _faults_of_uris(client, loopback)
     for detail in (
         *_faults_of_name(client),
+        *_faults_of_implicit(client, among),
         *_faults_of_authentication(client),
         *_faults_of_keys(client),
         *_faults_of_encryption(client),
@@ -79,13 +84,17 @@ def faults(client: Client, loopback: Loopback) -> Iterator[Fault]:
 
 
 def _faults_of_redirects(client: Client, loopback: Loopback) -> Iterator[Fault]:
-    if GrantType.AUTHORIZATION_CODE in client.grant_types and not client.redirect_uris:
+    if _ANSWERED_THERE & client.grant_types and not client.redirect_uris:
         yield Fault("invalid_redirect_uri", "redirect_uris is missing")
     for name in ("redirect_uris", "post_logout_redirect_uris"):
         for uri in getattr(client, name):
             fault = fault_of_uri(uri, loopback, client.application_type)
             if fault:
                 yield Fault("invalid_redirect_uri", f"{name}: {uri!r} {fault}")
+    if GrantType.IMPLICIT in client.grant_types and loopback is Loopback.REFUSED:
+        is_local = any(map(is_loopback, hosts_of(client.redirect_uris)))
+        if is_local and client.application_type is ApplicationType.WEB:  # Registration, 2
+            yield Fault("invalid_redirect_uri", "tokens of a web client cannot go to localhost")
 
 
 def _faults_of_uris(client: Client, loopback: Loopback) -> Iterator[Fault]:
@@ -117,6 +126,26 @@ def _faults_of_name(client: Client) -> Iterator[str]:
     fault = shown.fault_of_name(client.client_name)
     if fault and client.client_name != client.client_id:
         yield f"client_name {fault}"
+
+
+def _faults_of_implicit(client: Client, among: Offered) -> Iterator[str]:
+    """Who gets tokens from the authorization endpoint (OpenID Connect Core, 3.2)."""
+    kinds = {kind for kind in client.response_types if kind.is_implicit}
+    has_grant = GrantType.IMPLICIT in client.grant_types
+    if not kinds and not has_grant:
+        return
+    if ResponseType.ID_TOKEN not in among:
+        yield "the implicit flow is not offered here"
+    if bool(kinds) != has_grant:  # RFC 7591, 2.1
+        yield "the grant type implicit goes with the response types id_token and id_token token"
+    has_codes = GrantType.AUTHORIZATION_CODE in client.grant_types
+    if (ResponseType.CODE in client.response_types) != has_codes:
+        yield "the grant type authorization_code goes with the response type code"
+    if client.profile is not Profile.STANDARD:
+        yield "the implicit flow is for the profile standard only"
+    is_bound = client.dpop_bound_access_tokens or client.tls_client_certificate_bound_access_tokens
+    if ResponseType.ID_TOKEN_TOKEN in kinds and is_bound:
+        yield "an access token that the browser gets cannot be bound to a key"
 
 
 def _faults_of_authentication(client: Client) -> Iterator[str]:
@@ -240,6 +269,8 @@ def gaps_to_fapi2(client: Client) -> Iterator[str]:
         yield "require_pushed_authorization_requests must be true"
     if not client.require_pkce:
         yield "require_pkce must be true"
+    if GrantType.IMPLICIT in client.grant_types:
+        yield "the grant type implicit must go: no token comes through the browser"
     for name in ("token_endpoint_auth_signing_alg", "request_object_signing_alg",
                  "id_token_signed_response_alg", "userinfo_signed_response_alg",
                  "authorization_signed_response_alg",

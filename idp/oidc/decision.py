@@ -1,4 +1,4 @@
-"""What a request needs before its code: a sign-in, consent, or nothing (Core, 3.1.2.3)."""
+"""What a request needs before its answer: a sign-in, consent, or nothing (Core, 3.1.2.3)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class NeedConsent:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A code may be issued for what the session proves."""
+    """A code, or tokens, may be issued for what the session proves."""
 
     seen: Seen
     proven: Achieved

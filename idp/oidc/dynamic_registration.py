@@ -34,6 +34,7 @@ from idp.oidc.client_metadata import InvalidMetadata, check
 from idp.oidc.initial_tokens import InitialTokens
 from idp.oidc.keys import b64
 from idp.oidc.registration import new_client
+from idp.oidc.response_types import offered
 from idp.oidc.software_statements import MEMBER, SoftwareStatements, Statement
 from idp.ports import WebClient
 from idp.storage.audit import AuditStore
@@ -98,7 +99,13 @@ class Registrar:
             entry = self._enter(call, statement, now=now)
             if entry is _Entry.REFUSED:
                 return _challenge("invalid_token")
-            stored, answer = new_client(asked, self.loopback, source=FROM_WIRE, issued_at=seconds)
+            stored, answer = new_client(
+                asked,
+                self.loopback,
+                source=FROM_WIRE,
+                issued_at=seconds,
+                among=offered(self.settings),
+            )
         except InvalidMetadata as error:
             return _refusal(400, error.code, error.detail)
         kept = {MEMBER: statement.token} if statement else {}
@@ -220,7 +227,7 @@ class Registrar:
         return asked
 
     def _check(self, asked: Metadata) -> Metadata:
-        found = check(asked, self.loopback)
+        found = check(asked, self.loopback, offered(self.settings))
         self._check_sector(found)
         return found
 

@@ -14,7 +14,7 @@ from idp.oidc.authorization import Display
 from idp.oidc.claims import CLAIMS, CLIENT_SCOPES, SCOPES
 from idp.oidc.keys import ALGORITHMS
 from idp.oidc.proof import ALGORITHMS as DPOP_ALGORITHMS
-from idp.oidc.responses import ResponseMode
+from idp.oidc.response_types import CODE_ONLY, Offered, modes
 from idp.oidc.verified_claims import vocabulary
 
 _TLS_METHODS: Final = frozenset({AuthMethod.TLS, AuthMethod.SELF_SIGNED_TLS})
@@ -66,6 +66,7 @@ class Features:
         GrantType.REFRESH_TOKEN,
         GrantType.CLIENT_CREDENTIALS,
     )
+    response_types: Offered = CODE_ONLY
     endpoints: Mapping[str, str] = field(default_factory=dict)
     attestations: tuple[Attestation, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
@@ -88,8 +89,8 @@ def members(issuer: str, features: Features) -> dict[str, Any]:
         "issuer": issuer,
         **{name: f"{issuer}{path}" for name, path in endpoints.items()},
         "scopes_supported": [*SCOPES, *CLIENT_SCOPES],
-        "response_types_supported": ["code"],
-        "response_modes_supported": list(ResponseMode),
+        "response_types_supported": list(features.response_types),
+        "response_modes_supported": modes(features.response_types),
         "grant_types_supported": list(features.grant_types),
         "acr_values_supported": [*(level.acr for level in IAL), *ACR_RESISTANCES],
         "subject_types_supported": ["pairwise", "public"],

@@ -13,9 +13,11 @@ import msgspec
 from idp.domain.clients import Client, GrantType
 from idp.domain.errors import PortUnavailable
 from idp.metrics import PROTOCOL_ERRORS, TOKENS, Meter
-from idp.oidc import interaction, metadata, revocation
+from idp.oidc import implicit, interaction, metadata, revocation
+from idp.oidc.authorization import AuthorizationRequest
 from idp.oidc.calls import FORM_TYPE, NO_STORE, Call, Reply, read_form
 from idp.oidc.client_auth import Authenticator
+from idp.oidc.decision import Ready
 from idp.oidc.decryption import published
 from idp.oidc.encryption import NESTED
 from idp.oidc.errors import (
@@ -32,6 +34,7 @@ from idp.oidc.grants.answer import GrantTools, TokenAnswer, TokenRequest
 from idp.oidc.introspection import Introspection
 from idp.oidc.proof import ALGORITHMS, Binding, Proofs
 from idp.oidc.request_objects import RequestObjects
+from idp.oidc.response_types import Offered
 from idp.oidc.tokens import Tokens, data_from_text, grant_of
 from idp.ports import Clock
 from idp.storage.clients import ClientStore
@@ -89,6 +92,31 @@ class Provider:
     def jwks(self) -> bytes:
         """Our public keys: those that sign, and those to encrypt for."""
         return published(self.tokens.keys.jwks, self.requests.decryption.keys.jwks)
+
+    # --- the authorization endpoint -------------------------------------------------------------
+
+    @property
+    def response_types(self) -> Offered:
+        """What the authorization endpoint answers with here."""
+        return self.features.response_types
+
+    def check_answerable(self, client: Client, asked: AuthorizationRequest) -> None:
+        """Refuse before a person is asked. Raises ``AuthorizationError``."""
+        if asked.response_type.is_implicit:
+            implicit.check(self.tools, client, asked)
+
+    def authorized(
+        self, client: Client, asked: AuthorizationRequest, ready: Ready, *, now: datetime
+    ) -> dict[str, str]:
+        """What a client gets that may have it: a code, or tokens (RFC 6749, 4.1.2; Core, 3.2.2.5).
+
+        Raises ``AuthorizationError``.
+        """
+        if not asked.response_type.is_implicit:
+            return {"code": self.tokens.new_code(client, asked, ready, now=now)}
+        answer = implicit.answer(self.tools, client, asked, ready, now=now)
+        self.meter.count(TOKENS, GrantType.IMPLICIT)
+        return answer
 
     # --- endpoints ------------------------------------------------------------------------------
 

@@ -14,14 +14,20 @@ from idp.domain.clients import AuthMethod, Metadata
 from idp.oidc.claims import SCOPES
 from idp.oidc.client_addresses import Loopback
 from idp.oidc.client_metadata import KNOWN, InvalidMetadata, check
+from idp.oidc.response_types import CODE_ONLY, Offered
 from idp.storage.clients import StoredClient
 
 
 def new_client(
-    metadata: Metadata, loopback: Loopback, *, source: str, issued_at: int
+    metadata: Metadata,
+    loopback: Loopback,
+    *,
+    source: str,
+    issued_at: int,
+    among: Offered = CODE_ONLY,
 ) -> tuple[StoredClient, Metadata]:
     """A client to store, and the answer of RFC 7591, section 3.2.1. A given id and secret stay."""
-    found = check(metadata, loopback)
+    found = check(metadata, loopback, among)
     if "scope" not in metadata:
         found["scope"] = " ".join(SCOPES)
     client_id = found.setdefault("client_id", secrets.token_hex(16))
@@ -47,9 +53,14 @@ class Plan:
 FROM_FILE: Final = "file"
 
 
-def plan(folder: Path, stored: Sequence[StoredClient], loopback: Loopback) -> Plan:
+def plan(
+    folder: Path,
+    stored: Sequence[StoredClient],
+    loopback: Loopback,
+    among: Offered = CODE_ONLY,
+) -> Plan:
     """Compare ``clients/*.toml`` with the database; clients from elsewhere are left alone."""
-    wanted = {client.client_id: client for client in _read_folder(folder, loopback)}
+    wanted = {client.client_id: client for client in _read_folder(folder, loopback, among)}
     known = {client.client_id: client for client in stored}
     taken = [name for name in wanted if name in known and known[name].source != FROM_FILE]
     if taken:
@@ -66,17 +77,17 @@ def plan(folder: Path, stored: Sequence[StoredClient], loopback: Loopback) -> Pl
     )
 
 
-def _read_folder(folder: Path, loopback: Loopback) -> list[StoredClient]:
+def _read_folder(folder: Path, loopback: Loopback, among: Offered) -> list[StoredClient]:
     found = []
     for path in sorted(folder.glob("*.toml")):
         try:
-            found.append(_read_file(path, loopback))
+            found.append(_read_file(path, loopback, among))
         except (InvalidMetadata, tomllib.TOMLDecodeError, ValueError) as error:
             raise InvalidMetadata("invalid_client_metadata", f"{path.name}: {error}") from error
     return found
 
 
-def _read_file(path: Path, loopback: Loopback) -> StoredClient:
+def _read_file(path: Path, loopback: Loopback, among: Offered) -> StoredClient:
     data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     unknown = sorted(set(data) - KNOWN)
     if unknown:
@@ -84,7 +95,7 @@ def _read_file(path: Path, loopback: Loopback) -> StoredClient:
     if "client_secret" in data:
         raise InvalidMetadata("invalid_client_metadata", "no secret belongs into a file")
     digest = data.pop("client_secret_sha256", None)
-    metadata = check({"client_id": path.stem, **data}, loopback)
+    metadata = check({"client_id": path.stem, **data}, loopback, among)
     secret_hash = bytes.fromhex(digest) if digest else None
     if (secret_hash is not None) != AuthMethod(metadata["token_endpoint_auth_method"]).has_secret:
         detail = "client_secret_sha256 goes with client_secret_basic and client_secret_post"

@@ -44,6 +44,7 @@ from idp.oidc.errors import (
 )
 from idp.oidc.federation import proofs as federation
 from idp.oidc.proof import Proofs
+from idp.oidc.response_types import offered
 from idp.ports import WebClient
 from idp.storage.pushed import PushedStore
 
@@ -231,6 +232,8 @@ class RequestObjects:
         asked = self._read(client, [("client_id", client.client_id), *_without_id(inside)])
         if call.dpop:
             jkt = self.proofs.check(call, now=now)
+            if asked.response_type.is_implicit:
+                raise InvalidRequestError("a proof binds codes only")
             if asked.dpop_jkt and asked.dpop_jkt != jkt:
                 raise InvalidRequestError("dpop_jkt is not the key of the proof")
             asked = msgspec.structs.replace(asked, dpop_jkt=jkt)
@@ -242,7 +245,7 @@ class RequestObjects:
 
     def _read(self, client: Client, params: Params) -> AuthorizationRequest:
         try:
-            return read(client, params)
+            return read(client, params, offered(self.settings))
         except NotRedirectable as error:
             raise InvalidRequestError(error.detail) from error
         except AuthorizationError as error:

@@ -1,4 +1,4 @@
-"""How an answer travels to redirect_uri: query, form post, or signed as a JWT (JARM).
+"""How an answer travels to redirect_uri: query, fragment, form post, or signed as a JWT (JARM).
 
 The JWT says who answers (``iss``), to whom (``aud``), until when, and nothing that was not asked
 for; it is signed, and encrypted too where the client registered that (JARM, 2.1 and 2.2).
@@ -24,20 +24,27 @@ class ResponseMode(enum.StrEnum):
     """``response_mode`` (OAuth 2.0 Multiple Response Types; Form Post; JARM, 2.3)."""
 
     QUERY = "query"
+    FRAGMENT = "fragment"
     FORM_POST = "form_post"
     JWT = "jwt"
     QUERY_JWT = "query.jwt"
+    FRAGMENT_JWT = "fragment.jwt"
     FORM_POST_JWT = "form_post.jwt"
 
     @property
     def is_signed(self) -> bool:
         """Whether the answer is one JWT."""
-        return self in {ResponseMode.JWT, ResponseMode.QUERY_JWT, ResponseMode.FORM_POST_JWT}
+        return self is ResponseMode.JWT or self.endswith(".jwt")
 
     @property
     def is_posted(self) -> bool:
         """Whether the browser posts it."""
         return self in {ResponseMode.FORM_POST, ResponseMode.FORM_POST_JWT}
+
+    @property
+    def is_fragment(self) -> bool:
+        """Whether only the browser reads it: fragments are sent to no server."""
+        return self in {ResponseMode.FRAGMENT, ResponseMode.FRAGMENT_JWT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,8 @@ class Target:
     def location(self, parameters: Mapping[str, str]) -> str:
         """redirect_uri with the answer; a registered query stays byte for byte."""
         query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
+        if self.response_mode.is_fragment:
+            return f"{self.redirect_uri}#{query}"
         return f"{self.redirect_uri}{'&' if '?' in self.redirect_uri else '?'}{query}"
 
 

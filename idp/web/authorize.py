@@ -1,4 +1,4 @@
-"""``/authorize`` and what may come between it and the code: sign-in, consent.
+"""``/authorize`` and what may come between it and the answer: sign-in, consent.
 
 A request that needs nobody is answered at once and writes nothing. One that does is kept as a
 transaction of this browser; every detour comes back to ``/authorize/<id>``, which decides anew.
@@ -128,6 +128,7 @@ class AuthorizePages:
         now = house().clock()
         try:
             asked = self._read(client, params, now)
+            self._provider.check_answerable(client, asked)
             _look(asked.display, asked.ui_locales)
             hinted = self._hinted(asked)
             seen = house().sessions.find(session_cookie(), client_id=client.client_id, now=now)
@@ -138,7 +139,7 @@ class AuthorizePages:
         if asked.response_mode.is_signed:
             self._leaving.check_encryption(client)
         if isinstance(decision, Ready):
-            return self._leaving.send_code(client, asked, decision, now)
+            return self._leaving.send_answer(client, asked, decision, now)
         waiting = Waiting(asked, int(now.timestamp() * 1000))
         stored = house().transactions.add(
             KIND,
@@ -184,7 +185,7 @@ class AuthorizePages:
             return self._leaving.send_error(client, error)
         if isinstance(decision, Ready):
             house().transactions.end(stored, now=now)
-            return self._leaving.send_code(client, waiting.request, decision, now)
+            return self._leaving.send_answer(client, waiting.request, decision, now)
         return self._detour(stored, client, waiting, decision)
 
     # --- detours --------------------------------------------------------------------------------
@@ -257,14 +258,14 @@ class AuthorizePages:
         try:
             resolved = self._provider.requests.resolve(client, params, now=now)
         except OAuth2Error as error:
-            target = target_of(client, params)
+            target = target_of(client, params, self._provider.response_types)
             if target is None:
                 is_unknown = isinstance(error, InvalidRequestUriError)
                 raise NotRedirectable(
                     Untrusted.REQUEST_INVALID, "request_uri" if is_unknown else error.error
                 ) from error
             raise AuthorizationError(error.error, str(error.description), target) from error
-        return resolved.pushed or read(client, resolved.params)
+        return resolved.pushed or read(client, resolved.params, self._provider.response_types)
 
     def _find(self, transaction: str) -> tuple[Stored, Waiting, Client] | None:
         stored = house().transactions.find(

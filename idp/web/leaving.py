@@ -5,7 +5,7 @@ An answer that has to be signed or encrypted and cannot be is not sent at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -37,30 +37,34 @@ class Leaving:
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
 
-    def send_code(
+    def send_answer(
         self, client: Client, asked: AuthorizationRequest, ready: Ready, now: datetime
     ) -> Response:
-        """The code for who is signed in and agrees; a pushed request is used up by it."""
+        """The answer for who is signed in and agrees; a pushed request is used up by it."""
         if not self._provider.requests.use(asked, now=now):
             _log.warning("authorize.refused", reason="the pushed request was used up")
             return errors.show(errors.Problem.REQUEST_INVALID)
         house().sessions.touch(ready.seen.session, now=now)
-        code = self._provider.tokens.new_code(client, asked, ready, now=now)
-        return self._send(client, asked.target, now, code=code)
+        try:
+            answer = self._provider.authorized(client, asked, ready, now=now)
+        except AuthorizationError as error:
+            return self.send_error(client, error)
+        return self._send(client, asked.target, answer, now)
 
     def send_error(self, client: Client, error: AuthorizationError) -> Response:
         """An error that may travel: the redirect address is the client's own."""
         values = {"error": error.error, "error_description": error.description}
         travels = _offer if client.is_stranger and error.error not in _SILENT else _travel
-        return self._send(client, error.target, house().clock(), travels, **values)
+        return self._send(client, error.target, values, house().clock(), travels=travels)
 
     def _send(
         self,
         client: Client,
         target: Target,
+        values: Mapping[str, str],
         now: datetime,
+        *,
         travels: _Travels | None = None,
-        **values: str,
     ) -> Response:
         """The answer on its way to the portal, as a JWT where it asked for one (JARM)."""
         parameters = target.answer(self._provider.issuer, **values)

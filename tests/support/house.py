@@ -47,6 +47,7 @@ from idp.oidc.client_addresses import Loopback
 from idp.oidc.client_metadata import build as build_client
 from idp.oidc.keys import KeyRing
 from idp.oidc.registration import new_client
+from idp.oidc.response_types import offered
 from idp.ports import (
     Good,
     InsuredRecord,
@@ -541,7 +542,8 @@ def add_portal(house: House, client_id: str = "hanoi", **metadata: Any) -> Porta
         "scope": "openid profile phone email identity offline_access",
         **metadata,
     }
-    stored, answer = new_client(found, Loopback.ALLOWED, source="cli", issued_at=0)
+    among = offered(house.base.config.oidc)
+    stored, answer = new_client(found, Loopback.ALLOWED, source="cli", issued_at=0, among=among)
     clients: ClientStore[Client] = ClientStore(house.database, build_client)
     with house.database.transaction() as connection:
         clients.save(connection, stored, now=NOW)

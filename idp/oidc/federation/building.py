@@ -98,6 +98,7 @@ def build(ground: Ground, features: Features) -> Entrance:
         Terms(
             settings.required_trust_marks,
             settings.require_pkce,
+            features.response_types,
             timedelta(seconds=settings.refresh),
             timedelta(seconds=settings.longest),
         ),

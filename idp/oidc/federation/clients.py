@@ -1,8 +1,9 @@
 """What a chain says about a portal, as client metadata that we register (section 5.1.2).
 
-A portal of a federation has no secret (section 12.1) and may use the code flow; what only our
-operators decide (``profile``, ``require_pkce``, ``resources``) is not taken from it. It proves its
-key for every code, so PKCE is asked of it only where ``[federation] require_pkce`` says so.
+A portal of a federation has no secret (section 12.1) and may use the code flow, or the implicit
+one where that is on; what only our operators decide (``profile``, ``require_pkce``, ``resources``)
+is not taken from it. It proves its key for every request, so PKCE is asked of it only where
+``[federation] require_pkce`` says so.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from idp.oidc.federation import jws
 from idp.oidc.federation.chains import Chain
 from idp.oidc.federation.errors import Fault, FederationError, broken
 from idp.oidc.federation.statements import SKEW_SECONDS, is_entity_id
+from idp.oidc.response_types import CODE_ONLY, Offered
 from idp.ports import WebClient
 
 RELYING_PARTY: Final = "openid_relying_party"
@@ -35,8 +37,14 @@ _KEY_SET_TYPE: Final = "application/jwk-set+jwt"
 _OK = 200
 
 
-def metadata_of(
-    chain: Chain, web: WebClient, loopback: Loopback, *, now: int, kind: str = AUTOMATIC
+def metadata_of(  # noqa: PLR0913  keywords
+    chain: Chain,
+    web: WebClient,
+    loopback: Loopback,
+    *,
+    now: int,
+    kind: str = AUTOMATIC,
+    among: Offered = CODE_ONLY,
 ) -> Metadata:
     """Checked metadata of the chain's subject. Raises ``FederationError``."""
     stated = chain.metadata.get(RELYING_PARTY)
@@ -49,14 +57,14 @@ def metadata_of(
     found |= _proof(found)
     found |= {
         "client_id": chain.subject.sub,
-        "grant_types": _grants(found),
+        "grant_types": _grants(found, among),
         "scope": found.get("scope", " ".join(SCOPES)),
     }
     keys = _keys(chain, found, web, loopback, now=now)
     for name in ("jwks", "jwks_uri", "signed_jwks_uri"):
         found.pop(name, None)
     try:
-        checked = client_metadata.check({**found, **keys}, loopback)
+        checked = client_metadata.check({**found, **keys}, loopback, among)
     except InvalidMetadata as error:
         raise FederationError(Fault.INVALID_METADATA, error.detail) from error
     _check_sector(checked, web)
@@ -90,12 +98,15 @@ def _proof(found: Metadata) -> Metadata:
     return {"token_endpoint_auth_method": str(AuthMethod(method).value)}
 
 
-def _grants(found: Metadata) -> list[str]:
+def _grants(found: Metadata, among: Offered) -> list[str]:
+    """Those of the portal's that we have: what brings it tokens must be among them."""
     asked = found.get("grant_types", [GrantType.AUTHORIZATION_CODE.value])
     if not isinstance(asked, list):
         raise FederationError(Fault.INVALID_METADATA, "grant_types has the wrong type")
-    kept = [grant.value for grant in _GRANTS if grant.value in asked]
-    if GrantType.AUTHORIZATION_CODE.value not in kept:
+    is_implicit = any(each.is_implicit for each in among) and GrantType.IMPLICIT.value in asked
+    ours = (*_GRANTS, GrantType.IMPLICIT) if is_implicit else _GRANTS
+    kept = [grant.value for grant in ours if grant.value in asked]
+    if GrantType.AUTHORIZATION_CODE.value not in kept and not is_implicit:
         raise FederationError(Fault.INVALID_METADATA, "grant_types needs authorization_code")
     return kept
 

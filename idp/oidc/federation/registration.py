@@ -27,6 +27,7 @@ from idp.oidc.federation.errors import Fault, FederationError
 from idp.oidc.federation.proofs import Kind
 from idp.oidc.federation.resolving import Resolved, Resolving
 from idp.oidc.federation.statements import is_entity_id
+from idp.oidc.response_types import CODE_ONLY, Offered
 from idp.storage import federation
 from idp.storage.federation import FederationStore, Standing
 
@@ -41,6 +42,7 @@ class Terms:
 
     required_trust_marks: tuple[str, ...] = ()
     require_pkce: bool = False
+    among: Offered = CODE_ONLY
     refresh: timedelta = timedelta(hours=1)
     longest: timedelta = timedelta(days=1)
 
@@ -96,7 +98,12 @@ class FederatedClients:
         wanted = self.terms.required_trust_marks
         until = marks.check_required(chain, wanted, self.discovery.judge, now=seconds)
         found = metadata_of(
-            chain, self.discovery.web, self.discovery.loopback, now=seconds, kind=kind
+            chain,
+            self.discovery.web,
+            self.discovery.loopback,
+            now=seconds,
+            kind=kind,
+            among=self.terms.among,
         )
         found["require_pkce"] = self.terms.require_pkce
         client = client_metadata.build(found, None)
