@@ -35,8 +35,8 @@ PAYLOADS = {
     "percent": "%(portal)s %s %d {0} {portal}",
 }
 _LIVE = re.compile(
-    r"<script>|<img src=x|<svg/|<meta http-equiv=refresh|<base href|<form action=\"//|9359"
-    r"|\son(?:mouseover|error|load|focus)=[\"']|href=\"javascript:",
+    r"<script>|<img src=x|<svg/|<meta http-equiv=refresh|<base href|<form action=\"//"
+    r"|(?<![\w-])9359|\son(?:mouseover|error|load|focus)=[\"']|href=\"javascript:",
     re.IGNORECASE,
 )
 
