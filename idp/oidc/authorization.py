@@ -297,7 +297,9 @@ def _scope(
     asked = values.get("scope", "").split()
     if "openid" not in asked:
         raise AuthorizationError("invalid_scope", "scope must contain openid", target)
-    allowed = client.allowed_scope - ({"offline_access"} if kind.is_implicit else set())
+    allowed = client.allowed_scope
+    if kind.is_implicit:
+        allowed -= {"offline_access"}
     return tuple(name for name in SCOPES if name in asked and name in allowed)
 
 

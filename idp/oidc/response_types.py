@@ -47,7 +47,7 @@ def normal(text: str) -> str:
 
 def read(text: str, among: Offered) -> ResponseType | None:
     """The response type that is meant, if it is one of these."""
-    name = normal(text)
+    name = normal(text) if " " in text else text
     return next((each for each in among if each == name), None)
 
 
