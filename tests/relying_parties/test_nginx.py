@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -220,6 +221,20 @@ def test_pages_are_not_at_the_address_for_certificates(front: Front) -> None:
 def test_a_name_that_is_not_ours_gets_no_certificate(front: Front) -> None:
     with pytest.raises(httpx.ConnectError):
         front.browser(sni="other.example.vn").get(f"{front.issuer}/")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("name", [NAME, MTLS])
+def test_rfc9325_3_1_1_both_names_speak_tls_1_2_and_1_3(
+    front: Front, name: str, version: ssl.TLSVersion
+) -> None:
+    context = trusting(front.certificates["ca"], None)
+    context.minimum_version = context.maximum_version = version
+    with (
+        socket.create_connection(("127.0.0.1", front.port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname=name) as connection,
+    ):
+        assert connection.version() == version.name.replace("_", ".")
 
 
 def test_a_connection_to_one_name_cannot_ask_for_the_other(front: Front) -> None:
