@@ -133,13 +133,19 @@ _FEDERATION = click.option(
 
 @keys.command()
 @_FEDERATION
+@click.option("--alg", "only", multiple=True, help="Only keys of this algorithm; may be repeated.")
 @click.pass_context
-def rotate(ctx: click.Context, *, federation: bool) -> None:
+def rotate(ctx: click.Context, only: tuple[str, ...], *, federation: bool) -> None:
     """Announce a new key; let the announced one sign when its time has come."""
     rings = _key_rings(ctx, is_federation=federation)
+    known = [alg for ring in rings for alg in ring.algorithms]
+    strange = sorted(set(only) - set(known))
+    if strange:
+        told = f"{strange[0]!r} is none of {', '.join(known)}"
+        raise click.BadParameter(told, param_hint="--alg")
     for ring in rings:
         ring.ensure()
-        ring.rotate()
+        ring.rotate(only)
         _print_keys(ring)
     ready = rings[0].signs_from()
     if ready:

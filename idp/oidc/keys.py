@@ -19,7 +19,7 @@ import threading
 import time
 import tomllib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -148,7 +148,7 @@ class KeyRing:
         retire: timedelta,
         algorithms: Sequence[str] = ALGORITHMS,
     ) -> None:
-        self._folder, self._clock, self._algorithms = folder, clock, algorithms
+        self._folder, self._clock, self.algorithms = folder, clock, tuple(algorithms)
         self._announce, self._retire = announce, retire
         self._keys: dict[str, SigningKey] = {}
         self._active: dict[str, SigningKey] = {}
@@ -241,16 +241,16 @@ class KeyRing:
         """Make a key per algorithm where there is none: the first start."""
         with self._changing() as keys:
             have = {key.alg for key in keys if key.state is KeyState.ACTIVE}
-            for alg in self._algorithms:
+            for alg in self.algorithms:
                 if alg not in have:
                     self._write(self._new(alg, KeyState.ACTIVE))
         self._look(now=True)
 
-    def rotate(self) -> None:
-        """Announce a key per algorithm; once announced long enough, let it sign."""
+    def rotate(self, only: Collection[str] = ()) -> None:
+        """Announce a key per algorithm (or of ``only`` these); seen long enough, it signs."""
         with self._changing() as keys:
             now = self._clock()
-            for alg in self._algorithms:
+            for alg in (each for each in self.algorithms if not only or each in only):
                 ours = [key for key in keys if key.alg == alg]
                 waiting = [key for key in ours if key.state is KeyState.ANNOUNCED]
                 if not waiting:

@@ -122,6 +122,23 @@ def test_commands_work_on_the_running_demo(demo: Demo, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
+def test_only_the_named_algorithms_rotate_and_a_strange_one_is_a_sentence(demo: Demo) -> None:
+    def keys() -> set[tuple[str, str]]:
+        lines = demo.idp("keys", "list").stdout.splitlines()
+        return {(line.split()[0], line.split()[1]) for line in lines}
+
+    before = keys()
+
+    done = demo.idp("keys", "rotate", "--alg", "RSA-OAEP")
+
+    assert done.returncode == 0, done.stderr
+    assert {alg for _, alg in keys() - before} <= {"RSA-OAEP"}
+    for strange in ("none", "HS256", "", "../x", "ĐES"):
+        refused = demo.idp("keys", "rotate", "--alg", strange)
+        assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
+    assert {alg for _, alg in keys() - before} <= {"RSA-OAEP"}
+
+
 def test_bad_client_metadata_is_a_sentence(demo: Demo, tmp_path: Path) -> None:
     file = tmp_path / "client.json"
     for text in ("{", "3", '{"redirect_uris": ["http://evil.example/"]}', '{"redirect_uris": 3}'):

@@ -72,6 +72,17 @@ def test_a_new_key_is_announced_an_hour_before_it_signs(tmp_path: Path) -> None:
     assert states == {KeyState.ACTIVE, KeyState.RETIRING}
 
 
+def test_one_algorithm_rotates_and_the_others_stay(tmp_path: Path) -> None:
+    ring = ring_of(tmp_path, TestClock())
+    before = {key.kid for key in ring.list()}
+
+    ring.rotate(["RS256"])
+
+    new = [key for key in ring.list() if key.kid not in before]
+    assert [(key.alg, key.state) for key in new] == [("RS256", KeyState.ANNOUNCED)]
+    assert json.loads(ring.jwks)["keys"].count(new[0].jwk) == 1
+
+
 def test_an_operator_is_told_when_an_announced_key_may_sign(tmp_path: Path) -> None:
     clock = TestClock()
     ring = ring_of(tmp_path, clock)
