@@ -93,6 +93,7 @@ def registrar(base: Foundation, outgoing: WebClient | None = None) -> Registrar:
     return Registrar(
         config.server.issuer,
         config.oidc,
+        config.limits.client_registrations_per_ip_hour,
         Loopback.ALLOWED if is_demo else Loopback.REFUSED,
         database,
         vault,

@@ -164,6 +164,7 @@ class Limits:
     sounds_per_journey: int = _between(10, 1, 1000)
     sounds_per_ip_hour: int = _between(120, 1, 100000)
     registrations_per_ip_hour: int = _between(60, 1, 1000000)
+    client_registrations_per_ip_hour: int = _between(60, 1, 1000000)
     signatures_per_ip_hour: int = _between(120, 1, 1000000)
     prompts_per_phone: int = _between(3, 1, 1000)
     prompts_per_phone_day: int = _between(10, 1, 1000)

@@ -52,7 +52,6 @@ _OPERATORS_ONLY: Final = frozenset(
     | {"protected_resources"}
 )
 _MOST_BYTES: Final = 32768
-_PER_HOUR: Final = Limit("client_registration", 60, timedelta(hours=1))
 _FETCHING: Final = frozenset({GrantType.DEVICE_CODE, GrantType.CIBA})
 _encode = msgspec.json.Encoder().encode
 
@@ -71,6 +70,7 @@ class Registrar:
 
     issuer: str
     settings: Oidc
+    per_hour: int
     loopback: Loopback
     database: Database
     vault: Vault
@@ -87,7 +87,8 @@ class Registrar:
         """Section 3: a new client, or why not."""
         if self.settings.registration is RegistrationMode.CLOSED:
             return _refusal(403, "access_denied", "registration is closed")
-        if self.throttle.hit(_PER_HOUR, self.network(call.address), now=now).is_over:
+        limit = Limit("client_registration", self.per_hour, timedelta(hours=1))
+        if self.throttle.hit(limit, self.network(call.address), now=now).is_over:
             return _refusal(429, "temporarily_unavailable", "too many registrations")
         seconds = int(now.timestamp())
         try:

@@ -452,3 +452,19 @@ def test_strangers_register_a_limited_number_of_clients(open_house: House) -> No
 
     assert statuses[:60] == [201] * 60
     assert statuses[60:] == [429, 429]
+
+
+def test_how_many_clients_a_network_registers_is_a_setting(
+    database_url: str, tmp_path: Path
+) -> None:
+    house = houses.build(
+        database_url,
+        tmp_path,
+        oidc={"registration": RegistrationMode.OPEN},
+        limits={"client_registrations_per_ip_hour": 2},
+    )
+
+    assert [register(house).status_code for _ in range(3)] == [201, 201, 429]
+    house.clock.forward(minutes=61)
+    assert register(house).status_code == 201
+    house.database.close()
