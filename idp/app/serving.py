@@ -32,6 +32,7 @@ from idp.web import (
     dvcqg,
     emergency,
     errors,
+    framing,
     home,
     hot_path,
     i18n,
@@ -114,6 +115,7 @@ def create_app(base: Foundation, ports: Ports) -> Flask:
         app, provider, authorize_pages, config.mtls, policy
     )
     app.wsgi_app = oidc.PublicDocuments(app, provider)  # type: ignore[method-assign]
+    app.wsgi_app = framing.Framing(app.wsgi_app)  # type: ignore[method-assign]
     app.wsgi_app = metering.Measured(app, base.meter)  # type: ignore[method-assign]
     return app
 

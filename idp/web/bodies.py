@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
 
-from idp.web.security import MAX_BODY, Network
+from idp.web.security import MAX_BODY, SERVER, Network
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -87,7 +87,8 @@ class Bodies:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The answer of the application, once the whole request is here."""
         if not self._read(environ):
-            start_response("400 Bad Request", [("Content-Length", "0"), ("Connection", "close")])
+            about = [("Content-Length", "0"), ("Connection", "close"), ("Server", SERVER)]
+            start_response("400 Bad Request", about)
             return [b""]
         self._seats.get()
         _here.seats = self._seats

@@ -57,6 +57,8 @@ MACHINE_PATHS: Final = (
 
 _EXTENSION = "idp.security"
 MAX_BODY: Final = 64 * 1024
+SERVER: Final = "idp"
+"""Who answers, in place of the program that serves us (RFC 9110, 10.2.4; ASVS 13.4.6)."""
 _SECRET_BYTES = 32
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _OUR_OWN_SITES = frozenset({"same-origin", "none"})
@@ -316,6 +318,7 @@ def _add_headers(response: Response) -> None:
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Server", SERVER)
     if policy().is_secure:
         headers.setdefault("Strict-Transport-Security", f"max-age={_ONE_YEAR}; includeSubDomains")
     if request.endpoint == "static":

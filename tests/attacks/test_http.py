@@ -268,7 +268,7 @@ def test_no_page_is_framed_sniffed_scripted_or_kept(victim: Visitor, path: str) 
     assert page.headers["Cache-Control"] == "no-store"
     assert page.headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert "Access-Control-Allow-Origin" not in page.headers
-    assert "Server" not in page.headers
+    assert page.headers["Server"] == "idp"
 
 
 @pytest.mark.parametrize("path", OWN)

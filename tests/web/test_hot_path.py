@@ -188,7 +188,7 @@ def test_any_number_of_unknown_parameters_is_passed_over(house: House, number: i
 
 def test_both_ways_know_which_network_calls(house: House) -> None:
     seen: list[str] = []
-    pages = house.app.wsgi_app._after._after._pages  # type: ignore[attr-defined]
+    pages = house.app.wsgi_app._after._after._after._pages  # type: ignore[attr-defined]
 
     def admit(call: Call, _subject: str, _assertion: str) -> None:
         seen.append(call.address)
