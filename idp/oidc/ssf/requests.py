@@ -9,9 +9,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from idp.oidc.ssf.configuration import POLL
 
-Text = Annotated[str, Meta(max_length=1024)]
-Name = Annotated[str, Meta(max_length=64)]
-Uris = Annotated[list[Annotated[str, Meta(max_length=200)]], Meta(max_length=100)]
+_NO_NUL = r"\A[^\0]*\Z"
+"""No text of PostgreSQL holds a NUL, and nobody needs one."""
+
+Text = Annotated[str, Meta(max_length=1024, pattern=_NO_NUL)]
+Name = Annotated[str, Meta(max_length=64, pattern=_NO_NUL)]
+Uris = Annotated[list[Annotated[str, Meta(max_length=200, pattern=_NO_NUL)]], Meta(max_length=100)]
 T = TypeVar("T")
 
 
@@ -27,8 +30,8 @@ class Delivery(msgspec.Struct, frozen=True):
     """How a stream is delivered (section 6.1)."""
 
     method: Name = POLL
-    endpoint_url: Annotated[str, Meta(max_length=2000)] = ""
-    authorization_header: Annotated[str, Meta(max_length=4000)] | None = None
+    endpoint_url: Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)] = ""
+    authorization_header: Annotated[str, Meta(max_length=4000, pattern=_NO_NUL)] | None = None
 
 
 class StreamRequest(msgspec.Struct, frozen=True):
@@ -40,7 +43,7 @@ class StreamRequest(msgspec.Struct, frozen=True):
     stream_id: Name | UnsetType = UNSET
     delivery: Delivery | UnsetType | None = UNSET
     events_requested: Uris | UnsetType | None = UNSET
-    description: Annotated[str, Meta(max_length=4000)] | UnsetType | None = UNSET
+    description: Annotated[str, Meta(max_length=4000, pattern=_NO_NUL)] | UnsetType | None = UNSET
     iss: Any = UNSET
     aud: Any = UNSET
     events_supported: Any = UNSET
