@@ -34,7 +34,7 @@ from idp.flows.decoupled_asking import Asking
 from idp.oidc import asked, assertions
 from idp.oidc.calls import NO_STORE, Call, Reply, read_form
 from idp.oidc.client_auth import SAFE_ALGS, Authenticator
-from idp.oidc.client_keys import ClientKeys
+from idp.oidc.client_keys import ClientKeys, type_of
 from idp.oidc.errors import (
     DeniedError,
     InvalidBindingMessageError,
@@ -54,6 +54,8 @@ _AUTHENTICATION: Final = frozenset(
     {"client_id", "client_secret", "client_assertion", "client_assertion_type", "request"}
 )
 _ABOUT_THE_JWT: Final = ("iss", "aud", "exp", "iat", "nbf", "jti")
+_TYPES: Final = frozenset({"jwt", "oauth-authz-req+jwt"})
+"""RFC 8725, 3.11: no JWT that says it is something else; some libraries write the second."""
 _LONGEST_LIFE, _SHORTEST_EXPIRY, _LONGEST_EXPIRY = 3600, 30, 600
 _NOTIFICATION_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{22,1024}=*")
 """RFC 6750, 2.1: at least 128 bits (22 characters of base64), at most 1024 (CIBA Core, 7.1)."""
@@ -130,6 +132,8 @@ class Ciba:
         signed = self.keys.verify(client, token, _algorithms(client))
         if signed is None:
             raise InvalidRequestError("the request is not signed by the client")
+        if type_of(signed.header) not in _TYPES or signed.claims.get("sub") == client.client_id:
+            raise InvalidRequestError("the request is a JWT of another kind")
         claims = signed.claims
         missing = [name for name in _ABOUT_THE_JWT if name not in claims]
         if missing:
@@ -146,7 +150,7 @@ class Ciba:
         if not self.single_use.spend("ciba_request", key, expires_at=until):
             raise InvalidRequestError("the signed request was used before")
         return {
-            name: _as_parameter(value)
+            name: _as_parameter(name, value)
             for name, value in claims.items()
             if name not in {*_ABOUT_THE_JWT, *_AUTHENTICATION} and value is not None
         }
@@ -204,8 +208,24 @@ def _algorithms(client: Client) -> frozenset[SigningAlg]:
     return SAFE_ALGS if client.profile is Profile.FAPI2 else frozenset(SigningAlg)
 
 
-def _as_parameter(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _as_parameter(name: str, value: object) -> str:
+    """A member of the signed request as the parameter that it stands for (7.1.1)."""
+    if isinstance(value, str):
+        return value
+    if name == "requested_expiry" and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if name == "resource" and isinstance(value, list):
+        if all(isinstance(each, str) for each in value):
+            return " ".join(value)
+    elif name not in _TEXTS:
+        return json.dumps(value)
+    raise InvalidRequestError(f"{name} has the wrong type")
+
+
+_TEXTS: Final = frozenset(
+    {"scope", "acr_values", "binding_message", "user_code", "client_notification_token"}
+    | {"requested_expiry", "resource", *_HINTS}
+)
 
 
 def _message(params: Mapping[str, str]) -> str:

@@ -213,7 +213,9 @@ def signer(house: House, **metadata: Any) -> Office:
     )
 
 
-def signed(house: House, key: ECKey = KEY, **changes: Any) -> str:
+def signed(
+    house: House, key: ECKey = KEY, header: dict[str, Any] | None = None, **changes: Any
+) -> str:
     now = int(house.clock().timestamp())
     claims = {
         "iss": "office",
@@ -228,7 +230,7 @@ def signed(house: House, key: ECKey = KEY, **changes: Any) -> str:
         **changes,
     }
     kept = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode({"alg": "ES256", "kid": "k1"}, kept, key)
+    return jwt.encode({"alg": "ES256", "kid": "k1", **(header or {})}, kept, key)
 
 
 def sends(office: Office, token: str, **beside: str) -> TestResponse:
@@ -283,6 +285,41 @@ def test_ciba_7_1_1_a_claim_with_another_value_is_refused(
     house: House, changes: dict[str, Any]
 ) -> None:
     assert error_of(sends(signer(house), signed(house, **changes))) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["dpop+jwt", "client-authentication+jwt", "at+jwt", "logout+jwt", "secevent+jwt",
+     "entity-statement+jwt", "application/dpop+jwt", "token-introspection+jwt", "x", ""],
+)  # fmt: skip
+def test_rfc8725_3_11_a_jwt_of_another_kind_is_no_request(house: House, kind: str) -> None:
+    answer = sends(signer(house), signed(house, header={"typ": kind}))
+
+    assert error_of(answer) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("kind", ["JWT", "jwt", "application/jwt", "oauth-authz-req+jwt"])
+def test_rfc7515_4_1_9_a_request_may_say_what_it_is(house: House, kind: str) -> None:
+    assert sends(signer(house), signed(house, header={"typ": kind})).status_code == 200
+
+
+def test_rfc9101_10_8_a_client_assertion_is_no_request_whatever_else_it_says(house: House) -> None:
+    assert error_of(sends(signer(house), signed(house, sub="office"))) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["scope", "login_hint", "id_token_hint", "login_hint_token", "binding_message", "acr_values",
+     "user_code", "client_notification_token", "resource"],
+)  # fmt: skip
+@pytest.mark.parametrize("value", [5, 1.5, True, ["openid"], {"a": "b"}, [5]], ids=str)
+def test_ciba_7_1_1_a_text_that_is_none_asks_nobody(house: House, name: str, value: object) -> None:
+    if (name, value) == ("resource", ["openid"]):
+        pytest.skip("several resources are a list of texts")
+
+    answer = sends(signer(house), signed(house, **{name: value}))
+
+    assert error_of(answer) == (400, "invalid_request")
 
 
 def test_fapi_ciba_5_2_2_a_request_lives_at_most_an_hour(house: House) -> None:
