@@ -28,7 +28,8 @@ from idp.ports import WebClient
 
 _KEPT_SECONDS, _PAUSE_SECONDS, _STALE_SECONDS = 300.0, 60.0, 3600.0
 _DOORS, _MOST_KEYS = 64, 50
-_MOST_REMEMBERED, _LONGEST_TOKEN, _LEAST_RSA = 10_000, 32768, 2048
+_MOST_REMEMBERED, _LONGEST_TOKEN = 10_000, 32768
+_LEAST_RSA, _MOST_RSA, _MOST_EXPONENT = 2048, 8192, 33
 # Headers may carry more than we read, such as the trust_chain of a federation.
 _REGISTRY = JWSRegistry(algorithms=[*SigningAlg, "Ed25519"], strict_check_header=False)
 _REGISTRY.max_header_length = _LONGEST_TOKEN
@@ -82,7 +83,8 @@ class ClientKeys:
             about = key.as_dict()
             if key.key_type != wanted and not (wanted == "EC" and about.get("crv") == "X25519"):
                 continue
-            if about.get("use", "enc") == "enc" and about.get("alg", alg) == alg:
+            fits_alg = about.get("use", "enc") == "enc" and about.get("alg", alg) == alg
+            if fits_alg and is_strong(key):
                 return key
         return None
 
@@ -167,8 +169,17 @@ def fits(key: Key, alg: str) -> bool:
 
 
 def is_strong(key: Key) -> bool:
-    """Whether an RSA key has 2048 bits or more (RFC 7518, 3.3); others have one size each."""
-    return not isinstance(key, RSAKey) or key.public_key.key_size >= _LEAST_RSA
+    """Whether an RSA key has 2048 bits or more (RFC 7518, 3.3); others have one size each.
+
+    Nor may it be one whose signatures cost us a hundred times what they cost the sender: a long
+    exponent or a huge modulus. An even modulus is no key at all.
+    """
+    if not isinstance(key, RSAKey):
+        return True
+    numbers = key.public_key.public_numbers()
+    size, exponent = numbers.n.bit_length(), numbers.e.bit_length()
+    is_fair = size <= _MOST_RSA and exponent <= _MOST_EXPONENT
+    return size >= _LEAST_RSA and is_fair and numbers.n % 2 == 1
 
 
 def read_header(token: str) -> dict[str, Any] | None:

@@ -172,7 +172,7 @@ def _open(proof: str) -> tuple[Key, dict[str, Any]]:
     except (JoseError, ValueError, TypeError, KeyError):
         raise InvalidDpopProofError("jwk is no key") from None
     if not fits(key, str(alg)):
-        raise InvalidDpopProofError("the key does not fit the alg, or is too short")
+        raise InvalidDpopProofError("the key does not fit the alg, or has a size that nobody needs")
     claims = open_signed(proof, key, _REGISTRY)
     if claims is None:
         raise InvalidDpopProofError("the signature of the proof does not hold")

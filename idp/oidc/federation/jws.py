@@ -17,6 +17,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import Key, KeySet
 from joserfc.jws import JWSRegistry
 
+from idp.oidc.client_keys import is_strong
 from idp.oidc.federation.errors import broken
 from idp.oidc.keys import unb64
 
@@ -109,6 +110,8 @@ def key_set(value: object) -> KeySet:
         raise broken("jwks is no set of keys") from None
     if secret:
         raise broken("jwks holds a secret key")
+    if not all(map(is_strong, found.keys)):
+        raise broken("jwks has an RSA key of a size that nobody needs")
     return found
 
 
