@@ -185,15 +185,19 @@ def _is_native(uri: str, client: Client) -> bool:
     if client.application_type is not ApplicationType.NATIVE:
         return False
     found = _LOOPBACK.fullmatch(uri)
+    if found is None or not 0 < int(found["port"] or 80) <= _LAST_PORT:
+        return False
     registered = [_LOOPBACK.fullmatch(each) for each in client.redirect_uris]
-    return found is not None and any(
+    return any(
         each and each["before"] == found["before"] and each["after"] == found["after"]
         for each in registered
     )
 
 
+_LAST_PORT = 65535
 _LOOPBACK = re.compile(
-    r"(?P<before>http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(?P<after>(?:/[\x21-\x7e]*)?)"
+    r"(?P<before>http://(?:127\.0\.0\.1|\[::1\]))(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<after>(?:/[\x21-\x7e]*)?)"
 )
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from idp.domain.clients import ApplicationType
 
@@ -48,6 +48,25 @@ def fault_of_uri(  # noqa: PLR0911  one per fault
     if parts.scheme == "http" and is_local and is_loopback(host):
         return None
     return "must be https"
+
+
+ANSWERS: Final = {
+    "redirect_uris": frozenset(
+        {"code", "state", "iss", "response", "error", "error_description", "error_uri"}
+        | {"id_token", "access_token", "token_type", "expires_in", "session_state"}
+    ),
+    "post_logout_redirect_uris": frozenset({"state"}),
+}
+"""What answers may bring, by where they go (RFC 6749, 4.1.2; RFC 9207, 2; JARM, 2.3)."""
+
+
+def fault_of_query(uri: str, answers: Collection[str]) -> str | None:
+    """A query that says already what we would say: of two values the portal could read the first.
+
+    Names are compared as they are read (a known weakness of another provider, CVE-2026-9689).
+    """
+    names = {name for name, _ in parse_qsl(urlsplit(uri).query, keep_blank_values=True)}
+    return "has a parameter of our answers in its query" if names & set(answers) else None
 
 
 def _is_host(host: str, netloc: str) -> bool:

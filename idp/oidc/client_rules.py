@@ -27,7 +27,15 @@ from idp.domain.clients import (
     SigningAlg,
     SubjectType,
 )
-from idp.oidc.client_addresses import Loopback, fault_of_uri, hosts_of, is_loopback, origin
+from idp.oidc.client_addresses import (
+    ANSWERS,
+    Loopback,
+    fault_of_query,
+    fault_of_uri,
+    hosts_of,
+    is_loopback,
+    origin,
+)
 from idp.oidc.client_keys import has_texts, is_strong
 from idp.oidc.response_types import Offered
 
@@ -89,6 +97,7 @@ def _faults_of_redirects(client: Client, loopback: Loopback) -> Iterator[Fault]:
     for name in ("redirect_uris", "post_logout_redirect_uris"):
         for uri in getattr(client, name):
             fault = fault_of_uri(uri, loopback, client.application_type)
+            fault = fault or fault_of_query(uri, ANSWERS[name])
             if fault:
                 yield Fault("invalid_redirect_uri", f"{name}: {uri!r} {fault}")
     if GrantType.IMPLICIT in client.grant_types and loopback is Loopback.REFUSED:

@@ -229,8 +229,21 @@ class Registrar:
 
     def _check(self, asked: Metadata) -> Metadata:
         found = check(asked, self.loopback, offered(self.settings))
+        self._check_not_ours(found)
         self._check_sector(found)
         return found
+
+    def _check_not_ours(self, found: Metadata) -> None:
+        """No address of a stranger is one of ours: we would call, or send people to, ourselves.
+
+        Keys at an address of ours that wants those keys would hold up every thread we have.
+        """
+        ours = origin(self.issuer)
+        for name, value in found.items():
+            for each in value if isinstance(value, list) else [value]:
+                if isinstance(each, str) and "://" in each and origin(each) == ours:
+                    detail = f"{name} is an address of the provider"
+                    raise InvalidMetadata("invalid_client_metadata", detail)
 
     def _check_sector(self, found: Metadata) -> None:
         """Every redirect_uri stands in the document of its sector (OIDC Registration, 5).

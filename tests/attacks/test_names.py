@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from ipaddress import IPv4Address
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
+from idp.config import RegistrationMode
 from idp.domain.decoupled import is_message
 from idp.domain.shown import fault_of_name, has_link
 from idp.web.i18n import Language, Missing, load
 from idp.web.words import Words
 from tests.support.house import House
+from tests.support.portal_kit import open_plain_house
 
 DECEIVING = {
     "spaces only": "   ",
@@ -230,6 +234,74 @@ def test_no_other_address_of_a_portal_is_less_checked(target: House, name: str) 
     }
 
     assert {uri: status for uri, status in found.items() if status != 400} == {}
+
+
+ANSWERED = [
+    "code=x", "state=x", "iss=https://evil.example", "response=x", "error=x", "error_description=x",
+    "error_uri=x", "id_token=x", "access_token=x", "token_type=x", "expires_in=1",
+    "session_state=x", "a=b&code=x", "code", "%63ode=x", "code=&x=y", "x=y&c%6fde=x",
+    "code=x&code=y",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("query", ANSWERED)
+def test_an_address_that_says_already_what_we_would_say_is_not_registered(
+    target: House, query: str
+) -> None:
+    """Of two values for one name a portal may read the first, which is not ours."""
+    answer = registers(target, redirect_uris=[f"https://rp.example.vn/cb?{query}"])
+
+    assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_redirect_uri")
+
+
+@pytest.mark.parametrize("query", ["x=1", "coder=x", "CODE=x", "x=code", "x=%26code%3d1"])
+def test_an_address_may_have_another_query(target: House, query: str) -> None:
+    uri = f"https://rp.example.vn/cb?{query}"
+
+    assert registers(target, redirect_uris=[uri]).get_json()["redirect_uris"] == [uri]
+
+
+def test_nor_one_for_a_logout(target: House) -> None:
+    uris = ["https://rp.example.vn/bye?state=x"]
+
+    assert registers(target, post_logout_redirect_uris=uris).status_code == 400
+
+
+HOME = "https://id.example.vn"
+OURS = {
+    "redirect_uris": [f"{HOME}/authorize"],
+    "post_logout_redirect_uris": ["https://rp.example.vn/bye", f"{HOME}/logout"],
+    "jwks_uri": f"{HOME}/authorize?client_id=x&request=a.b.c",
+    "request_uris": [f"{HOME}:443/authorize?request_uri=x"],
+    "backchannel_logout_uri": "https://ID.example.vn/logout",
+    "initiate_login_uri": f"{HOME}/login",
+    "sector_identifier_uri": f"{HOME}/jwks",
+    "logo_uri": f"{HOME}/logo",
+}
+
+
+@pytest.fixture(scope="module")
+def at_home(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A provider with a name of its own, open to strangers."""
+    built = open_plain_house(
+        sqlite_template,
+        tmp_path_factory.mktemp("home"),
+        server={"issuer": HOME, "trusted_proxies": ("127.0.0.1",)},
+        oidc={"registration": RegistrationMode.OPEN},
+    )
+    yield built
+    built.database.close()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_no_stranger_makes_us_call_ourselves_or_sends_people_to_our_pages(
+    at_home: House, name: str
+) -> None:
+    """Keys at an address of ours that wants those keys would hold up every thread we have."""
+    answer = registers(at_home, **{name: OURS[name]})
+
+    assert answer.status_code == 400
+    assert answer.get_json()["error_description"] == f"{name} is an address of the provider"
 
 
 POWERS: dict[str, Any] = {
