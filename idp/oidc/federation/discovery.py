@@ -66,6 +66,19 @@ class Discovery:
         """
         return _Search(self).run(entity_id, given)
 
+    def find_named(self, entity_id: str) -> Chain:
+        """The same for whomever a stranger named: that it does not answer is said of it, not of us.
+
+        Raises ``FederationError``.
+        """
+        search = _Search(self)
+        try:
+            return search.run(entity_id, None)
+        except FederationError as error:
+            if error.is_transient and search.known.get(entity_id) is error:
+                raise FederationError(Fault.UNREACHABLE_SUBJECT, error.detail) from error
+            raise
+
 
 @dataclass(slots=True)
 class _Search:

@@ -16,7 +16,7 @@ from idp.oidc.calls import NO_STORE, Call, Reply
 from idp.oidc.decryption import Decryption
 from idp.oidc.errors import NotRedirectable, OAuth2Error, Untrusted
 from idp.oidc.federation.configuration import OwnConfiguration
-from idp.oidc.federation.errors import FederationError
+from idp.oidc.federation.errors import Fault, FederationError
 from idp.oidc.federation.explicit import ANSWER_TYPE, ExplicitRegistration
 from idp.oidc.federation.proofs import Kind
 from idp.oidc.federation.registration import FederatedClients
@@ -51,7 +51,7 @@ class Entrance:
         try:
             self.clients.admit(client_id, token, Kind.REQUEST_OBJECT, network(address))
         except FederationError as error:
-            is_busy = error.is_transient
+            is_busy = error.fault is Fault.TEMPORARILY_UNAVAILABLE
             problem = Untrusted.FEDERATION_BUSY if is_busy else Untrusted.CLIENT_UNTRUSTED
             raise NotRedirectable(problem, str(error)) from error
 
@@ -64,7 +64,8 @@ class Entrance:
         try:
             self.clients.admit(client_id, assertion, Kind.ASSERTION, network(call.address))
         except FederationError as error:
-            fault = error.fault
+            is_lost = error.fault is Fault.UNREACHABLE_SUBJECT
+            fault = Fault.INVALID_CLIENT if is_lost else error.fault
             refusal = TrustError(description=error.detail, status_code=fault.status)
             refusal.error = fault.code
             raise refusal from error

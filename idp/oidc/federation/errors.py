@@ -14,17 +14,20 @@ class Fault(enum.Enum):
     INVALID_TRUST_ANCHOR = ("invalid_trust_anchor", 404)
     INVALID_TRUST_CHAIN = ("invalid_trust_chain", 400)
     INVALID_METADATA = ("invalid_metadata", 400)
+    UNREACHABLE_SUBJECT = ("invalid_subject", 404, "does not answer")
+    """Who was named does not answer: an address that anybody may send, so no fault of ours."""
+
     TEMPORARILY_UNAVAILABLE = ("temporarily_unavailable", 503)
 
     @property
     def code(self) -> str:
         """The value of ``error``."""
-        return self.value[0]
+        return str(self.value[0])
 
     @property
     def status(self) -> int:
         """The HTTP status where a program asked."""
-        return self.value[1]
+        return int(self.value[1])
 
 
 class FederationError(Exception):
@@ -37,7 +40,7 @@ class FederationError(Exception):
     @property
     def is_transient(self) -> bool:
         """Whether the same question may be answered differently in a moment (section 10.5)."""
-        return self.fault is Fault.TEMPORARILY_UNAVAILABLE
+        return self.fault in {Fault.TEMPORARILY_UNAVAILABLE, Fault.UNREACHABLE_SUBJECT}
 
 
 def broken(detail: str) -> FederationError:

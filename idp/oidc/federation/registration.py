@@ -134,7 +134,7 @@ class FederatedClients:
             if handed:
                 return handed
         return self.resolving.resolve(
-            client_id, network, lambda: self.resolve(self.discovery.find(client_id))
+            client_id, network, lambda: self.resolve(self.discovery.find_named(client_id))
         )
 
     def _from_header(self, client_id: str, given: object, network: str) -> Resolved | None:

@@ -59,7 +59,7 @@ class Resolver:
 
     def _claims(self, subject: str, around: Discovery, query: Query) -> dict[str, Any]:
         now = int(around.clock().timestamp())
-        chain = around.find(subject)
+        chain = around.find_named(subject)
         found, until = marks.standing(chain, around.judge, now=now)
         wanted = _all(query, "entity_type")
         metadata = {

@@ -532,6 +532,28 @@ def test_10_5_a_federation_that_is_down_is_told_as_something_that_passes(
     assert page.headers["Retry-After"] == "60"
 
 
+def test_12_1_3_whoever_does_not_answer_is_nobody_we_know(house: House, world: Standard) -> None:
+    world.web.down.add(PORTAL)
+
+    page = ask(house, world.request_object())
+    answer = push(house, world, world.assertion())
+
+    assert (error_of(page), page.status_code) == ("IDP-1204", 400)
+    assert "Location" not in page.headers
+    assert (answer.status_code, answer.get_json()["error"]) == (401, "invalid_client")
+
+
+def test_10_5_a_portal_that_is_down_stays_registered_until_its_chain_ends(
+    house: House, world: Standard
+) -> None:
+    now = later(world, 3601)
+    ask(house, world.request_object())
+    world.web.down.add(PORTAL)
+    house.clock.forward(seconds=3601)
+
+    assert ask(house, world.request_object(**now)).status_code == 303
+
+
 def test_12_3_a_look_up_is_not_remembered_for_longer_than_a_chain_is_fresh(
     anywhere: Build, world: Standard
 ) -> None:

@@ -135,6 +135,19 @@ def test_10_5_a_federation_that_is_down_is_told(house: House, world: Standard) -
     assert (answer.status_code, answer.get_json()["error"]) == (503, "temporarily_unavailable")
 
 
+def test_8_9_an_address_that_anybody_may_send_and_nobody_answers_is_no_fault_of_ours(
+    house: House, world: Standard
+) -> None:
+    strangers = ["https://169.254.169.254", "https://x.invalid"]
+    world.web.down |= {PORTAL, *strangers}
+
+    answers = [ask(house, sub=each) for each in (PORTAL, *strangers)]
+
+    assert {(each.status_code, each.get_json()["error"]) for each in answers} == {
+        (404, "invalid_subject")
+    }
+
+
 def test_18_1_strangers_have_a_budget(build: Build) -> None:
     house = build(per_network_minute=3)
 
