@@ -187,11 +187,11 @@ def _wait_for(port: int) -> None:
 def raw(port: int, message: bytes, *, leaves: bool = False) -> bytes:
     """Everything that comes back for these bytes, until the other end closes."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(message)
-        if leaves:
-            connection.shutdown(socket.SHUT_WR)
         found = b""
         try:
+            connection.sendall(message)
+            if leaves:
+                connection.shutdown(socket.SHUT_WR)
             while part := connection.recv(65536):
                 found += part
         except OSError:

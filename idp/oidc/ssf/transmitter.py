@@ -16,7 +16,7 @@ import msgspec
 from idp import config
 from idp.domain.signals import SUPPORTED, Signal, SignalType
 from idp.oidc.calls import Call, Reply
-from idp.oidc.client_addresses import Loopback, fault_of_called_uri
+from idp.oidc.client_addresses import Loopback, fault_of_called_uri, origin
 from idp.oidc.ssf.configuration import POLL, POLL_PATH, PUSH
 from idp.oidc.ssf.polling import Polling
 from idp.oidc.ssf.receivers import MANAGE, READ, Receivers, empty, read_id, reply, unknown
@@ -132,6 +132,8 @@ class Transmitter:
         if delivery.method != PUSH:
             raise SsfError(400, "invalid_request", "delivery method is not supported")
         fault = fault_of_called_uri(delivery.endpoint_url, self.loopback)
+        if origin(delivery.endpoint_url) == origin(self.sets.tokens.issuer):
+            fault = "is an address of the provider"
         header = delivery.authorization_header or ""
         if fault:
             raise SsfError(400, "invalid_request", f"endpoint_url {fault}")
