@@ -67,7 +67,7 @@ class Asking:
     def begin_ciba(  # noqa: PLR0913  keywords
         self,
         asked: Asked,
-        account_id: UUID | None,
+        account_id: UUID,
         name: str,
         *,
         ttl: timedelta,
@@ -78,10 +78,8 @@ class Asking:
 
         A request for nobody waits like one for somebody who does not look (CIBA Core, 13 and 15).
         """
-        account = self.accounts.get(account_id) if account_id else None
-        if account is not None and account.status is not AccountStatus.ACTIVE:
-            account = None
-        question = self._question(account, asked, name, now + ttl, now=now) if account else None
+        account = self._active(account_id)
+        question = self._question(account_id, account, asked, name, now + ttl, now=now)
         code = question[1] if question else decoupled.new_code()
         asked = msgspec.structs.replace(asked, code=code)
         new = New(
@@ -93,16 +91,30 @@ class Asking:
             remote=question[0] if question else None,
         )
         self.store.add(name, new, now=now)
-        if account is not None:
-            self._tell_asked(account, asked, now=now, is_rung=question is not None)
+        self._tell_asked(account_id, account, asked, now=now, is_rung=question is not None)
         return code
 
-    def _question(
-        self, account: Account, asked: Asked, name: str, until: datetime, *, now: datetime
+    def _active(self, account_id: UUID) -> Account | None:
+        """The account, if there is one and it may answer."""
+        found = self.accounts.find(account_id)
+        return found if found and found.status is AccountStatus.ACTIVE else None
+
+    def _question(  # noqa: PLR0913  whom, what, and for how long
+        self,
+        account_id: UUID,
+        account: Account | None,
+        asked: Asked,
+        name: str,
+        until: datetime,
+        *,
+        now: datetime,
     ) -> tuple[dict[str, str], str] | None:
         """The strongest way to the person's own device; what was never agreed to needs a page."""
-        agreed = self.consents.items(account.id, asked.client_id) or frozenset()
+        agreed = self.consents.items(account_id, asked.client_id) or frozenset()
         if set(asked.items) - agreed:
+            return None
+        if account is None:
+            self.credentials.pretend(account_id)
             return None
         purpose = f"ciba {name.partition('.')[0]}"
         for method, remote, details in self._remotes(account):
@@ -125,16 +137,32 @@ class Asking:
                 if credential.method == method.name:
                     yield method, method.remote, dict(credential.details)
 
-    def _tell_asked(self, account: Account, asked: Asked, *, now: datetime, is_rung: bool) -> None:
-        """A line of history; a notice only where no phone rings, and no more than a few a day."""
-        is_quiet = is_rung or not self.limits.before_asked_notice(account.id, now=now)
-        details = {"ip": asked.ip}
+    def _tell_asked(
+        self,
+        account_id: UUID,
+        account: Account | None,
+        asked: Asked,
+        *,
+        now: datetime,
+        is_rung: bool,
+    ) -> None:
+        """A line of history; a notice only where no phone rings, and no more than a few a day.
+
+        About nobody there is a line, too, for us, and a message that goes nowhere: the same work.
+        """
+        is_quiet = is_rung or not self.limits.before_asked_notice(account_id, now=now)
         event = AuditEvent(
-            Event.APPROVAL_ASKED, now, account.id, client_id=asked.client_id, details=details
+            Event.APPROVAL_ASKED,
+            now,
+            account.id if account else None,
+            client_id=asked.client_id,
+            details={"ip": asked.ip},
         )
         with self.database.transaction() as connection:
             if is_quiet:
                 self.notices.audit.add(connection, event)
+            elif account is None:
+                self.notices.pretend(connection, event)
             else:
                 extra = Extra({"portal": asked.portal, "message": asked.message or asked.code})
                 self.notices.tell(connection, event, extra)

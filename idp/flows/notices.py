@@ -93,6 +93,14 @@ class Notices:
             }
             self.outbox.add(connection, "mail", letter, now=event.at)
 
+    def pretend(self, connection: Connection, event: AuditEvent) -> None:
+        """What ``tell`` does for somebody, about nobody: the same work (security rule 6)."""
+        self.audit.add(connection, event)
+        self.accounts.no_contacts(connection)
+        until = str(milliseconds(event.at + _MESSAGE_LIVES))
+        message = {"text": "-" * 160, "expires_at": until}
+        self.outbox.add(connection, "decoy", message, now=event.at)
+
     # --- "Không phải tôi" -----------------------------------------------------------------------
 
     def link(self, account_id: UUID, *, now: datetime) -> str:

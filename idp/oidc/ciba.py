@@ -15,6 +15,7 @@ one whose owner does not look (CIBA Core, 13 and 15).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -157,8 +158,11 @@ class Ciba:
 
     # --- the person -----------------------------------------------------------------------------
 
-    def _account(self, client: Client, params: Mapping[str, str], *, now: datetime) -> UUID | None:
-        """Whom the one hint names; None for nobody, which the client is not told of a number."""
+    def _account(self, client: Client, params: Mapping[str, str], *, now: datetime) -> UUID:
+        """Whom the one hint names; an id that no account has, where nobody has the number.
+
+        The client is not told, not even by how long the answer takes.
+        """
         named = [name for name in _HINTS if name in params]
         if len(named) != 1:
             raise InvalidRequestError("exactly one hint is needed")
@@ -176,8 +180,9 @@ class Ciba:
         try:
             found = self.asking.accounts.find_by_id_number(IdNumber.parse(number[1]))
         except InvalidInput:
-            return None
-        return found.id if found else None
+            found = None
+        nobody = UUID(bytes=hashlib.sha256(number[1].encode()).digest()[:16])
+        return found.id if found else nobody
 
     def _by_sub(self, client: Client, name: str, hint: str, *, now: datetime) -> UUID:
         sub: Any = hint

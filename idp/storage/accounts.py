@@ -21,7 +21,7 @@ from idp.domain.accounts import (
 )
 from idp.domain.assurance import IAL, Evidence
 from idp.domain.errors import Conflict
-from idp.domain.ids import uuid7
+from idp.domain.ids import NOBODY, uuid7
 from idp.domain.subjects import EmailAddress, IdKind, IdNumber, PhoneNumber, SubjectKind
 from idp.storage.account_rows import (
     SELF,
@@ -104,10 +104,18 @@ class AccountStore:
         with self._database.transaction() as connection:
             return self.read(connection, account_id)
 
+    def find(self, account_id: UUID) -> Account | None:
+        """An account that may be none."""
+        with self._database.transaction() as connection:
+            return self._find(connection, account_id)
+
+    def _find(self, connection: Connection, account_id: UUID) -> Account | None:
+        rows = connection.execute(_ACCOUNTS.where(AccountRow.id == account_id)).mappings().all()
+        return self._one(rows)
+
     def read(self, connection: Connection, account_id: UUID) -> Account:
         """The same, in a transaction that depends on it. Raises ``Conflict('account.gone')``."""
-        rows = connection.execute(_ACCOUNTS.where(AccountRow.id == account_id)).mappings().all()
-        found = self._one(rows)
+        found = self._find(connection, account_id)
         if found is None:
             raise Conflict("account.gone")
         return found
@@ -191,12 +199,14 @@ class AccountStore:
 
     def contacts(self, connection: Connection, account_id: UUID) -> Contacts:
         """Its confirmed channels, read in a transaction that may be changing them."""
-        rows = connection.execute(_ACCOUNTS.where(AccountRow.id == account_id)).mappings().all()
-        found = self._one(rows)
-        if found is None:
-            raise Conflict("account.gone")
+        found = self.read(connection, account_id)
         phones = tuple(phone.number for phone in found.phones if not phone.is_lost)
         return Contacts(found.language, phones, self._mailbox(connection, account_id))
+
+    def no_contacts(self, connection: Connection) -> None:
+        """Look for those of nobody, at the same cost."""
+        self._find(connection, NOBODY)
+        self._mailbox(connection, NOBODY)
 
     def mailbox(self, account_id: UUID) -> EmailAddress | None:
         """Its confirmed mailbox; an account that does not exist has none, at the same cost."""

@@ -132,6 +132,14 @@ class CredentialStore:
             raise Conflict("credential.gone")
         return evidence_id
 
+    def pretend(self, account_id: UUID) -> None:
+        """Look for those of an account that there is not, at the same cost (security rule 6)."""
+        with self._database.transaction() as connection:
+            connection.scalar(select(AccountRow.data_key).where(AccountRow.id == account_id))
+            connection.execute(
+                select(CredentialRow.id).where(CredentialRow.account_id == account_id)
+            ).all()
+
     def of_account(self, account_id: UUID) -> tuple[Bound, ...]:
         """Those that open this account, oldest first."""
         query = (

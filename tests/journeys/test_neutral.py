@@ -23,6 +23,7 @@ from tests.journeys.test_no_sms import wants_no_sms
 from tests.journeys.test_operator import freeze
 from tests.journeys.test_recovery import STRANGER, asks, replaces
 from tests.journeys.test_usb import certificate, registers
+from tests.support.decoupled import add_office
 from tests.support.house import PERSON, Browser, House
 
 
@@ -214,3 +215,19 @@ def test_somebody_who_tries_numbers_is_seen_in_the_audit(house: House) -> None:
     [event] = [linked.event for linked in audit.export()]
     assert (event.event, event.account_id) == (Event.LOGIN_REFUSED, None)
     assert STRANGER not in repr(event)
+
+
+@pytest.mark.parametrize("scope", ["openid", "openid profile identity"])
+@pytest.mark.parametrize("state", [None, is_frozen], ids=["open", "frozen"])
+def test_ciba_15_a_question_about_a_number_costs_the_same_for_nobody(
+    house: House, hashes: list[str], scope: str, state: Callable[[House], object] | None
+) -> None:
+    """Also the eleventh of a day, when the person is no longer told of each."""
+    (state or (lambda found: found.browser().registers()))(house)
+    office = add_office(house, scope=scope)
+    for _ in range(12):
+        house.clock.forward(minutes=11)
+        office.polls()  # so that the client is known again
+        first = work_of(house, hashes, lambda: office.asks(scope=scope))
+        second = work_of(house, hashes, lambda: office.asks(login_hint=STRANGER, scope=scope))
+        assert first == second
