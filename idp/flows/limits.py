@@ -252,6 +252,11 @@ class Limits:
         )
         return self._first(counters, now=now) is None
 
+    def before_device(self, ip: str, *, now: datetime) -> bool:
+        """Count a device that begins: its client is public, so anybody may say to be one."""
+        most = Limit("devices", self.settings.limits.requests_per_portal, timedelta(minutes=1))
+        return self._first(((most, network(ip)),), now=now) is None
+
     def before_user_code(self, visitor: Visitor, *, now: datetime) -> Said | None:
         """Count a try at a device's code, for the browser, its network and the whole site.
 

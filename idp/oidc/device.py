@@ -17,7 +17,7 @@ from idp.flows.decoupled_asking import Asking
 from idp.oidc import asked
 from idp.oidc.calls import NO_STORE, Call, Reply, read_form
 from idp.oidc.client_auth import Authenticator
-from idp.oidc.errors import UnauthorizedClientError
+from idp.oidc.errors import SlowDownError, UnauthorizedClientError
 from idp.ports import Clock
 
 PATH = "/device_authorization"
@@ -41,6 +41,8 @@ class DeviceAuthorization:
         if GrantType.DEVICE_CODE not in client.grant_types:
             raise UnauthorizedClientError("the client may not use this grant")
         request = asked.read(client, form, ip=call.address)
+        if not self.asking.limits.before_device(call.address, now=now):
+            raise SlowDownError("too many devices of this network", status_code=429)
         settings = self.settings
         codes = self.asking.begin_device(
             request,

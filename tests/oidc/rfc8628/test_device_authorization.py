@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from idp.domain import decoupled
 from idp.storage.decoupled import DecoupledStore
 from tests.support.build import VAULT
 from tests.support.decoupled import DEVICE, Kiosk, add_kiosk, flow_of
-from tests.support.house import House, add_portal
+from tests.support.house import House, add_portal, build
 
 
 def test_rfc8628_3_2_the_answer_has_both_codes_the_page_and_the_pace(house: House) -> None:
@@ -32,6 +34,34 @@ def test_rfc8628_6_1_a_user_code_is_eight_letters_of_twenty(house: House) -> Non
     assert len(codes) == 5
     assert all(len(code) == 9 and code[4] == "-" for code in codes)
     assert all(decoupled.read_user_code(code) for code in codes)
+
+
+def test_rfc8628_5_1_a_network_begins_so_many_devices_in_a_minute(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Its client is public: without an end anybody could fill the database with codes."""
+    house = build(
+        database_url,
+        tmp_path,
+        limits={"requests_per_portal": 3},
+        server={"trusted_proxies": ("127.0.0.1",)},
+    )
+    kiosk = add_kiosk(house)
+
+    def begins(network: str) -> tuple[int, str | None]:
+        answer = house.app.test_client().post(
+            "/device_authorization",
+            data={"scope": "openid"},
+            auth=(kiosk.portal.client_id, kiosk.portal.secret),
+            headers={"X-Forwarded-For": network},
+        )
+        return answer.status_code, answer.get_json().get("error")
+
+    assert [begins("192.0.2.1") for _ in range(5)] == [(200, None)] * 3 + [(429, "slow_down")] * 2
+    assert begins("198.51.100.1") == (200, None)
+    house.clock.forward(seconds=61)
+    assert begins("192.0.2.1") == (200, None)
+    house.database.close()
 
 
 def test_rfc8628_5_2_a_device_code_has_256_bits_and_only_its_digest_is_kept(house: House) -> None:
