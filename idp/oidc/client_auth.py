@@ -13,7 +13,7 @@ from __future__ import annotations
 import ipaddress
 from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from urllib.parse import unquote_plus
@@ -25,6 +25,7 @@ from idp.oidc import assertions
 from idp.oidc.calls import Call
 from idp.oidc.client_keys import ClientKeys, type_of
 from idp.oidc.errors import InvalidClientError, InvalidRequestError
+from idp.oidc.guesses import Guesses
 from idp.oidc.proof import BAD_CERTIFICATE, is_key_of
 from idp.storage.single_use import SingleUse
 
@@ -44,6 +45,7 @@ class Authenticator:
     single_use: SingleUse
     admit: Callable[[Call, str, str], None] | None = None
     """Lets portals of a federation in: call, whose assertion, the assertion."""
+    guesses: Guesses = field(default_factory=Guesses)
 
     def authenticate(self, call: Call, form: Mapping[str, str], *, now: datetime) -> Client:
         """The client that calls. Raises ``InvalidClientError``, ``InvalidRequestError``."""
@@ -56,7 +58,14 @@ class Authenticator:
             client = self._find(subject)
         else:
             client = self._find(basic[0] if basic else form.get("client_id", ""))
-        if client is None or not self._is_proven(client, call, form, basic, used, now=now):
+        if client is None:
+            raise _refused(basic)
+        has_secret = client.token_endpoint_auth_method.has_secret
+        if has_secret and self.guesses.is_over(client.client_id, call.address, now=now):
+            raise InvalidClientError("too many wrong secrets", status_code=429)
+        if not self._is_proven(client, call, form, basic, used, now=now):
+            if has_secret and (basic or AuthMethod.POST in used):
+                self.guesses.note(client.client_id, call.address, now=now)
             raise _refused(basic)
         return client
 

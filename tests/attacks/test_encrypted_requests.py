@@ -81,13 +81,14 @@ CHANGED: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("how", CHANGED)
-@pytest.mark.parametrize("alg", ALGS)
+# Nothing is wrapped by ECDH-ES alone.
+CHANGES = [(alg, how) for alg in ALGS for how in CHANGED if alg != "ECDH-ES" or "key" not in how]
+
+
+@pytest.mark.parametrize(("alg", "how"), CHANGES)
 def test_rfc7516_11_5_what_was_changed_is_answered_alike(
     victim: Visitor, signer: Program, ours: dict[str, dict[str, Any]], alg: str, how: str
 ) -> None:
-    if alg == "ECDH-ES" and "key" in how:
-        pytest.skip("nothing is wrapped there")
     parts = encrypted(ours[alg], signer.request_object()).split(".")
 
     found = sent(victim, signer, ".".join(CHANGED[how](parts)))

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from tests.support.decoupled import CIBA, DEVICE, Kiosk, add_kiosk
 from tests.support.house import House, PortalClient, add_portal, answer_of
-from tests.support.portal_kit import CHALLENGE, Program, Visitor, add_program
+from tests.support.portal_kit import CHALLENGE, Program, Visitor, add_program, later
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -76,6 +76,27 @@ def test_who_does_not_know_the_secret_is_nobody(
     )
 
     assert error_of(answer) == (401, "invalid_client")
+
+
+def test_rfc6749_2_3_1_a_network_guesses_so_many_secrets_in_a_minute(target: House) -> None:
+    """The right one does not count then, or it would be found; from elsewhere it does."""
+    guessed = add_portal(target, "guessed")
+
+    def calls(secret: str, network: str = "192.0.2.77", path: str = "/token") -> int:
+        answer = target.app.test_client().post(
+            path,
+            data={"grant_type": "refresh_token", "refresh_token": "x", "token": "x"},
+            headers={**basic(f"guessed:{secret}".encode()), "X-Forwarded-For": network},
+        )
+        return answer.status_code
+
+    found = [calls(f"guess-{number}") for number in range(305)]
+
+    assert found == [401] * 300 + [429] * 5
+    assert calls(guessed.secret) == calls(guessed.secret, path="/introspect") == 429
+    assert calls(guessed.secret, "198.51.100.77") == 400
+    with later(target, seconds=61):
+        assert calls(guessed.secret) == 400
 
 
 TWICE: dict[str, dict[str, str]] = {
