@@ -60,12 +60,12 @@ class Authenticator:
             client = self._find(basic[0] if basic else form.get("client_id", ""))
         if client is None:
             raise _refused(basic)
-        has_secret = client.token_endpoint_auth_method.has_secret
-        if has_secret and self.guesses.is_over(client.client_id, call.address, now=now):
-            raise InvalidClientError("too many wrong secrets", status_code=429)
         if not self._is_proven(client, call, form, basic, used, now=now):
-            if has_secret and (basic or AuthMethod.POST in used):
-                self.guesses.note(client.client_id, call.address, now=now)
+            is_guess = client.token_endpoint_auth_method.has_secret and bool(
+                {AuthMethod.BASIC, AuthMethod.POST} & set(used)
+            )
+            if is_guess and self.guesses.is_over(client.client_id, call.address, now=now):
+                raise InvalidClientError("too many wrong secrets", status_code=429)
             raise _refused(basic)
         return client
 
