@@ -1,14 +1,16 @@
 """CPU µs of the server's own processes for every hot operation, beside node-oidc-provider's.
 
     .venv/bin/python -m tests.benchmarks.bench_server [--rounds N] [--operations N] [--sqlite]
-        [--accounts N]
+        [--connections N] [--accounts N]
 
-Both servers run alone on this machine with one process; each round measures one, then the other,
-and the lowest round of each counts. Only the servers are measured (/proc/PID/task/*/schedstat).
-node keeps everything in memory; ours writes to PostgreSQL with its default durability. Needs node
-and npm for the comparison; without them only our side is printed. With ``--accounts`` our side is
-measured a second time with that many accounts and twice as many sessions in its tables, and the
-size of each table is printed: growth must cost nothing (docs/capacity.md).
+Each server has one process on one core, the load and the database the others. Eight connections
+keep it busy, as in the figures of its peers; with one it waits for each request and runs cold.
+Each round measures one, then the other, and the lowest round of each counts. Only the servers are
+measured (/proc/PID/task/*/schedstat). node keeps everything in memory; ours writes to PostgreSQL
+with its default durability. Needs node and npm for the comparison; without them only our side is
+printed. With ``--accounts`` our side is measured a second time with that many accounts and twice as
+many sessions in its tables, and the size of each table is printed: growth must cost nothing
+(docs/capacity.md).
 """
 
 from __future__ import annotations
@@ -18,16 +20,17 @@ import base64
 import contextlib
 import http.client
 import json
+import os
 import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -35,6 +38,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from tests.benchmarks import nation
+from tests.benchmarks.load import Connection, Talk, drive, request
 from tests.faults import installation as installations
 from tests.faults.installation import ROOT, Installation, wait_for
 from tests.faults.visitor import REDIRECT, SECRET, VERIFIER, Visitor
@@ -43,11 +47,16 @@ from tests.support.ports import free_base
 
 CLIENT, SIGNS = "bench", "bench-signs"
 KEY = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": "bench"})
-FORM = {
-    "Content-Type": "application/x-www-form-urlencoded",
-    "Authorization": "Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode(),
-}
+BASIC = "Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
 PEER = Path(__file__).parent / "node"
+
+
+class Figures(NamedTuple):
+    """CPU in µs, and half and 99 % of all in ms."""
+
+    cpu: float
+    p50: float
+    p99: float
 
 
 @dataclass
@@ -60,117 +69,111 @@ class Server:
     paths: dict[str, str]
     database: str = ""
     cookie: str = ""
-    tokens: dict[str, str] = field(default_factory=dict)
-    connection: http.client.HTTPConnection | None = None
+    tokens: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """Of each connection its own, since a refresh token serves once."""
+    connections: list[Connection] = field(default_factory=list)
 
-    def call(
-        self, method: str, path: str, form: dict[str, str] | None = None, **headers: str
-    ) -> tuple[int, dict[str, str], bytes]:
-        if self.connection is None:
-            self.connection = http.client.HTTPConnection("localhost", self.port)
-        body = urlencode(form) if form is not None else None
-        more = {**(FORM if form is not None else {}), **headers}
-        sent = {name: value for name, value in more.items() if value}
-        try:
-            self.connection.request(method, path, body, sent)
-            answer = self.connection.getresponse()
-        except (http.client.RemoteDisconnected, ConnectionError):
-            self.connection.close()  # it was idle for too long while the other was measured
-            self.connection.request(method, path, body, sent)
-            answer = self.connection.getresponse()
-        return answer.status, dict(answer.getheaders()), answer.read()
+    def connect(self, number: int) -> None:
+        """As many connections as that, each with tokens that are fresh."""
+        for old in self.connections:
+            old.socket.close()
+        self.connections = [Connection(self.port) for _ in range(number)]
+        for place, connection in enumerate(self.connections):
+            connection.run(self.code(place))
 
-    def token(self, **form: str) -> dict[str, Any]:
-        status, _, body = self.call("POST", self.paths["token"], form)
-        assert status == 200, (self.name, status, body)
-        found: dict[str, Any] = json.loads(body)
-        return found
+    def token(self, authorization: str = BASIC, dpop: str = "", **form: str) -> Talk:
+        data = request("POST", self.paths["token"], form, Authorization=authorization, DPoP=dpop)
+        answer = yield data
+        assert answer.status == 200, (self.name, answer)
+        return json.loads(answer.body)
 
     # --- operations -----------------------------------------------------------------------------
 
-    def discovery(self) -> None:
-        assert self.call("GET", "/.well-known/openid-configuration")[0] == 200
+    def discovery(self, _: int) -> Talk:
+        answer = yield request("GET", "/.well-known/openid-configuration")
+        assert answer.status == 200, answer
 
-    def jwks(self) -> None:
-        assert self.call("GET", self.paths["jwks"])[0] == 200
+    def jwks(self, _: int) -> Talk:
+        answer = yield request("GET", self.paths["jwks"])
+        assert answer.status == 200, answer
 
-    def client_credentials(self) -> None:
-        self.token(grant_type="client_credentials", **self.paths_of("resource"))
+    def client_credentials(self, _: int) -> Talk:
+        yield from self.token(grant_type="client_credentials", **self.resource())
 
-    def paths_of(self, name: str) -> dict[str, str]:
-        return {name: self.paths[name]} if name in self.paths else {}
+    def resource(self) -> dict[str, str]:
+        return {"resource": self.paths["resource"]} if "resource" in self.paths else {}
 
-    def private_key_jwt(self) -> None:
+    def private_key_jwt(self, _: int) -> Talk:
         """``client_credentials`` again, by a client that signs (RFC 7523, 2.2)."""
         now = int(time.time())
         claims = {"iss": SIGNS, "sub": SIGNS, "aud": self.issuer, "iat": now, "exp": now + 60}
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": SIGNS,
-            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            "client_assertion": _signed({}, claims),
-            **self.paths_of("resource"),
-        }
-        status, _, body = self.call("POST", self.paths["token"], form, Authorization="")
-        assert status == 200, (self.name, status, body)
+        yield from self.token(
+            authorization="",
+            grant_type="client_credentials",
+            client_id=SIGNS,
+            client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            client_assertion=_signed({}, claims),
+            **self.resource(),
+        )
 
-    def dpop(self) -> None:
+    def dpop(self, _: int) -> Talk:
         """``client_credentials`` again, bound to a key (RFC 9449, 4)."""
         address = f"{self.issuer}{self.paths['token']}"
         header = {"typ": "dpop+jwt", "jwk": KEY.as_dict(private=False)}
         proof = _signed(header, {"htm": "POST", "htu": address, "iat": int(time.time())})
-        form = {"grant_type": "client_credentials", **self.paths_of("resource")}
-        status, _, body = self.call("POST", self.paths["token"], form, DPoP=proof)
-        assert status == 200, (self.name, status, body)
-        assert json.loads(body)["token_type"] == "DPoP", body
+        given = yield from self.token(
+            dpop=proof, grant_type="client_credentials", **self.resource()
+        )
+        assert given["token_type"] == "DPoP", given
 
-    def par(self) -> str:
+    def par(self, _: int) -> Talk:
         """``authorize`` again, pushed first (RFC 9126)."""
-        status, _, body = self.call("POST", self.paths["par"], {**_first(), "state": "s"})
-        assert status == 201, (self.name, status, body)
-        pushed = {"client_id": CLIENT, "request_uri": json.loads(body)["request_uri"]}
-        return self._authorize(pushed)
+        form = {**_first(), "state": "s"}
+        answer = yield request("POST", self.paths["par"], form, Authorization=BASIC)
+        assert answer.status == 201, (self.name, answer)
+        pushed = {"client_id": CLIENT, "request_uri": json.loads(answer.body)["request_uri"]}
+        return (yield from self._authorize(pushed))
 
     @property
     def issuer(self) -> str:
         return f"http://localhost:{self.port}"
 
-    def authorize(self) -> str:
-        return self._authorize({**_first(), "state": "s"})
+    def authorize(self, _: int) -> Talk:
+        return (yield from self._authorize({**_first(), "state": "s"}))
 
-    def _authorize(self, query: dict[str, str]) -> str:
+    def _authorize(self, query: dict[str, str]) -> Talk:
         path = f"{self.paths['authorize']}?{urlencode(query)}"
-        status, headers, body = self.call("GET", path, Cookie=self.cookie)
-        assert status == 303, (self.name, status, headers, body[:300])
-        location = headers.get("Location") or headers["location"]
-        return dict(parse_qsl(urlsplit(location).query))["code"]
+        answer = yield request("GET", path, Cookie=self.cookie)
+        assert answer.status == 303, (self.name, answer)
+        return dict(parse_qsl(urlsplit(answer.headers["location"]).query))["code"]
 
-    def code(self) -> None:
-        self.tokens = self.token(
+    def code(self, place: int) -> Talk:
+        code = yield from self.authorize(place)
+        self.tokens[place] = yield from self.token(
             grant_type="authorization_code",
-            code=self.authorize(),
+            code=code,
             redirect_uri=REDIRECT,
             code_verifier=VERIFIER,
         )
 
-    def userinfo(self) -> None:
-        bearer = f"Bearer {self.tokens['access_token']}"
-        assert self.call("GET", self.paths["userinfo"], Authorization=bearer)[0] == 200
+    def userinfo(self, place: int) -> Talk:
+        bearer = f"Bearer {self.tokens[place]['access_token']}"
+        answer = yield request("GET", self.paths["userinfo"], Authorization=bearer)
+        assert answer.status == 200, answer
 
-    def flow(self) -> None:
-        self.code()
-        self.userinfo()
+    def flow(self, place: int) -> Talk:
+        yield from self.code(place)
+        yield from self.userinfo(place)
 
-    def refresh(self) -> None:
-        self.tokens = self.token(
-            grant_type="refresh_token", refresh_token=self.tokens["refresh_token"]
-        )
+    def refresh(self, place: int) -> Talk:
+        old = self.tokens[place]["refresh_token"]
+        self.tokens[place] = yield from self.token(grant_type="refresh_token", refresh_token=old)
 
-    def introspection(self) -> None:
-        form = {"token": self.tokens["access_token"]}
-        status, _, body = self.call("POST", self.paths["introspect"], form)
-        assert status == 200, body
-        assert json.loads(body)["active"], body
+    def introspection(self, place: int) -> Talk:
+        form = {"token": self.tokens[place]["access_token"]}
+        answer = yield request("POST", self.paths["introspect"], form, Authorization=BASIC)
+        assert answer.status == 200, answer
+        assert json.loads(answer.body)["active"], answer
 
     # --- measuring ------------------------------------------------------------------------------
 
@@ -182,13 +185,21 @@ class Server:
                 nanoseconds += int((task / "schedstat").read_text().split()[0])
         return nanoseconds / 1e9
 
-    def measure(self, work: Callable[[], object], times: int) -> tuple[float, float]:
-        """CPU µs an operation, and the wall's."""
-        before, start = self.cpu(), time.perf_counter()
-        for _ in range(times):
-            work()
-        wall = time.perf_counter() - start
-        return (self.cpu() - before) / times * 1e6, wall / times * 1e6
+    def pin(self, core: int) -> None:
+        """All its threads to one core, which the load leaves alone."""
+        for pid in self.pids:
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                os.sched_setaffinity(int(task.name), {core})
+
+    def measure(self, operation: str, times: int) -> Figures:
+        """What ``times`` of an operation cost."""
+        work = getattr(self, operation)
+        before = self.cpu()
+        seconds = sorted(drive(self.connections, work, times))
+        cpu = (self.cpu() - before) / times
+        return Figures(
+            cpu * 1e6, seconds[len(seconds) // 2] * 1e3, seconds[-len(seconds) // 100] * 1e3
+        )
 
 
 OPERATIONS = (
@@ -234,7 +245,6 @@ def ours(folder: Path, *, sqlite: bool) -> Iterator[Server]:
         )
         visitor.get(f"/authorize?{urlencode(_first())}")
         visitor.submit(do="confirm")
-        server.code()
         yield server
 
 
@@ -310,7 +320,6 @@ def node(folder: Path) -> Iterator[Server | None]:
              "resource": "https://api.example.vn"},
         )  # fmt: skip
         _sign_in(server)
-        server.code()
         yield server
     finally:
         process.kill()
@@ -344,45 +353,53 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--operations", type=int, default=600)
+    parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--sqlite", action="store_true")
     parser.add_argument("--accounts", type=int, default=0)
+    parser.add_argument("--only", nargs="*", choices=OPERATIONS, default=OPERATIONS)
     given = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as name,
         ours(Path(name), sqlite=given.sqlite) as us,
         node(Path(name)) as peer,
     ):
+        cores = sorted(os.sched_getaffinity(0))
+        if len(cores) > 1:
+            os.sched_setaffinity(0, set(cores[1:]))
         servers = [server for server in (us, peer) if server]
-        best = _measure(servers, given.rounds, given.operations)
-        print(f"{'operation':<20}{'ours µs':>9}{'wall':>8}{'node µs':>9}{'wall':>8}{'ratio':>7}")
-        for operation in OPERATIONS:
-            cpu, wall = best[operation, "ours"]
-            theirs = best.get((operation, "node"))
-            told = f"{theirs[0]:>9.0f}{theirs[1]:>8.0f}{theirs[0] / cpu:>7.2f}" if theirs else ""
-            print(f"{operation:<20}{cpu:>9.0f}{wall:>8.0f}{told}")
+        for server in servers:
+            server.pin(cores[0])
+        best = _measure(servers, given)
+        columns = f"{'µs':>7}{'p50 ms':>8}{'p99':>7}"
+        print(f"{'operation':<20}{columns}  node{columns}{'ratio':>8}")
+        for operation in given.only:
+            own, theirs = best[operation, "ours"], best.get((operation, "node"))
+            told = f"      {_told(theirs)}{theirs.cpu / own.cpu:>8.2f}" if theirs else ""
+            print(f"{operation:<20}{_told(own)}{told}")
         if given.accounts and not given.sqlite:
             _grow(us, given.accounts)
-            grown = _measure([us], given.rounds, given.operations)
+            grown = _measure([us], given)
             print(f"\n{'operation':<20}{'few µs':>9}{'many µs':>9}{'ratio':>7}")
-            for operation in OPERATIONS:
-                few, many = best[operation, "ours"][0], grown[operation, "ours"][0]
+            for operation in given.only:
+                few, many = best[operation, "ours"].cpu, grown[operation, "ours"].cpu
                 print(f"{operation:<20}{few:>9.0f}{many:>9.0f}{many / few:>7.2f}")
         rss = sum(_resident(pid) for pid in us.pids)
         print(f"resident: {rss / 1024:.0f} MB")
 
 
-def _measure(
-    servers: list[Server], rounds: int, operations: int
-) -> dict[tuple[str, str], tuple[float, float]]:
-    """The lowest round of each operation on each server: µs of CPU, and of the clock."""
-    best: dict[tuple[str, str], tuple[float, float]] = {}
-    for _ in range(rounds):
-        for operation in OPERATIONS:
+def _told(found: Figures) -> str:
+    return f"{found.cpu:>7.0f}{found.p50:>8.1f}{found.p99:>7.1f}"
+
+
+def _measure(servers: list[Server], given: argparse.Namespace) -> dict[tuple[str, str], Figures]:
+    """The lowest round of each operation on each server."""
+    best: dict[tuple[str, str], Figures] = {}
+    for _ in range(given.rounds):
+        for operation in given.only:
             for server in servers:
-                server.code()
-                work = getattr(server, operation)
-                server.measure(work, 50)
-                found = server.measure(work, operations)
+                server.connect(given.connections)
+                server.measure(operation, 50)
+                found = server.measure(operation, given.operations)
                 key = (operation, server.name)
                 best[key] = min(best.get(key, found), found)
     return best
@@ -391,7 +408,6 @@ def _measure(
 def _grow(server: Server, accounts: int) -> None:
     began = time.monotonic()
     nation.populate(server.database, accounts, accounts * 2)
-    server.connection = None  # nobody used it for so long that it was closed
     print(f"\n{accounts} accounts in {time.monotonic() - began:.0f} s")
     print(f"{'table':<20}{'rows':>10}{'heap B':>8}{'index B':>8}")
     for table, rows, heap, indexes in nation.sizes(server.database):
