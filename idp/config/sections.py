@@ -40,7 +40,7 @@ class Server:
     management_host: str = "127.0.0.1"
     management_port: int = _between(8001, 1, 65535)
     workers: int = _between(2, 1, 64)
-    threads: int = _between(4, 1, 64)
+    threads: int = _between(8, 1, 64)
     trusted_proxies: tuple[str, ...] = ()
     session_idle: int = _between(1800, 60, 1800)
     session_absolute: int = _between(43200, 60, 43200)
