@@ -6,8 +6,10 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import structlog
 
 _SECRET_KEYS = re.compile(
@@ -37,8 +39,42 @@ def _mask_event(
     return event
 
 
+def request(*, endpoint: str, status: int, request_id: str) -> None:
+    """The line of a request that was answered before routing: as every other line, but in a hurry.
+
+    All three are words of ours, so there is nothing to mask.
+    """
+    if not _quick:
+        _log.info("request", endpoint=endpoint, status=status, request_id=request_id)
+        return
+    line = _Line(endpoint, status, request_id, "request", "info", _now())
+    sys.stderr.write(f"{_encode(line).decode()}\n")
+
+
+class _Line(msgspec.Struct):
+    """What structlog would make of it, its members in the same order."""
+
+    endpoint: str
+    status: int
+    request_id: str
+    event: str
+    level: str
+    timestamp: str
+
+
+_encode = msgspec.json.Encoder().encode
+_log = structlog.get_logger("idp.request")
+_quick = False
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+
+
 def setup(level: str, form: str) -> None:
     """Send every log of this process to standard error in one form."""
+    global _quick  # noqa: PLW0603  the form belongs to the process
+    _quick = form == "json" and level in {"debug", "info"}
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if form == "json"

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-import structlog
 from flask import Flask, Response
 
+from idp import logs
 from idp.config import Mtls
 from idp.oidc import forms
 from idp.oidc.calls import Call, Reply
@@ -34,7 +34,6 @@ _REQUEST_ID: Final = "X-Request-Id"
 _INTERACTION: Final = "HTTP_X_FAPI_INTERACTION_ID"
 _OWN: Final = frozenset({"Content-Length", "Content-Type", "Location", "Set-Cookie", _REQUEST_ID})
 _STATUS: Final[Mapping[int, str]] = {each: f"{int(each)} {each.phrase}" for each in HTTPStatus}
-_log = structlog.get_logger("idp.request")
 
 
 class HotPath:
@@ -157,7 +156,7 @@ class HotPath:
     ) -> Iterable[bytes]:
         request_id = secrets.token_hex(6)
         headers.append((_REQUEST_ID, request_id))
-        _log.info("request", endpoint=endpoint.strip("/"), status=status, request_id=request_id)
+        logs.request(endpoint=endpoint.strip("/"), status=status, request_id=request_id)
         start(_STATUS[status], headers)
         return [body]
 
