@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from idp.config import Oidc
 from idp.domain.clients import Client, GrantType
 from idp.oidc.encryption import Encryption
@@ -31,8 +33,7 @@ def _forget(_grant_id: UUID, _sub: str) -> None:
     """For an installation without CIBA."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRequest:
+class TokenRequest(msgspec.Struct, frozen=True):
     """A token request of an authenticated client; ``binding`` is what it proved to possess."""
 
     client: Client
@@ -73,8 +74,6 @@ class GrantTools:
         answer["id_token"] = self.id_token(
             request, grant_id, data, access_token=answer["access_token"], nonce=nonce
         )
-        if token.counter == 0:
-            self.tell(client, grant_id, data)
         if GrantType.REFRESH_TOKEN in client.grant_types:
             answer["refresh_token"] = self.tokens.refresh_token(token)
         return answer
@@ -148,6 +147,8 @@ def resources(request: TokenRequest, data: GrantData) -> tuple[str, ...]:
 
     Raises ``InvalidTargetError``.
     """
+    if "resource" not in request.form:
+        return data.resource
     granted = data.resource or request.client.resources
     if not set(request.resource) <= set(granted):
         raise InvalidTargetError("the resource was not granted")

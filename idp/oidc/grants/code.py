@@ -14,7 +14,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from idp.oidc.errors import InvalidGrantError, InvalidRequestError
 from idp.oidc.grants.answer import GrantTools, TokenAnswer, TokenRequest, resources
-from idp.oidc.tokens import Code, RefreshToken
+from idp.oidc.tokens import Code, GrantData, RefreshToken
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
@@ -31,12 +31,21 @@ def redeem(tools: GrantTools, request: TokenRequest) -> TokenAnswer:
     data = msgspec.structs.replace(code.data, binding=request.binding)
     resources(request, data)  # before the code is spent
     grant = tools.grant(code, data, now=now)
+    token = RefreshToken(grant.id, 0)
+    # Tokens are made while the processor is at it, and given only if the code was good.
+    made = None if data.asks_id_token else _answer(tools, request, token, data, code)
     if not tools.grants.redeem(grant, now=now):
         owner = tools.grants.revoke(grant.id, "code_reuse", now=now)
         if owner:
             tools.note(owner, client.client_id, "code_reuse")
         raise InvalidGrantError("the code is not valid")
-    token = RefreshToken(grant.id, 0)
+    tools.tell(client, grant.id, data)
+    return made or _answer(tools, request, token, data, code)
+
+
+def _answer(
+    tools: GrantTools, request: TokenRequest, token: RefreshToken, data: GrantData, code: Code
+) -> TokenAnswer:
     return tools.answer(request, token, data, scope=data.scope, nonce=code.nonce)
 
 

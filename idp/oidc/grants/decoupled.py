@@ -88,4 +88,5 @@ def _redeem(tools: GrantTools, request: TokenRequest, polled: Polled) -> TokenAn
     if not tools.grants.redeem(grant, now=now):
         # Redeemed before, or ended by its owner since; other polls of the same moment end here.
         raise InvalidGrantError("the request was used, or its session has ended")
+    tools.tell(client, grant.id, data)
     return tools.answer(request, RefreshToken(grant.id, 0), data, scope=data.scope)
