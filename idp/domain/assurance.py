@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
+
 
 class IAL(enum.IntEnum):
     """Identity assurance level, ordered (guide: 'mức xác minh')."""
@@ -109,8 +111,7 @@ class Evidence:
         return Resistance.HARDWARE if is_held else Resistance.PHISHING
 
 
-@dataclass(frozen=True, slots=True)
-class Achieved:
+class Achieved(msgspec.Struct, frozen=True):
     """What a session may claim at one moment."""
 
     ial: IAL

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from idp.domain.assurance import IAL, Evidence
 from idp.domain.subjects import SubjectKind
 
@@ -18,8 +20,7 @@ class Device:
     user_agent: str
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """A live session of an active account.
 
     ``account_ial`` is the level proven for the account, read together with the session, so that

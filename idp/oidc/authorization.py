@@ -118,12 +118,13 @@ class AuthorizationError(Exception):
 
 def client_id_of(params: Params) -> str:
     """Who asks, unproven. Raises ``NotRedirectable``."""
-    given = [value for name, value in params if name == "client_id"]
-    if len(given) > 1:
+    values = dict(params)
+    given = values.get("client_id", "")
+    if _is_repeated("client_id", params, values):
         raise NotRedirectable(Untrusted.REQUEST_INVALID, "client_id is repeated")
-    if not given or not 0 < len(given[0]) <= _LONGEST_VALUE or "\0" in given[0]:
+    if not 0 < len(given) <= _LONGEST_VALUE or "\0" in given:
         raise NotRedirectable(Untrusted.CLIENT_UNKNOWN, "client_id is missing")
-    return given[0]
+    return given
 
 
 def read(client: Client, params: Params, among: Offered = CODE_ONLY) -> AuthorizationRequest:
@@ -135,8 +136,7 @@ def read(client: Client, params: Params, among: Offered = CODE_ONLY) -> Authoriz
     kind = _kind(values, among)
     redirect_uri = _redirect_uri(params, client)
     target = Target(redirect_uri, response_types.default_mode(kind), _state(values))
-    once = [name for name, _ in params if name != _MAY_REPEAT]
-    if len(set(once)) != len(once):
+    if len(values) != len(params) and _repeats(params):
         raise AuthorizationError("invalid_request", "a parameter is repeated", target)
     target = _asked_target(values, kind, target)
     _check_supported(values, among, target)
@@ -175,10 +175,24 @@ def _redirect_uri(params: Params, client: Client) -> str:
 
     A native client's loopback address may come with any port (RFC 8252, 7.3).
     """
-    given = [value for name, value in params if name == "redirect_uri"]
-    if len(given) == 1 and (given[0] in client.redirect_uris or _is_native(given[0], client)):
-        return given[0]
+    values = dict(params)
+    given = values.get("redirect_uri", "")
+    if not _is_repeated("redirect_uri", params, values) and (
+        given in client.redirect_uris or _is_native(given, client)
+    ):
+        return given
     raise NotRedirectable(Untrusted.REDIRECT_URI_UNKNOWN, "redirect_uri is not registered")
+
+
+def _is_repeated(name: str, params: Params, values: Mapping[str, str]) -> bool:
+    """Whether one parameter came more than once."""
+    return len(values) != len(params) and [each for each, _ in params].count(name) > 1
+
+
+def _repeats(params: Params) -> bool:
+    """Whether any came more than once that may not."""
+    once = [name for name, _ in params if name != _MAY_REPEAT]
+    return len(set(once)) != len(once)
 
 
 def _is_native(uri: str, client: Client) -> bool:
@@ -230,10 +244,19 @@ def _check_supported(values: Mapping[str, str], among: Offered, target: Target) 
     if response_types.read(values["response_type"], among) is None:
         detail = f"only {', '.join(among)} is supported"
         raise AuthorizationError("unsupported_response_type", detail, target)
-    for name, value in values.items():
-        longest = _LONGEST_TEXT if name in _LONG else _LONGEST_VALUE
-        if len(value) > longest or "\0" in value:
-            raise AuthorizationError("invalid_request", "a parameter cannot be read", target)
+    if not _is_readable(values):
+        raise AuthorizationError("invalid_request", "a parameter cannot be read", target)
+
+
+def _is_readable(values: Mapping[str, str]) -> bool:
+    """Whether every value is of a bearable length and without a NUL."""
+    text = "".join(values.values())
+    if len(text) > _LONGEST_VALUE and any(
+        len(value) > (_LONGEST_TEXT if name in _LONG else _LONGEST_VALUE)
+        for name, value in values.items()
+    ):
+        return False
+    return "\0" not in text
 
 
 def _build(

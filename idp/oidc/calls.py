@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from idp.oidc import forms
 from idp.oidc.errors import InvalidRequestError
@@ -16,8 +17,7 @@ _MAY_REPEAT = "resource"
 """RFC 8707, section 2: the one parameter that may come several times; kept separated by spaces."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """What a program sent.
 
     ``certificate`` is the client certificate (DER) that a trusted TLS front reports, and
@@ -37,14 +37,13 @@ class Call:
     interaction: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """An answer to a program; nothing of it may be cached."""
 
     status: int
     body: bytes
     content_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=lambda: dict(NO_STORE))
+    headers: Mapping[str, str] = msgspec.field(default_factory=lambda: dict(NO_STORE))
 
 
 def read_form(call: Call) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -105,15 +105,15 @@ def of_subject(found: Subject, wanted: frozenset[str]) -> dict[str, Any]:
     """The values of the wanted claims; what we do not know is left out (Core, 5.3.2)."""
     facts = {(fact.form, fact.name): fact for fact in found.facts}
     every = {
-        **_plain(facts),
-        **_contact(facts),
-        **_address(facts),
-        **_number(facts),
-        "account_kind": found.kind,
-        "locale": found.language,
-        **(_updated(found) if "updated_at" in wanted else {}),
+        claim: facts[place].value
+        for claim, place in _PLAIN.items()
+        if claim in wanted and place in facts
     }
-    return {name: value for name, value in every.items() if name in wanted}
+    for names, values in _TOGETHER:
+        if not wanted.isdisjoint(names):
+            known = values(found, facts)
+            every |= {name: value for name, value in known.items() if name in wanted}
+    return every
 
 
 _PLAIN: Final[Mapping[str, tuple[str, str]]] = {
@@ -128,11 +128,14 @@ _PLAIN: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def _plain(facts: Mapping[tuple[str, str], Fact]) -> dict[str, Any]:
-    return {claim: facts[place].value for claim, place in _PLAIN.items() if place in facts}
+_Facts = Mapping[tuple[str, str], Fact]
 
 
-def _contact(facts: Mapping[tuple[str, str], Fact]) -> dict[str, Any]:
+def _account(found: Subject, _: _Facts) -> dict[str, Any]:
+    return {"account_kind": found.kind, "locale": found.language}
+
+
+def _contact(_: Subject, facts: _Facts) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for claim, name in (("phone_number", "contact_phone"), ("email", "email")):
         fact = facts.get(("attribute", name))
@@ -141,7 +144,7 @@ def _contact(facts: Mapping[tuple[str, str], Fact]) -> dict[str, Any]:
     return found
 
 
-def _address(facts: Mapping[tuple[str, str], Fact]) -> dict[str, Any]:
+def _address(_: Subject, facts: _Facts) -> dict[str, Any]:
     """One line as its source wrote it; we do not guess its parts (Core, 5.1.1)."""
     for name in ("residence", "address", "contact_address"):
         fact = facts.get(("attribute", name))
@@ -150,7 +153,7 @@ def _address(facts: Mapping[tuple[str, str], Fact]) -> dict[str, Any]:
     return {}
 
 
-def _number(facts: Mapping[tuple[str, str], Fact]) -> dict[str, Any]:
+def _number(_: Subject, facts: _Facts) -> dict[str, Any]:
     for kind in ("cccd", "cmnd", "passport", "foreigner", "mst", "mdv"):
         fact = facts.get(("identifier", kind))
         if fact:
@@ -158,7 +161,17 @@ def _number(facts: Mapping[tuple[str, str], Fact]) -> dict[str, Any]:
     return {}
 
 
-def _updated(found: Subject) -> dict[str, Any]:
+def _updated(found: Subject, _: _Facts) -> dict[str, Any]:
     """When the newest of the facts was learned, in seconds."""
     newest = max((fact.at for fact in found.facts), default=None)
     return {} if newest is None else {"updated_at": int(newest.timestamp())}
+
+
+_TOGETHER: Final[tuple[tuple[frozenset[str], Callable[[Subject, _Facts], dict[str, Any]]], ...]] = (
+    (frozenset({"phone_number", "phone_number_verified", "email", "email_verified"}), _contact),
+    (frozenset({"address"}), _address),
+    (frozenset({"id_number", "id_number_type"}), _number),
+    (frozenset({"account_kind", "locale"}), _account),
+    (frozenset({"updated_at"}), _updated),
+)
+"""Claims that are found together; what nobody asked for is not looked for."""

@@ -124,8 +124,8 @@ class ClientKeys:
             for key in keys.keys
             if fits(key, header["alg"])
             and (kid is None or key.kid == kid)
-            and key.as_dict().get("use", "sig") == "sig"
-            and key.as_dict().get("alg", header["alg"]) == header["alg"]
+            and key.get("use", "sig") == "sig"
+            and key.get("alg", header["alg"]) == header["alg"]
         ]
 
     def _of_metadata(self, client: Client) -> KeySet:
@@ -165,7 +165,7 @@ def fits(key: Key, alg: str) -> bool:
     """Whether signatures of ``alg`` can be this key's: its kind, its curve, its size."""
     if alg not in _CURVES:
         return isinstance(key, RSAKey) and is_strong(key)
-    return key.as_dict().get("crv") == _CURVES[alg]
+    return key.get("crv") == _CURVES[alg]
 
 
 def is_strong(key: Key) -> bool:

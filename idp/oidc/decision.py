@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from idp.domain.assurance import (
     IAL,
     Achieved,
@@ -46,8 +48,7 @@ class NeedConsent:
     items: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(msgspec.Struct, frozen=True):
     """A code, or tokens, may be issued for what the session proves."""
 
     seen: Seen
@@ -57,8 +58,7 @@ class Ready:
 Decision = NeedLogin | NeedConsent | Ready
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(msgspec.Struct, frozen=True):
     """What a decision depends on besides request and session.
 
     ``since`` is when the request came first: a sign-in after that answers ``prompt=login``.

@@ -6,10 +6,15 @@ decoding them all. ``tests/oidc/test_forms.py`` holds it against the library.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote_plus
 
 Errors = Literal["strict", "replace"]
+_ALWAYS_THE_SAME = frozenset({"redirect_uri", "scope"})
+"""What one portal sends with all its requests, and no secret; decoding is most of the work."""
+_LONG = 300
+_remembered = lru_cache(maxsize=2048)(unquote_plus)
 
 
 def decode(text: str, *, most: int, errors: Errors = "replace") -> list[tuple[str, str]]:
@@ -27,13 +32,16 @@ def decode(text: str, *, most: int, errors: Errors = "replace") -> list[tuple[st
     if "%" not in text and "+" not in text:
         return [_halves(field) for field in fields if field]
     return [
-        (unquote_plus(name, errors=errors), unquote_plus(value, errors=errors))
-        if "%" in field or "+" in field
-        else (name, value)
+        _decoded(*_halves(field), errors) if "%" in field or "+" in field else _halves(field)
         for field in fields
         if field
-        for name, value in (_halves(field),)
     ]
+
+
+def _decoded(name: str, value: str, errors: Errors) -> tuple[str, str]:
+    if name in _ALWAYS_THE_SAME and len(value) < _LONG:
+        return name, _remembered(value, errors=errors)
+    return unquote_plus(name, errors=errors), unquote_plus(value, errors=errors)
 
 
 def _halves(field: str) -> tuple[str, str]:

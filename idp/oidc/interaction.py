@@ -6,11 +6,11 @@ FAPI 1.0 Part 1, 6.2.1 (11, 12); the FAPI-CIBA profile builds on it. FAPI 2.0 ha
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Final
 from uuid import uuid4
 
 import structlog
+from msgspec.structs import replace
 
 from idp.oidc.calls import Call, Reply
 

@@ -63,6 +63,8 @@ class Release:
         asked: Asked,
         now: datetime,
     ) -> dict[str, Any]:
+        if asked.is_empty:
+            return claims.of_subject(found, wanted)
         tags = {name: name.partition("#")[0] for name in asked.tagged}
         known = claims.of_subject(found, wanted | frozenset(tags.values()))
         every = {name: value for name, value in known.items() if name in wanted}

@@ -64,8 +64,7 @@ _TEXTS: Final = frozenset(
 _AUTHENTICATION: Final = ("client_secret", "client_assertion", "client_assertion_type")
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(msgspec.Struct, frozen=True):
     """Plain parameters, or a request that was checked when it was pushed."""
 
     params: Params = ()
@@ -92,10 +91,11 @@ class RequestObjects:
 
         Raises ``InvalidRequestObjectError``, ``InvalidRequestUriError``, ``InvalidRequestError``.
         """
-        names = [name for name, _ in params]
-        if any(names.count(name) > 1 for name in _NOT_INSIDE):
-            raise InvalidRequestError("a parameter is repeated")
         values = dict(params)
+        if len(values) != len(params):
+            names = [name for name, _ in params]
+            if any(names.count(name) > 1 for name in _NOT_INSIDE):
+                raise InvalidRequestError("a parameter is repeated")
         named, token = values.get("request_uri", ""), values.get("request", "")
         if named and token:
             raise InvalidRequestError("request and request_uri exclude each other")

@@ -7,17 +7,20 @@ for; it is signed, and encrypted too where the client registered that (JARM, 2.1
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from urllib.parse import quote
+
+import msgspec
 
 from idp.domain.clients import Client
 from idp.oidc.encryption import Encryption
 from idp.oidc.keys import KeyRing
 
 _JARM_SECONDS: Final = 600
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*")
 
 
 class ResponseMode(enum.StrEnum):
@@ -47,8 +50,7 @@ class ResponseMode(enum.StrEnum):
         return self in {ResponseMode.FRAGMENT, ResponseMode.FRAGMENT_JWT}
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Where an answer goes, and how."""
 
     redirect_uri: str
@@ -62,10 +64,15 @@ class Target:
 
     def location(self, parameters: Mapping[str, str]) -> str:
         """redirect_uri with the answer; a registered query stays byte for byte."""
-        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
+        query = "&".join([f"{name}={_quoted(value)}" for name, value in parameters.items()])
         if self.response_mode.is_fragment:
             return f"{self.redirect_uri}#{query}"
         return f"{self.redirect_uri}{'&' if '?' in self.redirect_uri else '?'}{query}"
+
+
+def _quoted(value: str) -> str:
+    """As in a query; codes and most values hold nothing that needs it, and that is soon seen."""
+    return value if _PLAIN.fullmatch(value) else quote(value, safe="")
 
 
 def sign(

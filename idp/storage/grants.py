@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import update
 
 from idp.storage.account_rows import open_attribute, open_identifier
@@ -101,8 +102,7 @@ _USERINFO = Statement(f"""
 """)  # noqa: S608  constants of this file only
 
 
-@dataclass(frozen=True, slots=True)
-class NewGrant:
+class NewGrant(msgspec.Struct, frozen=True):
     """What a code stands for when it is redeemed."""
 
     id: UUID
@@ -113,8 +113,7 @@ class NewGrant:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Rotated:
+class Rotated(msgspec.Struct, frozen=True):
     """A grant after its refresh token was used."""
 
     account_id: UUID
@@ -134,8 +133,7 @@ class Alive:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True):
     """One plain value with its source; ``form`` is attribute or identifier.
 
     ``evidence_id`` is the proof that it came with; an identifier came with the opening one.
@@ -149,8 +147,7 @@ class Fact:
     evidence_id: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Vouching:
+class Vouching(msgspec.Struct, frozen=True):
     """A proof of identity that stands, and what its certificate says, if it was made with one.
 
     ``is_opening`` is the proof that the account was opened with: it vouches for its numbers.
@@ -166,8 +163,7 @@ class Vouching:
     is_opening: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """Whom an access token speaks for, and what is known about them."""
 
     client_id: str

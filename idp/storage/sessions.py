@@ -53,8 +53,8 @@ class _Proof(msgspec.Struct, frozen=True, array_like=True):
     """Evidence as it stands in the row."""
 
     method: str
-    ial: int
-    amr: tuple[str, ...]
+    ial: IAL
+    amr: tuple[Amr, ...]
     at: int
     made_for: str = ""
 
@@ -63,8 +63,7 @@ _DECODE = msgspec.json.Decoder(tuple[_Proof, ...]).decode
 _ENCODE = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """A live session, and the claims its owner lets the asking client have (None: never asked).
 
     ``asks_new_portals`` is the owner's wish to be asked also by a portal that sees nothing.
@@ -309,9 +308,7 @@ class ConsentStore:
 def encode_evidence(evidence: Sequence[Evidence]) -> str:
     """Proofs as JSON for a row."""
     proofs = [
-        _Proof(
-            proof.method, int(proof.ial), tuple(proof.amr), milliseconds(proof.at), proof.made_for
-        )
+        _Proof(proof.method, proof.ial, tuple(proof.amr), milliseconds(proof.at), proof.made_for)
         for proof in evidence
     ]
     return _ENCODE(proofs).decode()
@@ -320,14 +317,10 @@ def encode_evidence(evidence: Sequence[Evidence]) -> str:
 def decode_evidence(text: str) -> tuple[Evidence, ...]:
     """The inverse."""
     return tuple(
-        Evidence(
-            proof.method,
-            IAL(proof.ial),
-            tuple(map(Amr, proof.amr)),
-            moment(proof.at),
-            made_for=proof.made_for,
-        )
-        for proof in _DECODE(text)
+        [
+            Evidence(proof.method, proof.ial, proof.amr, moment(proof.at), None, proof.made_for)
+            for proof in _DECODE(text)
+        ]
     )
 
 

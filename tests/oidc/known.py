@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from idp.domain.assurance import Attestation, EvidenceKind
 from idp.storage.grants import Fact, Subject, Vouching

@@ -12,8 +12,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from idp.domain.assurance import Attestation
 from idp.oidc.claims import of_subject
@@ -76,8 +78,9 @@ def _answer(request: Json, proof: Vouching, about: Answering) -> Json | None:
 
 def _claims(asked: Json, proof: Vouching, found: Subject) -> Json:
     """The claims that the proof vouches for and that have a value which was asked for."""
-    vouched = replace(found, facts=tuple(f for f in found.facts if _vouches(proof, f)))
-    known = of_subject(vouched, frozenset(asked) & frozenset(CLAIMS))
+    vouched = tuple(fact for fact in found.facts if _vouches(proof, fact))
+    about = msgspec.structs.replace(found, facts=vouched)
+    known = of_subject(about, frozenset(asked) & frozenset(CLAIMS))
     return {name: value for name, value in known.items() if fits(value, asked[name])}
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from idp.domain.clients import Client, Profile
 from idp.oidc.claims import CLAIMS, ITEMS, SCOPES, consent_items, of_subject

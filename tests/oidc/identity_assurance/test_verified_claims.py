@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from idp.oidc.verified_claims import answers
 from idp.oidc.verified_claims.answers import Answering
