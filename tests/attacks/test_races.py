@@ -158,11 +158,11 @@ def test_of_two_sign_ins_of_one_browser_at_once_each_goes_on_from_one_session(
         browser.types_again()
         tries.append((browser.path, browser._csrf(), house.last_code()))
         house.clock.forward(minutes=2)
-    cookies = browser.client._cookies
+    cookies = dict(browser.client._cookies)
 
     def post(step: tuple[str, str, str]) -> TestResponse:
         client = house.app.test_client()
-        client._cookies = cookies
+        client._cookies = dict(cookies)  # else the answer to one is in the request of the other
         return client.post(step[0], data={"csrf": step[1], "code": step[2]})
 
     with ThreadPoolExecutor(2) as pool:
