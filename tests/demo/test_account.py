@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.demo.conftest import PASSWORD, Demo, accessible
-from tests.demo.test_demo import register
+from tests.demo.owner import agent_of, opens_account, signs_in
 
 pytestmark = pytest.mark.xdist_group("demo")
 # No word of it is a name: the demo invents people, and nobody may be in their own password.
@@ -25,7 +25,7 @@ class Citizen:
     def __init__(self, demo: Demo, page: Page, person: dict[str, Any] | None = None) -> None:
         self.demo, self.page, self.password = demo, page, PASSWORD
         self.person: dict[str, Any] = person or demo.person()
-        register(demo, page, self.person)
+        self._visitor = opens_account(demo, self.person, **agent_of(page))
 
     def messages(self, to: str) -> list[dict[str, str]]:
         found: list[dict[str, str]] = httpx.get(
@@ -88,6 +88,10 @@ class Citizen:
         self.types_code(new[0])
         assert page.url.endswith("/account"), page.url
 
+    def enters(self) -> None:
+        """Sign in for the first time, as ``signs_in`` does and without its pages."""
+        signs_in(self.page, self._visitor)
+
     def opens(self, path: str) -> str:
         self.page.goto(f"{self.demo.issuer}{path}")
         accessible(self.page)
@@ -100,7 +104,7 @@ def citizen(demo: Demo, chromium: Browser) -> Iterator[Citizen]:
     page = context.new_page()
     page.set_default_timeout(20_000)
     found = Citizen(demo, page)
-    found.signs_in()
+    found.enters()
     yield found
     context.close()
 

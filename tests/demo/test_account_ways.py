@@ -39,7 +39,7 @@ def citizen(demo: Demo, chromium: Browser) -> Iterator[Citizen]:
     phones = [{"carrier": "vinaphone"}]
     person = demo.somebody(kind="citizen", phones=phones, usb=True, sim=True)
     found = Citizen(demo, page, {**person, "phone": person["phones"][0]["number"]})
-    found.signs_in()
+    found.enters()
     yield found
     context.close()
 

@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from tests.demo.conftest import PASSWORD, Demo, accessible
+from tests.demo.owner import opens_account
 from tests.demo.test_account import Citizen
-from tests.demo.test_demo import register, register_plainly
 from tests.demo.test_keys import adds_passkey, plugs_in_authenticator
 from tests.demo.test_signing import opens, press, registers, types_pin
 from tests.support.postgres import require
@@ -89,7 +89,7 @@ def asks(
 def test_a_person_signs_in_on_a_kiosk_with_her_own_phone(demo: Demo, screen: Screen) -> None:
     person = demo.person()
     hers = phone(screen)
-    register(demo, hers, person)
+    opens_account(demo, person)
     kiosk = screen()
     code = begins(demo, kiosk)
     accessible(kiosk)
@@ -121,7 +121,7 @@ def test_without_javascript_a_refusal_comes_back_to_the_kiosk_by_itself(
 ) -> None:
     person = demo.person()
     hers = phone(screen, java_script_enabled=False)
-    register_plainly(demo, hers, person)
+    opens_account(demo, person)
     kiosk = screen(java_script_enabled=False)
     code = begins(demo, kiosk)
     assert kiosk.locator("img[alt*='Mã QR']").count() == 1
@@ -256,7 +256,7 @@ def test_a_citizen_confirms_with_a_passkey_made_for_that_request(
 ) -> None:
     hers, desk = phone(screen), screen()
     citizen = Citizen(demo, hers)
-    citizen.signs_in()
+    citizen.enters()
     plugs_in_authenticator(hers)
     adds_passkey(citizen)
     sees(hers, "Đã lưu")

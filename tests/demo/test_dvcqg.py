@@ -21,7 +21,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.demo.conftest import PASSWORD, Demo
-from tests.demo.test_demo import register_plainly
+from tests.demo.owner import opens_account
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -118,7 +118,7 @@ def test_c4_1_a_portal_of_today_works_with_another_host_name(
     context = chromium.new_context(locale="vi-VN")
     page, person = context.new_page(), demo.person()
     page.set_default_timeout(20_000)
-    register_plainly(demo, page, person)
+    opens_account(demo, person)
     with old_portal(demo, tmp_path) as portal:
         page.goto(f"http://localhost:{portal.server_port}/")
         page.get_by_role("link", name="Đăng nhập").click()

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.demo.conftest import PASSWORD, Demo, accessible
-from tests.demo.test_demo import register
+from tests.demo.owner import opens_account
 
 pytestmark = pytest.mark.xdist_group("demo")
 PROVINCE = "Cổng dịch vụ công tỉnh Hà Giang"
@@ -56,7 +56,7 @@ def test_a_person_signs_in_at_a_portal_that_nobody_registered(
     context = chromium.new_context(locale="vi-VN")
     page, person = context.new_page(), demo.person()
     page.set_default_timeout(15_000)
-    register(demo, page, person)
+    opens_account(demo, person)
 
     comes_to_consent(demo, page, person)
     expect(page).to_have_title(re.compile(PROVINCE))
@@ -82,7 +82,7 @@ def test_12_1_1_2_it_may_push_its_request_instead(demo: Demo, chromium: Browser)
     context = chromium.new_context(locale="vi-VN")
     page, person = context.new_page(), demo.person()
     page.set_default_timeout(15_000)
-    register(demo, page, person)
+    opens_account(demo, person)
 
     with page.expect_request(lambda each: "/authorize?" in each.url) as sent:
         page.goto(f"{portal(demo)}/login?push")

@@ -23,7 +23,7 @@ def citizen(demo: Demo, chromium: Browser) -> Iterator[Citizen]:
     page = context.new_page()
     page.set_default_timeout(15_000)
     found = Citizen(demo, page)
-    found.signs_in()
+    found.enters()
     yield found
     context.close()
 

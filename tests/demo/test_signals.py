@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.demo.conftest import PASSWORD, Demo, accessible
-from tests.demo.test_demo import register, register_plainly
+from tests.demo.owner import opens_account
 
 pytestmark = pytest.mark.xdist_group("demo")
 HANOI, BOYTE = "Cổng dịch vụ công Hà Nội", "Cổng dịch vụ công Bộ Y tế"
@@ -41,11 +41,9 @@ def both(demo: Demo, kind: str, event: str = "") -> Callable[[], bool]:
     return check
 
 
-def signs_in_at_both(
-    demo: Demo, page: Page, registers: Callable[[Demo, Page, dict[str, str]], None]
-) -> None:
+def signs_in_at_both(demo: Demo, page: Page) -> None:
     person = demo.person()
-    registers(demo, page, person)
+    opens_account(demo, person)
     page.goto(f"http://localhost:{demo.base + 201}")
     page.get_by_role("link", name="Đăng nhập").first.click()
     page.get_by_label("Tên đăng nhập").fill(person["id_number"])
@@ -67,7 +65,7 @@ def test_signing_out_everywhere_reaches_both_portals_within_five_seconds(
     context = chromium.new_context(locale="vi-VN")
     page = context.new_page()
     page.set_default_timeout(15_000)
-    signs_in_at_both(demo, page, register)
+    signs_in_at_both(demo, page)
 
     page.goto(f"http://localhost:{demo.base + 201}")
     page.get_by_role("link", name="Đăng xuất").click()
@@ -90,7 +88,7 @@ def test_without_javascript_the_person_goes_on_by_the_link(demo: Demo, chromium:
     context = chromium.new_context(locale="vi-VN", java_script_enabled=False)
     page = context.new_page()
     page.set_default_timeout(15_000)
-    signs_in_at_both(demo, page, register_plainly)
+    signs_in_at_both(demo, page)
 
     page.goto(f"http://localhost:{demo.base + 202}/logout")
     page.get_by_role("button", name="Đăng xuất tất cả").click()
