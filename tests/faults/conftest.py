@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.installation import ROOT, Installation, running
+from tests.faults.installation import Installation, running
 from tests.faults.visitor import CLIENT, REDIRECT, SECRET, Visitor
-from tests.support import postgres
+from tests.support import installed, postgres
 
 
 @pytest.fixture(scope="module")
@@ -36,20 +33,16 @@ def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation
 
 def add_portal(installation: Installation) -> None:
     """A portal of the test's own, registered as any other program would."""
-    file = installation.data / "portal.json"
-    metadata = {
-        "client_id": CLIENT,
-        "client_secret": SECRET,
-        "client_name": "Cổng thử",
-        "redirect_uris": [REDIRECT],
-        "grant_types": ["authorization_code", "refresh_token"],
-        "scope": "openid profile offline_access",
-        "id_token_signed_response_alg": "ES256",
-    }
-    file.write_text(json.dumps(metadata))
-    command = [sys.executable, "-m", "idp.cli", "--config", str(installation.data / "config.toml")]
-    subprocess.run([*command, "clients", "register", "--json", str(file)], cwd=ROOT, check=True,
-                   capture_output=True)  # fmt: skip
+    installed.register(
+        installation.data,
+        client_id=CLIENT,
+        client_secret=SECRET,
+        client_name="Cổng thử",
+        redirect_uris=[REDIRECT],
+        grant_types=["authorization_code", "refresh_token"],
+        scope="openid profile offline_access",
+        id_token_signed_response_alg="ES256",
+    )
 
 
 def somebody(installation: Installation) -> Visitor:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import httpx2 as httpx
@@ -12,6 +11,7 @@ import pytest
 
 from tests.demo.conftest import Demo, started
 from tests.relying_parties.citizen import Citizen, Place
+from tests.support import installed
 
 SETTINGS = """
 [otp]
@@ -50,20 +50,11 @@ def citizen(place: Place) -> Iterator[Citizen]:
         yield found
 
 
-def registration(demo: Demo, folder: Path) -> Register:
+def registration(demo: Demo) -> Register:
     """Registers a portal as an operator does (docs/integrating.md)."""
-
-    def register(**metadata: Any) -> dict[str, Any]:
-        file = folder / "client.json"
-        file.write_text(json.dumps({"client_name": "Cổng thử", **metadata}))
-        done = demo.idp("clients", "register", "--json", str(file), "--allow-http-loopback")
-        assert done.returncode == 0, done.stderr
-        answer: dict[str, Any] = json.loads(done.stdout)
-        return answer
-
-    return register
+    return partial(installed.register, demo.data, client_name="Cổng thử")
 
 
 @pytest.fixture
-def register(demo: Demo, tmp_path: Path) -> Register:
-    return registration(demo, tmp_path)
+def register(demo: Demo) -> Register:
+    return registration(demo)

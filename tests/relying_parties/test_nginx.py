@@ -168,8 +168,8 @@ Register = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def register(front: Front, tmp_path: Path) -> Register:
-    return registration(front.demo, tmp_path)
+def register(front: Front) -> Register:
+    return registration(front.demo)
 
 
 @pytest.fixture
