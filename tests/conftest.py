@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+import idp
 from idp.storage import migrate
 from idp.storage.database import Database
 from tests.support import postgres, warm
@@ -31,6 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """One folder for what all workers of this run share, in memory where that is to be had."""
     if hasattr(config, "workerinput"):
         return
+    if sys.dont_write_bytecode:
+        # Each of the hundreds of processes that tests start would compile our modules anew.
+        compileall.compile_dir(Path(idp.__file__).parent, quiet=2)
     place = _MEMORY if os.access(_MEMORY, os.W_OK) else None
     os.environ[_RUN_DIR] = tempfile.mkdtemp(prefix="idp-tests-", dir=place)
     if place and not config.option.basetemp:
