@@ -23,6 +23,7 @@ from werkzeug.serving import make_server
 
 from idp.web import captcha, screens
 from idp.web.i18n import current
+from tests.support import chromium
 
 from .samples import SAMPLES, build_app
 
@@ -97,7 +98,7 @@ def check(language: str, names: Iterable[str] = SAMPLES, pictures: Path | None =
     base = f"http://127.0.0.1:{server.port}"
     findings: list[str] = []
     with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path="/usr/bin/chromium")
+        browser = player.chromium.launch(executable_path=chromium.program())
         # A colour that is on its way to another one has no contrast to speak of.
         context = browser.new_context(reduced_motion="reduce")
         context.add_cookies([{"name": "idp_lang", "value": language, "url": base}])

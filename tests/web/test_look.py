@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from itertools import product
 
 import pytest
 
 from .samples import SAMPLES
 
-CHROMIUM = shutil.which("chromium")
 PARTS = 4
 """Short enough that no worker of the suite is left alone with one at the end."""
-IS_REQUIRED = "chromium" in os.environ.get("IDP_REQUIRE", "").split(",")
 
 
-@pytest.mark.skipif(
-    CHROMIUM is None and not IS_REQUIRED, reason="no chromium: apt-get install chromium"
-)
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("language", "part"), tuple(product(("vi", "en"), range(PARTS))))
 def test_every_page_in_every_look_has_no_finding(language: str, part: int) -> None:
