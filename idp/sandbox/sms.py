@@ -34,9 +34,12 @@ class Message:
 
     @property
     def code(self) -> str | None:
-        """The one-time code in the text, so that nobody has to search for it."""
-        found = _CODE.search(self.text)
-        return found[0] if found else None
+        """The one-time code in the text, so that nobody has to search for it.
+
+        The last number of six digits: a portal's name stands before it and may have one as well.
+        """
+        found = _CODE.findall(self.text)
+        return found[-1] if found else None
 
     def as_json(self) -> dict[str, object]:
         """What ``GET /sms`` answers."""

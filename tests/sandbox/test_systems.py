@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from idp.sandbox.app import World, create_app
 from idp.sandbox.faults import Faults
 from idp.sandbox.people import People
-from idp.sandbox.sms import Inbox
+from idp.sandbox.sms import Inbox, Message
 
 CARRIER = {"Authorization": "Bearer sandbox-carrier"}
 MATCH = {
@@ -245,3 +245,20 @@ def test_a_certificate_may_name_nobody_and_be_out_of_date(client: FlaskClient, p
     certificate = x509.load_pem_x509_certificate(device["pem"].encode())
     assert not certificate.subject.get_attributes_for_oid(x509.NameOID.USER_ID)
     assert certificate.not_valid_after_utc < datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("444949 f2-444949 1: mã OTP đăng nhập là 953337, hiệu lực 5 phút.", "953337"),
+        ("mã OTP là 953337", "953337"),
+        ("số tham chiếu 1234567", None),
+        ("", None),
+    ],
+)
+def test_the_code_of_a_message_is_not_taken_from_a_portals_name(
+    text: str, code: str | None
+) -> None:
+    message = Message("1", "+84900000000", text, "DVCQG", datetime(2026, 12, 1, tzinfo=UTC))
+
+    assert message.code == code
