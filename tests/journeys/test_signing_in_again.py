@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from idp.domain.assurance import IAL, Amr, Evidence
 from idp.domain.sessions import Device, Session
@@ -157,8 +158,7 @@ def opened(
         )
     seen = store.find(cookie, now=house.clock())
     assert seen
-    object.__setattr__(seen.session, "device", Device(cookie, ""))
-    return seen.session
+    return replace(seen.session, device=Device(cookie, ""))
 
 
 def after(house: House, old: Session, new: Session) -> Sequence[Evidence]:
@@ -203,7 +203,7 @@ def test_nothing_goes_from_who_acts_to_the_organisation_or_back(house: House) ->
     other = open_account(house.database, **another())
     old = opened(house, one, proof(house.clock()))
     new = opened(house, other, proof(house.clock(), "sim"))
-    object.__setattr__(new, "account_id", old.account_id)
+    new = replace(new, account_id=old.account_id)
 
     assert [each.method for each in after(house, old, new)] == ["sim"]
 
