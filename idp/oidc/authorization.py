@@ -23,10 +23,11 @@ from idp.domain.assurance import (
     wanted_level,
     wanted_resistance,
 )
-from idp.domain.clients import ApplicationType, Client, ResponseType
+from idp.domain.clients import Client, ResponseType
 from idp.oidc import claims_request, dvcqg, response_types
 from idp.oidc.claims import SCOPES, consent_items
 from idp.oidc.claims_request import ClaimsParameter, Wishes
+from idp.oidc.client_addresses import is_loopback_of
 from idp.oidc.errors import NotRedirectable, Untrusted
 from idp.oidc.response_types import CODE_ONLY, Offered
 from idp.oidc.responses import ResponseMode, Target
@@ -178,7 +179,7 @@ def _redirect_uri(params: Params, client: Client) -> str:
     values = dict(params)
     given = values.get("redirect_uri", "")
     if not _is_repeated("redirect_uri", params, values) and (
-        given in client.redirect_uris or _is_native(given, client)
+        given in client.redirect_uris or is_loopback_of(given, client)
     ):
         return given
     raise NotRedirectable(Untrusted.REDIRECT_URI_UNKNOWN, "redirect_uri is not registered")
@@ -193,26 +194,6 @@ def _repeats(params: Params) -> bool:
     """Whether any came more than once that may not."""
     once = [name for name, _ in params if name != _MAY_REPEAT]
     return len(set(once)) != len(once)
-
-
-def _is_native(uri: str, client: Client) -> bool:
-    if client.application_type is not ApplicationType.NATIVE:
-        return False
-    found = _LOOPBACK.fullmatch(uri)
-    if found is None or not 0 < int(found["port"] or 80) <= _LAST_PORT:
-        return False
-    registered = [_LOOPBACK.fullmatch(each) for each in client.redirect_uris]
-    return any(
-        each and each["before"] == found["before"] and each["after"] == found["after"]
-        for each in registered
-    )
-
-
-_LAST_PORT = 65535
-_LOOPBACK = re.compile(
-    r"(?P<before>http://(?:127\.0\.0\.1|\[::1\]))(?::(?P<port>[0-9]{1,5}))?"
-    r"(?P<after>(?:/[\x21-\x7e]*)?)"
-)
 
 
 def _state(values: Mapping[str, str]) -> str | None:

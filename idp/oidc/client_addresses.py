@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from idp.domain.clients import ApplicationType
+from idp.domain.clients import ApplicationType, Client
 
 
 class Loopback(enum.Enum):
@@ -110,3 +110,24 @@ def origin(uri: str) -> tuple[str, str | None, int | None]:
 def hosts_of(uris: Iterable[str]) -> set[str]:
     """The hosts of addresses that were checked."""
     return {urlsplit(uri).hostname or "" for uri in uris}
+
+
+def is_loopback_of(uri: str, client: Client) -> bool:
+    """Whether a native client registered this loopback address, on any port (RFC 8252, 7.3)."""
+    if client.application_type is not ApplicationType.NATIVE:
+        return False
+    found = _LOOPBACK.fullmatch(uri)
+    if found is None or not 0 < int(found["port"] or 80) <= _LAST_PORT:
+        return False
+    registered = [_LOOPBACK.fullmatch(each) for each in client.redirect_uris]
+    return any(
+        each and each["before"] == found["before"] and each["after"] == found["after"]
+        for each in registered
+    )
+
+
+_LAST_PORT = 65535
+_LOOPBACK = re.compile(
+    r"(?P<before>http://(?:127\.0\.0\.1|\[::1\]))(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<after>(?:/[\x21-\x7e]*)?)"
+)
