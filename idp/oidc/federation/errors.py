@@ -15,7 +15,10 @@ class Fault(enum.Enum):
     INVALID_TRUST_CHAIN = ("invalid_trust_chain", 400)
     INVALID_METADATA = ("invalid_metadata", 400)
     UNREACHABLE_SUBJECT = ("invalid_subject", 404, "does not answer")
-    """Who was named does not answer: an address that anybody may send, so no fault of ours."""
+    """Who was named does not answer: an address that anybody may send, so no fault of ours.
+
+    The third member only tells it apart: of two with the same value, one would be the other's name.
+    """
 
     TEMPORARILY_UNAVAILABLE = ("temporarily_unavailable", 503)
 
